@@ -1,0 +1,34 @@
+"""What is judged: a program, and what it is given to work on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ebpf.instruction import Instruction
+from ebpf.program import Program
+from jit.compiled import Addresses, Compiled
+from jit.config import Config
+
+Compiler = Callable[[Sequence[Instruction], Config, Addresses], Compiled]
+"""The seam to the compiler under test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What one run works on, apart from the program: one image runs on many inputs.
+
+    memory   the context, writable: r1 points to it, r2 is its length in bytes
+    packet   what the legacy packet instructions read
+    seed     chooses what everything holds that the program must not depend on: native registers, the stack, what calls clobber
+    """
+
+    memory: bytes
+    packet: bytes = b""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A program and one input."""
+
+    program: Program
+    input: Input

@@ -1,0 +1,49 @@
+"""What a compiler is given besides the program, and what it returns."""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jit.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where things are: the image itself (`base`) and the C functions that it may call.
+
+    All are native addresses, 4-byte aligned; on a 64-bit CPU they are 64-bit values. `routines` are the runtime routines of
+    `jit.runtime`, by name; `helpers` are eBPF helper functions by number; `kernel_functions` by BTF id.
+    """
+
+    base: int
+    routines: Mapping[str, int] = field(default_factory=dict)
+    helpers: Mapping[int, int] = field(default_factory=dict)
+    kernel_functions: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One image.
+
+    words       the MIPS instructions, to be stored in the configuration's byte order at `base`
+    bpf_at      for each eBPF slot the index of the first word of its code, at which all eBPF registers are in place; None for the
+                second slot of a wide instruction, and where a word of the instruction before has moved into a delay slot, so that there
+                is no such place
+    exits       indices of the words at which a run is about to leave the main program, with all eBPF registers still in place
+    registers   for r0 to r10 the MIPS registers that hold it: one, or two as (low, high). Number 0 as high half: it is always zero
+    stack_size  bytes below r10 that belong to the program
+    frame_pointer  bytes from r10 of the main program up to the stack pointer at entry
+    """
+
+    config: Config
+    base: int
+    words: tuple[int, ...]
+    bpf_at: tuple[int | None, ...]
+    exits: tuple[int, ...]
+    registers: tuple[tuple[int, ...], ...]
+    stack_size: int
+    frame_pointer: int
+
+    def image(self) -> bytes:
+        """The words as they lie in memory."""
+        return struct.pack(f"{'>' if self.config.big_endian else '<'}{len(self.words)}I", *self.words)

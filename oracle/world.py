@@ -1,0 +1,49 @@
+"""What a run of the oracle is given besides the program: the machine that the program believes to be on.
+
+Byte order, address width and where things lie are parameters, because programs see them: in loads and stores of different size
+to the same place, in byte swaps, in pointers.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ebpf.program import ByteOrder
+
+Helper = Callable[[tuple[int, int, int, int, int]], int]
+"""A function that the program may call: five unsigned 64-bit arguments to an unsigned 64-bit result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Memory that the program may read, and write when `writable`, from `address` on; `contents` is what it holds at the start."""
+
+    name: str
+    address: int
+    contents: bytes
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The parameters of one run.
+
+    alignment      the strictest alignment that an ordinary load or store must have, in bytes: an access of n bytes must be aligned to
+                   min(n, alignment). 8 for 64-bit code and 4 for 32-bit code before release 6 (MIPS32 has no 8-byte accesses), 1 from release 6 on,
+                   which permits misaligned ordinary accesses. Atomic read-modify-write operations must always be aligned to their size.
+    frame_pointer  r10 of the main program. The function called by one whose frame pointer is f has its own at f - 512.
+    stack          what the 8 * 512 bytes below `frame_pointer` hold at the start
+    arguments      r1 and r2 at entry: the address of the context and a second argument, by convention the length of the context
+    packet         the bytes that the legacy packet instructions read (RFC 9669 section 5.5)
+    """
+
+    byte_order: ByteOrder
+    address_width: int
+    alignment: int
+    frame_pointer: int
+    stack: bytes
+    arguments: tuple[int, int]
+    regions: tuple[Region, ...] = ()
+    packet: bytes = b""
+    helpers: Mapping[int, Helper] = field(default_factory=dict)
+    kernel_functions: Mapping[int, Helper] = field(default_factory=dict)
+    instruction_limit: int = 1_000_000
