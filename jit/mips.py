@@ -1,0 +1,376 @@
+"""MIPS instructions: what can be encoded, how, and on which ISA.
+
+Everything derives from the text of `jit.mips_rows`. A field is a run of one letter in an encoding figure; an operand goes into one
+field, or into several. In all of them an operand contributes to the word linearly: the register of pre-release-6 `clz rd, rs` stands in rd and
+rt, and in `ins rt, rs, pos, size` the field msb is pos + size - 1, so that pos counts in lsb and in msb. Hence
+
+    word = constant + sum of (operand & mask) * multiplier
+
+where the mask only cuts the sign of a signed operand: what does not fit is refused before. Decoding takes the fields apart again.
+
+Operands are integers in the order of the written syntax: registers 0 to 31; immediates and byte offsets as written, signed or not; branch offsets,
+`instr_index` and the offsets of pc-relative loads as the field holds them, in words (doublewords in ldpc); pos and size as written.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+from jit.config import ISAS, ISAS_32, Config, ancestry
+from jit.mips_rows import LINES, Line
+
+HI, LO = 32, 33
+"""The pseudo register numbers of HI and LO in `Row.reads` and `Row.writes`."""
+
+RA = 31
+
+FACTS: Mapping[str, str] = MappingProxyType(
+    {
+        "word_rs": "on a 64-bit CPU the result is UNPREDICTABLE unless rs holds a sign-extended word",
+        "word_rt": "on a 64-bit CPU the result is UNPREDICTABLE unless rt holds a sign-extended word",
+        "word_result": "what it writes is always a sign-extended word",
+        "load": "reads memory",
+        "store": "writes memory",
+        "ll": "load linked",
+        "sc": "store conditional",
+        "sync": "orders memory accesses",
+        "branch": "pc-relative transfer of control; the operand `offset` counts in words from the next instruction",
+        "jump": "transfer of control that is not relative to the pc of the next instruction",
+        "call": "writes a return address",
+        "delay": "the next instruction is in its delay slot",
+        "likely": "the delay slot is nullified when the branch is not taken",
+        "compact": "transfer of control without delay slot",
+        "forbidden": "the next instruction is in its forbidden slot and must not be a transfer of control",
+        "trap": "may raise an exception that is neither an address error nor a TLB exception",
+    }
+)
+"""The words that a row may state, and what they mean."""
+
+
+class Field(NamedTuple):
+    """What a letter of an encoding figure stands for: operand = field + bias, and less pos where `minus_pos`."""
+
+    operand: str
+    signed: bool = False
+    bias: int = 0
+    minus_pos: bool = False
+
+
+FIELDS: Mapping[str, Field] = MappingProxyType(
+    {
+        "s": Field("rs"),
+        "t": Field("rt"),
+        "d": Field("rd"),
+        "b": Field("base"),
+        "a": Field("sa"),
+        "A": Field("sa", bias=1),
+        "i": Field("immediate", signed=True),
+        "u": Field("immediate"),
+        "o": Field("offset", signed=True),
+        "x": Field("instr_index"),
+        "c": Field("code"),
+        "y": Field("stype"),
+        "p": Field("bp"),
+        "l": Field("pos"),  # lsb
+        "L": Field("pos", bias=32),  # lsbminus32
+        "z": Field("size", bias=1),  # msbd
+        "Z": Field("size", bias=33),  # msbdminus32
+        "m": Field("size", bias=1, minus_pos=True),  # msb
+        "M": Field("size", bias=33, minus_pos=True),  # msbminus32
+    }
+)
+REGISTER_OPERANDS = ("rs", "rt", "rd", "base")
+
+_COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_COMPARISON = re.compile(r"(<=|>=|==|!=|<|>)")
+_IMPLICIT = {"hi": HI, "lo": LO, "ra": RA}
+
+
+class Condition(NamedTuple):
+    """A chain of comparisons between sums of operands and constants, as in "32<pos+size<=64"; `terms` are (positions of operands, constant)."""
+
+    text: str
+    terms: tuple[tuple[tuple[int, ...], int], ...]
+    comparisons: tuple[Callable[[int, int], bool], ...]
+
+    def satisfied(self, operands: Sequence[int]) -> bool:
+        """Whether these operands of the row satisfy it."""
+        values = [sum([operands[at] for at in positions], constant) for positions, constant in self.terms]
+        return all(holds(left, right) for holds, left, right in zip(self.comparisons, values, values[1:], strict=False))
+
+
+class _Operand(NamedTuple):
+    """How one operand is encoded (low to multiplier) and decoded (from `shifts` on)."""
+
+    name: str
+    low: int
+    high: int
+    mask: int
+    multiplier: int
+    shifts: tuple[int, ...]
+    width: int
+    signed: bool
+    bias: int
+    minus: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One encoding of one instruction; compared by identity, as each exists once.
+
+    mnemonic, syntax, figure   as in the manual: lower case; operands without the marks of the table; 32 characters without blanks
+    isas                       the names of the ISAs (`jit.config`) on which it is legal
+    facts                      words of `FACTS`
+    operands                   names of the operands as written
+    mask, bits                 the word of every encoding has `bits` where `mask` is set
+    """
+
+    mnemonic: str
+    syntax: str
+    figure: str
+    isas: frozenset[str]
+    facts: frozenset[str]
+    operands: tuple[str, ...]
+    mask: int
+    bits: int
+    condition: Condition | None
+    _operands: tuple[_Operand, ...]
+    _encoders: tuple[tuple[int, int, int, int], ...]
+    _constant: int
+    _reads: tuple[int, ...]
+    _writes: tuple[int, ...]
+    _implicit_reads: tuple[int, ...]
+    _implicit_writes: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        return f"<{self.mnemonic} {self.syntax}>"
+
+    def encode(self, *operands: int) -> int:
+        """The 32-bit word of the instruction with these operands, in written order.
+
+        Raises ValueError when there are too many or too few, when one is out of range, or when together they would make another instruction.
+        """
+        if len(operands) != len(self._encoders):
+            raise ValueError(f"{self.mnemonic}: {len(operands)} operands given; it takes {len(self._encoders)}: {self.syntax}")
+        word = self._constant
+        for value, (low, high, mask, multiplier) in zip(operands, self._encoders, strict=True):
+            if not low <= value <= high:
+                self._refuse(operands)
+            word += (value & mask) * multiplier
+        if self.condition is not None and not self.condition.satisfied(operands):
+            self._refuse(operands)
+        return word
+
+    def reads(self, operands: Sequence[int]) -> tuple[int, ...]:
+        """Numbers of the registers whose value the instruction uses, HI and LO as 32 and 33; register 0 is a constant and left out."""
+        return (*[number for at in self._reads if (number := operands[at])], *self._implicit_reads)
+
+    def writes(self, operands: Sequence[int]) -> tuple[int, ...]:
+        """Numbers of the registers that the instruction changes or leaves undefined, HI and LO as 32 and 33; register 0 never changes."""
+        return (*[number for at in self._writes if (number := operands[at])], *self._implicit_writes)
+
+    def operand_range(self, name: str) -> tuple[int, int]:
+        """The smallest and the largest value of that operand, apart from conditions; raises KeyError when there is no such operand."""
+        low, high = {operand.name: (operand.low, operand.high) for operand in self._operands}[name]
+        return low, high
+
+    def extract(self, word: int) -> tuple[int, ...] | None:
+        """The operands of a word of this row, None when the word is of another row."""
+        if word & self.mask != self.bits:
+            return None
+        values: list[int] = []
+        for _, _, _, _, _, shifts, width, signed, bias, minus in self._operands:
+            raws = {word >> shift & (1 << width) - 1 for shift in shifts}
+            if len(raws) > 1:
+                return None
+            raw = raws.pop()
+            values.append((raw - (raw >> width - 1 << width) if signed else raw) + bias - (0 if minus is None else values[minus]))
+        in_range = all(operand.low <= value <= operand.high for operand, value in zip(self._operands, values, strict=True))
+        return tuple(values) if in_range and (self.condition is None or self.condition.satisfied(values)) else None
+
+    def _refuse(self, operands: Sequence[int]) -> None:
+        for operand, value in zip(self._operands, operands, strict=True):
+            if not operand.low <= value <= operand.high:
+                raise ValueError(f"{self.mnemonic}: {operand.name} is {value}, not in {operand.low}..{operand.high}")
+        if self.condition is not None and not self.condition.satisfied(operands):
+            given = ", ".join(f"{name} = {value}" for name, value in zip(self.operands, operands, strict=True))
+            raise ValueError(f"{self.mnemonic}: {self.condition.text} does not hold for {given}")
+
+
+def isa_set(expression: str) -> frozenset[str]:
+    """The ISAs of an expression such as "mips4|mips32r1..r5"; raises ValueError for an unknown word."""
+    names, bounded, last = expression.partition("..")
+    roots = names.split("|")
+    if not set(roots) <= set(ISAS) or (bounded and last != "r5"):
+        raise ValueError(f"{expression!r} is not a set of ISAs")
+    removed = {isa for isa in ISAS if "mips32r6" in ancestry(isa)} if bounded else set()
+    return frozenset(isa for isa in ISAS if not ancestry(isa).isdisjoint(roots)) - removed
+
+
+def _fields(figure: str) -> Mapping[str, Sequence[tuple[int, int]]]:
+    """For each letter its fields, as (shift, width). Blanks end a field, so that one operand may stand in two adjacent ones."""
+    fields: dict[str, list[tuple[int, int]]] = {}
+    position = 32
+    for group in figure.split():
+        for run in re.finditer(r"([A-Za-z])\1*", group):
+            fields.setdefault(run[1], []).append((position - run.end(), len(run[0])))
+        position -= len(group)
+    return fields
+
+
+def _condition(line: Line, names: tuple[str, ...]) -> Condition | None:
+    if not line.condition:
+        return None
+    parts = _COMPARISON.split(line.condition)
+    terms = []
+    for part in parts[::2]:
+        addends = part.split("+")
+        constants = [int(addend) for addend in addends if addend.isdigit()]
+        variables = [addend for addend in addends if not addend.isdigit()]
+        if not set(variables) <= set(names):
+            raise ValueError(f"{line.mnemonic}: condition {line.condition!r} names what is not an operand")
+        terms.append((tuple(names.index(name) for name in variables), sum(constants)))
+    return Condition(line.condition, tuple(terms), tuple(_COMPARISONS[symbol] for symbol in parts[1::2]))
+
+
+def _parse_operand(line: Line, name: str, names: tuple[str, ...]) -> _Operand:
+    fields = _fields(line.figure)
+    letters = [letter for letter in fields if FIELDS[letter].operand == name]
+    if len(letters) != 1:
+        raise ValueError(f"{line.mnemonic}: operand {name} has {len(letters)} fields in the figure")
+    field = FIELDS[letters[0]]
+    places = fields[letters[0]]
+    width = places[0][1]
+    shifts = tuple(shift for shift, _ in places)
+    span = 1 << width
+    low, high = (-span // 2, span // 2 - 1) if field.signed else (field.bias, field.bias + span - 1)
+    minus = names.index("pos") if field.minus_pos else None
+    if minus is not None:
+        low, high = 1, field.bias + span - 1  # pos is 0 at least; a condition bounds the sum
+    summed = [shift for letter, others in fields.items() if FIELDS[letter].minus_pos and name == "pos" for shift, _ in others]
+    multiplier = sum(1 << shift for shift in (*shifts, *summed))
+    return _Operand(name, low, high, -1 if not field.signed else span - 1, multiplier, shifts, width, field.signed, field.bias, minus)
+
+
+def parse(line: Line) -> Row:
+    """The row of a line of the table; raises ValueError when the line contradicts itself."""
+    figure = line.figure.replace(" ", "")
+    if len(figure) != 32:
+        raise ValueError(f"{line.mnemonic}: the figure has {len(figure)} characters, not 32")
+    if unknown := set(figure) - {"0", "1", *FIELDS}:
+        raise ValueError(f"{line.mnemonic}: the figure has unknown letters {''.join(sorted(unknown))}")
+    syntax, _, implicit = line.syntax.partition(";")
+    marked = re.findall(r"[=+]?\w+", syntax)
+    names = tuple(operand.lstrip("=+") for operand in marked)
+    if len(set(names)) != len(names) or {FIELDS[letter].operand for letter in figure if letter not in "01"} != set(names):
+        raise ValueError(f"{line.mnemonic}: the operands of {line.syntax!r} are not the fields of {line.figure!r}")
+    if unknown := set(line.facts.split()) - set(FACTS):
+        raise ValueError(f"{line.mnemonic}: unknown facts {' '.join(sorted(unknown))}")
+    operands = tuple(_parse_operand(line, name, names) for name in names)
+    bits = int(re.sub("[A-Za-z]", "0", figure), 2)
+    registers = [(at, mark) for at, mark in enumerate(marked) if names[at] in REGISTER_OPERANDS]
+    effects = implicit.split()
+    return Row(
+        mnemonic=line.mnemonic,
+        syntax=re.sub("[=+]", "", syntax),
+        figure=figure,
+        isas=isa_set(line.isas),
+        facts=frozenset(line.facts.split()),
+        operands=names,
+        mask=int("".join("01"[character in "01"] for character in figure), 2),
+        bits=bits,
+        condition=_condition(line, names),
+        _operands=operands,
+        _encoders=tuple((operand.low, operand.high, operand.mask, operand.multiplier) for operand in operands),
+        _constant=bits - sum(operand.bias << shift for operand in operands for shift in operand.shifts),
+        _reads=tuple(at for at, mark in registers if mark[0] != "="),
+        _writes=tuple(at for at, mark in registers if mark[0] in "=+"),
+        _implicit_reads=tuple(_IMPLICIT[effect.lstrip("=+")] for effect in effects if effect[0] != "="),
+        _implicit_writes=tuple(_IMPLICIT[effect.lstrip("=+")] for effect in effects if effect[0] in "=+"),
+    )
+
+
+ROWS: tuple[Row, ...] = tuple(parse(line) for line in LINES)
+"""Every row, in table order."""
+
+
+@cache
+def _by_mnemonic(isa: str, width: int) -> Mapping[str, Row]:
+    legal = (row for row in ROWS if isa in row.isas)
+    return MappingProxyType({row.mnemonic: row for row in legal if width == 64 or not row.isas.isdisjoint(ISAS_32)})
+
+
+def rows(config: Config) -> Mapping[str, Row]:
+    """The rows that code for this configuration may use, by mnemonic.
+
+    Code of width 32 uses only what a 32-bit ISA has as well, also on a 64-bit CPU.
+    """
+    return _by_mnemonic(config.isa, config.width)
+
+
+_SELECTOR = 0xFC00003F
+
+
+@cache
+def _candidates(isa: str, selector: int) -> tuple[Row, ...]:
+    """The rows of an ISA that a word with these major opcode and function bits may be."""
+    return tuple(row for row in ROWS if isa in row.isas and not (selector ^ row.bits) & row.mask & _SELECTOR)
+
+
+def decode(word: int, isa: str) -> tuple[Row, tuple[int, ...]] | None:
+    """The row and the operands of a 32-bit word on that ISA; None when it is no instruction of the table."""
+    for row in _candidates(isa, word & _SELECTOR):
+        operands = row.extract(word)
+        if operands is not None:
+            return row, operands
+    return None
+
+
+# fmt: off
+_NAMES_O32 = (
+    "zero", "at", "v0", "v1", "a0", "a1", "a2", "a3", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7",
+    "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "t8", "t9", "k0", "k1", "gp", "sp", "fp", "ra",
+)
+_NAMES_N64 = (
+    "zero", "at", "v0", "v1", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "t0", "t1", "t2", "t3",
+    "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "t8", "t9", "k0", "k1", "gp", "sp", "fp", "ra",
+)
+# fmt: on
+REGISTER_NAMES: Mapping[int, tuple[str, ...]] = MappingProxyType({32: _NAMES_O32, 64: _NAMES_N64})
+"""The names of registers 0 to 31, by the width of the code: those of the o32 and of the n64 ABI."""
+
+
+def text(row: Row, operands: Sequence[int], address: int, width: int = 32) -> str:
+    """The instruction as assemblers write it, with register names of the ABI of that width and the targets of branches and jumps absolute, in hex.
+
+    `address` is where the instruction lies. Targets are of as many bits as the addresses of the code: 32 or 64.
+    """
+    written = dict(zip(row.operands, operands, strict=True))
+    spelled = {name: f"${REGISTER_NAMES[width][value]}" if name in REGISTER_OPERANDS else str(value) for name, value in written.items()}
+    if "branch" in row.facts:
+        spelled["offset"] = f"{address + 4 + 4 * written['offset'] & (1 << width) - 1:#x}"
+    elif "instr_index" in written:
+        spelled["instr_index"] = f"{(address + 4 & ~0xFFFFFFF) + 4 * written['instr_index']:#x}"
+    return f"{row.mnemonic} {re.sub(r'[a-z_]+', lambda name: spelled[name[0]], row.syntax)}"
+
+
+def _defend(table: Sequence[Row]) -> None:
+    """Refuse a table in which two rows of one ISA have the same mnemonic, or match the same word."""
+    for isa in ISAS:
+        legal = [row for row in table if isa in row.isas]
+        if len({row.mnemonic for row in legal}) != len(legal):
+            raise ValueError(f"a mnemonic occurs twice on {isa}")
+
+
+_defend(ROWS)
