@@ -1,0 +1,37 @@
+"""The instruction suites: for every row of the instruction table a program, or a few, whose runs bring the instruction to its edges.
+
+They are made from `ebpf.opcodes.ROWS` and lists of edge values, and know nothing of what an instruction does: the oracle says that, and the
+compiler is to say the same. Families of rows have files of their own; what a program looks like is told in `fuzz.suite_program`.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
+from fuzz.suite_arithmetic import arithmetic_suites
+from fuzz.suite_atomic import atomic_suites
+from fuzz.suite_calls import call_suites
+from fuzz.suite_jumps import jump_suites
+from fuzz.suite_memory import memory_suites, misaligned_suites
+from fuzz.suite_packet import packet_suites
+from fuzz.suite_program import Suite
+from fuzz.suite_symbols import symbol_suites
+
+__all__ = ["EXCLUDED", "Suite", "misaligned_suites", "suites"]
+
+EXCLUDED: Mapping[str, str] = MappingProxyType(
+    {
+        "LDDW_MAP_FD": "linking refuses it: a program has no maps by file descriptor",
+        "LDDW_VARIABLE": "linking refuses it: a program has no variables by BTF id",
+        "LDDW_MAP_INDEX": "linking refuses it: a program has no array of maps",
+        "LDDW_MAP_INDEX_VALUE": "linking refuses it: a program has no array of maps",
+    }
+)
+"""Rows that have no suite, and why."""
+
+
+@cache
+def suites() -> tuple[Suite, ...]:
+    """The suites of all rows but the excluded ones; all accesses are naturally aligned."""
+    families = (arithmetic_suites, jump_suites, call_suites, memory_suites, atomic_suites, packet_suites, symbol_suites)
+    return tuple(suite for family in families for suite in family())
