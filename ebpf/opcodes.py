@@ -13,8 +13,9 @@ Columns:
     imm      0: reserved; another integer: a constant that selects the row; "imm": signed 32 bits; "jump": as above;
              "helper", "btf": a function by number; "imm64", "wide": this slot's imm and the next slot's imm
     group    conformance group (RFC 9669 section 2.4), "linux" for what Linux has added since
-    cpu      the first `-mcpu=vN` at which clang emits it
-    text     how LLVM writes it; {dst} {src} are rN, {wdst} {wsrc} are wN, {rdst} {rsrc} are rN where a wN form exists as well
+    cpu      the first `-mcpu=vN` at which clang 22 emits it; what only a loader makes has the version at which clang emits what it is made of
+    text     how LLVM writes it, where it knows the instruction (not the packet loads with an offset, calls of kernel functions, and wide loads other
+             than of numbers); the placeholders are described in `ebpf.notation`
 """
 
 from types import MappingProxyType
@@ -45,41 +46,46 @@ class Row(NamedTuple):
         """How many 8-byte slots the instruction takes: 1 or 2."""
         return 2 if self.imm in ("imm64", "wide") else 1
 
+    @property
+    def next_imm(self) -> bool:
+        """Whether the imm of the second slot is an operand; where it is not, it must be zero (RFC 9669 section 5.4)."""
+        return self.imm == "imm64" or "{next}" in self.text
+
 
 # fmt: off
 ROWS: tuple[Row, ...] = (
     # 32-bit arithmetic (RFC 9669 section 4.1)
-    Row("ADD32_IMM",              0x04, "rw", 0,    0,        "imm",    "base32",   1, "{wdst} += {imm}"),
-    Row("ADD32_REG",              0x0c, "rw", "r",  0,        0,        "base32",   1, "{wdst} += {wsrc}"),
-    Row("SUB32_IMM",              0x14, "rw", 0,    0,        "imm",    "base32",   1, "{wdst} -= {imm}"),
-    Row("SUB32_REG",              0x1c, "rw", "r",  0,        0,        "base32",   1, "{wdst} -= {wsrc}"),
-    Row("MUL32_IMM",              0x24, "rw", 0,    0,        "imm",    "divmul32", 1, "{wdst} *= {imm}"),
-    Row("MUL32_REG",              0x2c, "rw", "r",  0,        0,        "divmul32", 1, "{wdst} *= {wsrc}"),
-    Row("DIV32_IMM",              0x34, "rw", 0,    0,        "imm",    "divmul32", 1, "{wdst} /= {imm}"),
+    Row("ADD32_IMM",              0x04, "rw", 0,    0,        "imm",    "base32",   3, "{wdst} += {imm}"),
+    Row("ADD32_REG",              0x0c, "rw", "r",  0,        0,        "base32",   3, "{wdst} += {wsrc}"),
+    Row("SUB32_IMM",              0x14, "rw", 0,    0,        "imm",    "base32",   3, "{wdst} -= {imm}"),
+    Row("SUB32_REG",              0x1c, "rw", "r",  0,        0,        "base32",   3, "{wdst} -= {wsrc}"),
+    Row("MUL32_IMM",              0x24, "rw", 0,    0,        "imm",    "divmul32", 3, "{wdst} *= {imm}"),
+    Row("MUL32_REG",              0x2c, "rw", "r",  0,        0,        "divmul32", 3, "{wdst} *= {wsrc}"),
+    Row("DIV32_IMM",              0x34, "rw", 0,    0,        "imm",    "divmul32", 3, "{wdst} /= {imm}"),
     Row("SDIV32_IMM",             0x34, "rw", 0,    1,        "imm",    "divmul32", 4, "{wdst} s/= {imm}"),
-    Row("DIV32_REG",              0x3c, "rw", "r",  0,        0,        "divmul32", 1, "{wdst} /= {wsrc}"),
+    Row("DIV32_REG",              0x3c, "rw", "r",  0,        0,        "divmul32", 3, "{wdst} /= {wsrc}"),
     Row("SDIV32_REG",             0x3c, "rw", "r",  1,        0,        "divmul32", 4, "{wdst} s/= {wsrc}"),
-    Row("OR32_IMM",               0x44, "rw", 0,    0,        "imm",    "base32",   1, "{wdst} |= {imm}"),
-    Row("OR32_REG",               0x4c, "rw", "r",  0,        0,        "base32",   1, "{wdst} |= {wsrc}"),
-    Row("AND32_IMM",              0x54, "rw", 0,    0,        "imm",    "base32",   1, "{wdst} &= {imm}"),
-    Row("AND32_REG",              0x5c, "rw", "r",  0,        0,        "base32",   1, "{wdst} &= {wsrc}"),
-    Row("LSH32_IMM",              0x64, "rw", 0,    0,        "imm",    "base32",   1, "{wdst} <<= {imm}"),
-    Row("LSH32_REG",              0x6c, "rw", "r",  0,        0,        "base32",   1, "{wdst} <<= {wsrc}"),
-    Row("RSH32_IMM",              0x74, "rw", 0,    0,        "imm",    "base32",   1, "{wdst} >>= {imm}"),
-    Row("RSH32_REG",              0x7c, "rw", "r",  0,        0,        "base32",   1, "{wdst} >>= {wsrc}"),
-    Row("NEG32",                  0x84, "rw", 0,    0,        0,        "base32",   1, "{wdst} = -{wdst}"),
-    Row("MOD32_IMM",              0x94, "rw", 0,    0,        "imm",    "divmul32", 1, "{wdst} %= {imm}"),
+    Row("OR32_IMM",               0x44, "rw", 0,    0,        "imm",    "base32",   3, "{wdst} |= {imm}"),
+    Row("OR32_REG",               0x4c, "rw", "r",  0,        0,        "base32",   3, "{wdst} |= {wsrc}"),
+    Row("AND32_IMM",              0x54, "rw", 0,    0,        "imm",    "base32",   3, "{wdst} &= {imm}"),
+    Row("AND32_REG",              0x5c, "rw", "r",  0,        0,        "base32",   3, "{wdst} &= {wsrc}"),
+    Row("LSH32_IMM",              0x64, "rw", 0,    0,        "imm",    "base32",   3, "{wdst} <<= {imm}"),
+    Row("LSH32_REG",              0x6c, "rw", "r",  0,        0,        "base32",   3, "{wdst} <<= {wsrc}"),
+    Row("RSH32_IMM",              0x74, "rw", 0,    0,        "imm",    "base32",   3, "{wdst} >>= {imm}"),
+    Row("RSH32_REG",              0x7c, "rw", "r",  0,        0,        "base32",   3, "{wdst} >>= {wsrc}"),
+    Row("NEG32",                  0x84, "rw", 0,    0,        0,        "base32",   3, "{wdst} = -{wdst}"),
+    Row("MOD32_IMM",              0x94, "rw", 0,    0,        "imm",    "divmul32", 3, "{wdst} %= {imm}"),
     Row("SMOD32_IMM",             0x94, "rw", 0,    1,        "imm",    "divmul32", 4, "{wdst} s%= {imm}"),
-    Row("MOD32_REG",              0x9c, "rw", "r",  0,        0,        "divmul32", 1, "{wdst} %= {wsrc}"),
+    Row("MOD32_REG",              0x9c, "rw", "r",  0,        0,        "divmul32", 3, "{wdst} %= {wsrc}"),
     Row("SMOD32_REG",             0x9c, "rw", "r",  1,        0,        "divmul32", 4, "{wdst} s%= {wsrc}"),
-    Row("XOR32_IMM",              0xa4, "rw", 0,    0,        "imm",    "base32",   1, "{wdst} ^= {imm}"),
-    Row("XOR32_REG",              0xac, "rw", "r",  0,        0,        "base32",   1, "{wdst} ^= {wsrc}"),
-    Row("MOV32_IMM",              0xb4, "w",  0,    0,        "imm",    "base32",   1, "{wdst} = {imm}"),
-    Row("MOV32_REG",              0xbc, "w",  "r",  0,        0,        "base32",   1, "{wdst} = {wsrc}"),
+    Row("XOR32_IMM",              0xa4, "rw", 0,    0,        "imm",    "base32",   3, "{wdst} ^= {imm}"),
+    Row("XOR32_REG",              0xac, "rw", "r",  0,        0,        "base32",   3, "{wdst} ^= {wsrc}"),
+    Row("MOV32_IMM",              0xb4, "w",  0,    0,        "imm",    "base32",   3, "{wdst} = {imm}"),
+    Row("MOV32_REG",              0xbc, "w",  "r",  0,        0,        "base32",   3, "{wdst} = {wsrc}"),
     Row("MOVSX32_8",              0xbc, "w",  "r",  8,        0,        "base32",   4, "{wdst} = (s8){wsrc}"),
     Row("MOVSX32_16",             0xbc, "w",  "r",  16,       0,        "base32",   4, "{wdst} = (s16){wsrc}"),
-    Row("ARSH32_IMM",             0xc4, "rw", 0,    0,        "imm",    "base32",   1, "{wdst} s>>= {imm}"),
-    Row("ARSH32_REG",             0xcc, "rw", "r",  0,        0,        "base32",   1, "{wdst} s>>= {wsrc}"),
+    Row("ARSH32_IMM",             0xc4, "rw", 0,    0,        "imm",    "base32",   3, "{wdst} s>>= {imm}"),
+    Row("ARSH32_REG",             0xcc, "rw", "r",  0,        0,        "base32",   3, "{wdst} s>>= {wsrc}"),
     # 64-bit arithmetic (RFC 9669 section 4.1)
     Row("ADD64_IMM",              0x07, "rw", 0,    0,        "imm",    "base64",   1, "{rdst} += {imm}"),
     Row("ADD64_REG",              0x0f, "rw", "r",  0,        0,        "base64",   1, "{rdst} += {rsrc}"),
@@ -127,7 +133,7 @@ ROWS: tuple[Row, ...] = (
     Row("JA",                     0x05, 0,    0,    "jump",   0,        "base32",   1, "goto {jump}"),
     Row("JA32",                   0x06, 0,    0,    0,        "jump",   "base32",   4, "gotol {jump}"),
     Row("CALL",                   0x85, 0,    0,    0,        "helper", "base32",   1, "call {imm}"),
-    Row("CALL_LOCAL",             0x85, 0,    1,    0,        "jump",   "base32",   3, "call {call}"),
+    Row("CALL_LOCAL",             0x85, 0,    1,    0,        "jump",   "base32",   1, "call {call}"),
     Row("CALL_KERNEL",            0x85, 0,    2,    0,        "btf",    "base32",   3, "call kernel {imm}"),
     Row("EXIT",                   0x95, 0,    0,    0,        0,        "base32",   1, "exit"),
     Row("JEQ64_IMM",              0x15, "r",  0,    "jump",   "imm",    "base64",   1, "if {rdst} == {imm} goto {jump}"),
@@ -175,23 +181,23 @@ ROWS: tuple[Row, ...] = (
     Row("JSLE32_IMM",             0xd6, "r",  0,    "jump",   "imm",    "base32",   3, "if {wdst} s<= {imm} goto {jump}"),
     Row("JSLE32_REG",             0xde, "r",  "r",  "jump",   0,        "base32",   3, "if {wdst} s<= {wsrc} goto {jump}"),
     # Loads and stores (RFC 9669 section 5.1 and 5.2)
-    Row("LDX_W",                  0x61, "w",  "r",  "memory", 0,        "base32",   1, "{dst} = *(u32 *)({src} {memory})"),
-    Row("LDX_H",                  0x69, "w",  "r",  "memory", 0,        "base32",   1, "{dst} = *(u16 *)({src} {memory})"),
-    Row("LDX_B",                  0x71, "w",  "r",  "memory", 0,        "base32",   1, "{dst} = *(u8 *)({src} {memory})"),
+    Row("LDX_W",                  0x61, "w",  "r",  "memory", 0,        "base32",   1, "{wdst|rdst} = *(u32 *)({src} {memory})"),
+    Row("LDX_H",                  0x69, "w",  "r",  "memory", 0,        "base32",   1, "{wdst|rdst} = *(u16 *)({src} {memory})"),
+    Row("LDX_B",                  0x71, "w",  "r",  "memory", 0,        "base32",   1, "{wdst|rdst} = *(u8 *)({src} {memory})"),
     Row("LDX_DW",                 0x79, "w",  "r",  "memory", 0,        "base64",   1, "{dst} = *(u64 *)({src} {memory})"),
-    Row("ST_W",                   0x62, "r",  0,    "memory", "imm",    "base32",   1, "*(u32 *)({dst} {memory}) = {imm}"),
-    Row("ST_H",                   0x6a, "r",  0,    "memory", "imm",    "base32",   1, "*(u16 *)({dst} {memory}) = {imm}"),
-    Row("ST_B",                   0x72, "r",  0,    "memory", "imm",    "base32",   1, "*(u8 *)({dst} {memory}) = {imm}"),
-    Row("ST_DW",                  0x7a, "r",  0,    "memory", "imm",    "base64",   1, "*(u64 *)({dst} {memory}) = {imm}"),
-    Row("STX_W",                  0x63, "r",  "r",  "memory", 0,        "base32",   1, "*(u32 *)({dst} {memory}) = {wsrc}"),
-    Row("STX_H",                  0x6b, "r",  "r",  "memory", 0,        "base32",   1, "*(u16 *)({dst} {memory}) = {wsrc}"),
-    Row("STX_B",                  0x73, "r",  "r",  "memory", 0,        "base32",   1, "*(u8 *)({dst} {memory}) = {wsrc}"),
+    Row("ST_W",                   0x62, "r",  0,    "memory", "imm",    "base32",   4, "*(u32 *)({dst} {memory}) = {imm}"),
+    Row("ST_H",                   0x6a, "r",  0,    "memory", "imm",    "base32",   4, "*(u16 *)({dst} {memory}) = {imm}"),
+    Row("ST_B",                   0x72, "r",  0,    "memory", "imm",    "base32",   4, "*(u8 *)({dst} {memory}) = {imm}"),
+    Row("ST_DW",                  0x7a, "r",  0,    "memory", "imm",    "base64",   4, "*(u64 *)({dst} {memory}) = {imm}"),
+    Row("STX_W",                  0x63, "r",  "r",  "memory", 0,        "base32",   1, "*(u32 *)({dst} {memory}) = {wsrc|rsrc}"),
+    Row("STX_H",                  0x6b, "r",  "r",  "memory", 0,        "base32",   1, "*(u16 *)({dst} {memory}) = {wsrc|rsrc}"),
+    Row("STX_B",                  0x73, "r",  "r",  "memory", 0,        "base32",   1, "*(u8 *)({dst} {memory}) = {wsrc|rsrc}"),
     Row("STX_DW",                 0x7b, "r",  "r",  "memory", 0,        "base64",   1, "*(u64 *)({dst} {memory}) = {rsrc}"),
     Row("LDXSX_W",                0x81, "w",  "r",  "memory", 0,        "base64",   4, "{dst} = *(s32 *)({src} {memory})"),
     Row("LDXSX_H",                0x89, "w",  "r",  "memory", 0,        "base64",   4, "{dst} = *(s16 *)({src} {memory})"),
     Row("LDXSX_B",                0x91, "w",  "r",  "memory", 0,        "base64",   4, "{dst} = *(s8 *)({src} {memory})"),
     # Atomic operations (RFC 9669 section 5.3)
-    Row("ATOMIC_ADD_W",           0xc3, "r",  "r",  "memory", 0,        "atomic32", 1, "lock *(u32 *)({dst} {memory}) += {wsrc}"),
+    Row("ATOMIC_ADD_W",           0xc3, "r",  "r",  "memory", 0,        "atomic32", 1, "lock *(u32 *)({dst} {memory}) += {wsrc|rsrc}"),
     Row("ATOMIC_OR_W",            0xc3, "r",  "r",  "memory", 0x40,     "atomic32", 3, "lock *(u32 *)({dst} {memory}) |= {wsrc}"),
     Row("ATOMIC_AND_W",           0xc3, "r",  "r",  "memory", 0x50,     "atomic32", 3, "lock *(u32 *)({dst} {memory}) &= {wsrc}"),
     Row("ATOMIC_XOR_W",           0xc3, "r",  "r",  "memory", 0xa0,     "atomic32", 3, "lock *(u32 *)({dst} {memory}) ^= {wsrc}"),
@@ -225,7 +231,7 @@ ROWS: tuple[Row, ...] = (
     Row("LDDW_MAP_FD",            0x18, "w",  1,    0,        "wide",   "base64",   1, "{dst} = map_fd {imm}"),
     Row("LDDW_MAP_VALUE",         0x18, "w",  2,    0,        "wide",   "base64",   1, "{dst} = map_value {imm} {next}"),
     Row("LDDW_VARIABLE",          0x18, "w",  3,    0,        "wide",   "base64",   1, "{dst} = variable {imm}"),
-    Row("LDDW_CODE",              0x18, "w",  4,    0,        "wide",   "base64",   1, "{dst} = code {imm}"),
+    Row("LDDW_CODE",              0x18, "w",  4,    0,        "wide",   "base64",   1, "{dst} = code {jump}"),
     Row("LDDW_MAP_INDEX",         0x18, "w",  5,    0,        "wide",   "base64",   1, "{dst} = map_index {imm}"),
     Row("LDDW_MAP_INDEX_VALUE",   0x18, "w",  6,    0,        "wide",   "base64",   1, "{dst} = map_index_value {imm} {next}"),
     # Packet access (RFC 9669 section 5.5)

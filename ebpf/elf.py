@@ -1,0 +1,144 @@
+"""Programs from the relocatable objects that clang makes with `-target bpfel` or `-target bpfeb`.
+
+In two steps: pyelftools reads the file into a small model of it (`ebpf.elf_object`), and here each global function is linked with what it reaches, as
+libbpf does it:
+
+    entry function         a global function of an executable section; those of `.text` only when no other section has one, because there
+                           `.text` holds functions that are called by the others
+    + functions reached    by call (R_BPF_64_32, or already resolved inside the section) or by address (R_BPF_64_64), in order of discovery
+    + data sections        `.rodata*`, `.data*`, `.bss*` that the functions refer to (R_BPF_64_64), in order of discovery
+
+A reference to data becomes `lddw` with src 2 (imm is the index in `Program.data`, the next imm the offset); one to a function becomes `lddw` with
+src 4. Relocation types and where their addends lie: Linux, Documentation/bpf/llvm_reloc.rst. Maps, kernel functions and pointers inside data are
+refused by name; BTF, debug information and the licence are not looked at.
+"""
+
+from bisect import bisect_right
+from pathlib import Path
+
+from ebpf.codec import decode
+from ebpf.elf_object import Object, Section, Symbol, read_object
+from ebpf.instruction import SLOT_SIZE, Instruction
+from ebpf.opcodes import BY_NAME
+from ebpf.program import CODE, LDDW, MAP_VALUE, DataSection, Program, ProgramError, wide_immediate
+
+R_BPF_64_64 = 1
+R_BPF_64_32 = 10
+
+_CALL = BY_NAME["CALL_LOCAL"].opcode
+_LOCAL = 1
+_DATA = (".rodata", ".data", ".bss")
+_MAPS = (".maps", "maps")
+
+
+def load(path: str | Path) -> tuple[Program, ...]:
+    """The programs of an object, in file order. Raises ProgramError, one line, for anything that is not such an object.
+
+    `Program.section` is the name of the section when it holds one program only and is not `.text`, else the name of the function.
+    The programs are linked but not checked: see `ebpf.validity.check`.
+    """
+    contents = read_object(str(path))
+    entries = [symbol for symbol in contents.functions if symbol.is_global]
+    outside_text = [symbol for symbol in entries if contents.sections[symbol.section].name != ".text"]
+    entries = outside_text or entries
+    if not entries:
+        raise ProgramError(f"{path}: no program: no global function in an executable section")
+    in_section = [entry.section for entry in entries]
+    programs = []
+    for entry in entries:
+        section = contents.sections[entry.section].name
+        alone = section != ".text" and in_section.count(entry.section) == 1
+        programs.append(_Linker(contents, section if alone else entry.name).program(entry))
+    return tuple(programs)
+
+
+class _Linker:
+    """Builds one program. `functions` and `data` grow while code is added that refers to new ones."""
+
+    def __init__(self, contents: Object, section: str) -> None:
+        self.contents = contents
+        self.section = section
+        self.functions: list[Symbol] = []
+        self.starts: list[int] = []
+        self.data: list[int] = []
+        self.slots: list[Instruction] = []
+        self.references: list[tuple[int, Symbol]] = []
+
+    def program(self, entry: Symbol) -> Program:
+        self.functions.append(entry)
+        for function in self.functions:
+            self.starts.append(len(self.slots))
+            self._append(function)
+        start_of = dict(zip(self.functions, self.starts, strict=True))
+        for at, function in self.references:
+            self.slots[at] = self.slots[at]._replace(imm=start_of[function] - at - 1)
+        labels = {start: function.name for function, start in start_of.items()}
+        data = tuple(self._data_section(self.contents.sections[index]) for index in self.data)
+        return Program(self.contents.path, self.section, tuple(self.slots), data, self.contents.byte_order, labels=labels)
+
+    def fail(self, at: int, reason: str) -> ProgramError:
+        return ProgramError(f"{self.contents.path}: {self.section}: instruction {at}: {reason}")
+
+    def _append(self, function: Symbol) -> None:
+        """Add the slots of a function, with its references resolved or, where they are to functions, noted."""
+        section = self.contents.sections[function.section]
+        code = section.data[function.value : function.value + function.size]
+        base = len(self.slots)
+        self.slots += decode(code, self.contents.byte_order, self.contents.path, self.section)
+        for at in range(base, len(self.slots)):
+            offset = function.value + (at - base) * SLOT_SIZE
+            slot = self.slots[at]
+            relocation = section.relocations.get(offset)
+            if relocation is not None:
+                kind, symbol = relocation
+                if kind == R_BPF_64_32 and slot.opcode == _CALL:
+                    self._refer(at, symbol, symbol.value + (slot.imm + 1) * SLOT_SIZE)
+                elif kind == R_BPF_64_64 and slot.opcode == LDDW and at + 1 < len(self.slots):
+                    self._load_address(at, symbol)
+                else:
+                    raise self.fail(at, f"relocation of type {kind} to {symbol.name!r}, which opcode {slot.opcode:#04x} cannot have")
+            elif slot.opcode == _CALL and slot.src == _LOCAL:
+                self._refer(at, function, offset + (1 + slot.imm) * SLOT_SIZE)
+
+    def _refer(self, at: int, symbol: Symbol, value: int) -> None:
+        """Note that slot `at` refers to the function at offset `value` of the symbol's section."""
+        if symbol.section not in self.contents.sections:
+            raise self.fail(at, f"function {symbol.name!r} is not defined in the object")
+        name = self.contents.sections[symbol.section].name
+        function = next((f for f in self.contents.functions if f.section == symbol.section and f.value == value), None)
+        if function is None:
+            raise self.fail(at, f"no function begins at offset {value} of section {name!r}")
+        if function not in self.functions:
+            self.functions.append(function)
+        self.references.append((at, function))
+
+    def _load_address(self, at: int, symbol: Symbol) -> None:
+        """Resolve the `lddw` in slot `at`: its immediate is the addend."""
+        low, high = self.slots[at], self.slots[at + 1]
+        addend = wide_immediate(low, high)
+        addend -= (addend >> 63) << 64
+        section = self.contents.sections.get(symbol.section)
+        if section is None:
+            raise self.fail(at, f"{symbol.name!r} is not defined in the object")
+        if section.name in _MAPS:
+            raise self.fail(at, f"map {symbol.name!r}: maps are not supported")
+        value = symbol.value + addend
+        if section.executable:
+            self.slots[at] = Instruction(LDDW, low.dst, CODE)
+            self.slots[at + 1] = Instruction(0)
+            self._refer(at, symbol, value)
+            return
+        if not section.name.startswith(_DATA):
+            raise self.fail(at, f"{symbol.name!r} lies in section {section.name!r}; data must be in .rodata, .data or .bss")
+        if not -(1 << 31) <= value < 1 << 31:
+            raise self.fail(at, f"offset {value} in section {section.name!r} does not fit 32 bits")
+        if symbol.section not in self.data:
+            self.data.append(symbol.section)
+        self.slots[at] = Instruction(LDDW, low.dst, MAP_VALUE, 0, self.data.index(symbol.section))
+        self.slots[at + 1] = Instruction(0, imm=value)
+
+    def _data_section(self, section: Section) -> DataSection:
+        if section.relocations:
+            _, symbol = next(iter(section.relocations.values()))
+            raise ProgramError(f"{self.contents.path}: {section.name}: pointer to {symbol.name!r}: pointers in data are not supported")
+        return DataSection(section.name, section.data, not section.name.startswith(".rodata"), max(8, section.alignment))
