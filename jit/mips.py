@@ -8,8 +8,8 @@ rt, and in `ins rt, rs, pos, size` the field msb is pos + size - 1, so that pos 
 
 where the mask only cuts the sign of a signed operand: what does not fit is refused before. Decoding takes the fields apart again.
 
-Operands are integers in the order of the written syntax: registers 0 to 31; immediates and byte offsets as written, signed or not; branch offsets,
-`instr_index` and the offsets of pc-relative loads as the field holds them, in words (doublewords in ldpc); pos and size as written.
+Operands are integers in the order of the written syntax: registers 0 to 31; immediates and byte offsets as written, signed or not; what counts in
+words or doublewords from the pc (branches, jumps, `lwpc`, `addiupc`, ...) as the field holds it; pos and size as written, not as msb and lsb.
 """
 
 import operator
@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations, product
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -52,12 +53,13 @@ FACTS: Mapping[str, str] = MappingProxyType(
 
 
 class Field(NamedTuple):
-    """What a letter of an encoding figure stands for: operand = field + bias, and less pos where `minus_pos`."""
+    """What a letter of an encoding figure stands for: operand = field + bias, and less pos where `minus_pos`; assembly has operand * unit."""
 
     operand: str
     signed: bool = False
     bias: int = 0
     minus_pos: bool = False
+    unit: int = 1
 
 
 FIELDS: Mapping[str, Field] = MappingProxyType(
@@ -71,7 +73,10 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "i": Field("immediate", signed=True),
         "u": Field("immediate"),
         "o": Field("offset", signed=True),
-        "x": Field("instr_index"),
+        "w": Field("offset", signed=True, unit=4),
+        "W": Field("immediate", signed=True, unit=4),
+        "D": Field("offset", signed=True, unit=8),
+        "x": Field("instr_index", unit=4),
         "c": Field("code"),
         "y": Field("stype"),
         "p": Field("bp"),
@@ -123,6 +128,7 @@ class _Operand(NamedTuple):
     signed: bool
     bias: int
     minus: int | None
+    unit: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +196,7 @@ class Row:
         if word & self.mask != self.bits:
             return None
         values: list[int] = []
-        for _, _, _, _, _, shifts, width, signed, bias, minus in self._operands:
+        for _, _, _, _, _, shifts, width, signed, bias, minus, _ in self._operands:
             raws = {word >> shift & (1 << width) - 1 for shift in shifts}
             if len(raws) > 1:
                 return None
@@ -209,13 +215,15 @@ class Row:
 
 
 def isa_set(expression: str) -> frozenset[str]:
-    """The ISAs of an expression such as "mips4|mips32r1..r5"; raises ValueError for an unknown word."""
-    names, bounded, last = expression.partition("..")
-    roots = names.split("|")
-    if not set(roots) <= set(ISAS) or (bounded and last != "r5"):
-        raise ValueError(f"{expression!r} is not a set of ISAs")
-    removed = {isa for isa in ISAS if "mips32r6" in ancestry(isa)} if bounded else set()
-    return frozenset(isa for isa in ISAS if not ancestry(isa).isdisjoint(roots)) - removed
+    """The ISAs of an expression such as "mips4|mips32r1 !r6"; raises ValueError for an unknown word."""
+    chosen: frozenset[str] = frozenset()
+    for word in expression.replace("|", " ").split():
+        root = "mips32r6" if word == "!r6" else word.removeprefix("!")
+        if root not in ISAS:
+            raise ValueError(f"{expression!r} is not a set of ISAs: {word!r}")
+        heirs = {isa for isa in ISAS if root in ancestry(isa)}
+        chosen = chosen - heirs if word[0] == "!" else chosen | heirs
+    return chosen
 
 
 def _fields(figure: str) -> Mapping[str, Sequence[tuple[int, int]]]:
@@ -252,15 +260,33 @@ def _parse_operand(line: Line, name: str, names: tuple[str, ...]) -> _Operand:
     field = FIELDS[letters[0]]
     places = fields[letters[0]]
     width = places[0][1]
+    if any(other != width for _, other in places) or (name in REGISTER_OPERANDS and width != 5):
+        raise ValueError(f"{line.mnemonic}: the field of {name} has a wrong width")
     shifts = tuple(shift for shift, _ in places)
     span = 1 << width
     low, high = (-span // 2, span // 2 - 1) if field.signed else (field.bias, field.bias + span - 1)
     minus = names.index("pos") if field.minus_pos else None
     if minus is not None:
-        low, high = 1, field.bias + span - 1  # pos is 0 at least; a condition bounds the sum
+        low, high = 1, field.bias + span - 1
+        if line.condition != (bounds := f"{field.bias - 1}<pos+size<={high}".removeprefix("0<")):
+            raise ValueError(f"{line.mnemonic}: without the condition {bounds} the field of size overflows")
     summed = [shift for letter, others in fields.items() if FIELDS[letter].minus_pos and name == "pos" for shift, _ in others]
     multiplier = sum(1 << shift for shift in (*shifts, *summed))
-    return _Operand(name, low, high, -1 if not field.signed else span - 1, multiplier, shifts, width, field.signed, field.bias, minus)
+    mask = span - 1 if field.signed else -1
+    return _Operand(name, low, high, mask, multiplier, shifts, width, field.signed, field.bias, minus, field.unit)
+
+
+def _check_facts(mnemonic: str, facts: frozenset[str], names: tuple[str, ...]) -> None:
+    if unknown := facts - set(FACTS):
+        raise ValueError(f"{mnemonic}: unknown facts {' '.join(sorted(unknown))}")
+    for fact in ("word_rs", "word_rt"):
+        if fact in facts and fact.removeprefix("word_") not in names:
+            raise ValueError(f"{mnemonic}: {fact} without that operand")
+    if len(facts & {"delay", "compact"}) != len(facts & {"branch", "jump"}):
+        raise ValueError(f"{mnemonic}: a transfer of control, and nothing else, is either compact or has a delay slot")
+    for narrower, wider in (("likely", "delay"), ("forbidden", "compact"), ("ll", "load"), ("sc", "store")):
+        if narrower in facts and wider not in facts:
+            raise ValueError(f"{mnemonic}: {narrower} without {wider}")
 
 
 def parse(line: Line) -> Row:
@@ -271,22 +297,25 @@ def parse(line: Line) -> Row:
     if unknown := set(figure) - {"0", "1", *FIELDS}:
         raise ValueError(f"{line.mnemonic}: the figure has unknown letters {''.join(sorted(unknown))}")
     syntax, _, implicit = line.syntax.partition(";")
-    marked = re.findall(r"[=+]?\w+", syntax)
-    names = tuple(operand.lstrip("=+") for operand in marked)
-    if len(set(names)) != len(names) or {FIELDS[letter].operand for letter in figure if letter not in "01"} != set(names):
+    marks: dict[str, str] = {}
+    for mark, name in re.findall(r"([=+$]?)(\w+)", syntax):
+        if mark != "$":
+            marks.setdefault(name, mark)
+    names = tuple(marks)
+    if {FIELDS[letter].operand for letter in figure if letter not in "01"} != set(names):
         raise ValueError(f"{line.mnemonic}: the operands of {line.syntax!r} are not the fields of {line.figure!r}")
-    if unknown := set(line.facts.split()) - set(FACTS):
-        raise ValueError(f"{line.mnemonic}: unknown facts {' '.join(sorted(unknown))}")
+    facts = frozenset(line.facts.split())
+    _check_facts(line.mnemonic, facts, names)
     operands = tuple(_parse_operand(line, name, names) for name in names)
     bits = int(re.sub("[A-Za-z]", "0", figure), 2)
-    registers = [(at, mark) for at, mark in enumerate(marked) if names[at] in REGISTER_OPERANDS]
-    effects = implicit.split()
+    registers = [(at, marks[name]) for at, name in enumerate(names) if name in REGISTER_OPERANDS]
+    effects = [(effect[0], _IMPLICIT[effect.lstrip("=+")]) for effect in implicit.split()]
     return Row(
         mnemonic=line.mnemonic,
         syntax=re.sub("[=+]", "", syntax),
         figure=figure,
         isas=isa_set(line.isas),
-        facts=frozenset(line.facts.split()),
+        facts=facts,
         operands=names,
         mask=int("".join("01"[character in "01"] for character in figure), 2),
         bits=bits,
@@ -294,10 +323,10 @@ def parse(line: Line) -> Row:
         _operands=operands,
         _encoders=tuple((operand.low, operand.high, operand.mask, operand.multiplier) for operand in operands),
         _constant=bits - sum(operand.bias << shift for operand in operands for shift in operand.shifts),
-        _reads=tuple(at for at, mark in registers if mark[0] != "="),
-        _writes=tuple(at for at, mark in registers if mark[0] in "=+"),
-        _implicit_reads=tuple(_IMPLICIT[effect.lstrip("=+")] for effect in effects if effect[0] != "="),
-        _implicit_writes=tuple(_IMPLICIT[effect.lstrip("=+")] for effect in effects if effect[0] in "=+"),
+        _reads=tuple(at for at, mark in registers if mark != "="),
+        _writes=tuple(at for at, mark in registers if mark),
+        _implicit_reads=tuple(number for mark, number in effects if mark != "="),
+        _implicit_writes=tuple(number for mark, number in effects if mark in "=+"),
     )
 
 
@@ -356,21 +385,55 @@ def text(row: Row, operands: Sequence[int], address: int, width: int = 32) -> st
 
     `address` is where the instruction lies. Targets are of as many bits as the addresses of the code: 32 or 64.
     """
-    written = dict(zip(row.operands, operands, strict=True))
-    spelled = {name: f"${REGISTER_NAMES[width][value]}" if name in REGISTER_OPERANDS else str(value) for name, value in written.items()}
-    if "branch" in row.facts:
-        spelled["offset"] = f"{address + 4 + 4 * written['offset'] & (1 << width) - 1:#x}"
-    elif "instr_index" in written:
-        spelled["instr_index"] = f"{(address + 4 & ~0xFFFFFFF) + 4 * written['instr_index']:#x}"
+    written = {operand.name: (value, operand.unit) for operand, value in zip(row._operands, operands, strict=True)}
+    spelled = {
+        name: f"${REGISTER_NAMES[width][value]}" if name in REGISTER_OPERANDS else str(value * unit) for name, (value, unit) in written.items()
+    }
+    following = address + 4
+    for name, (value, unit) in written.items():
+        if "branch" in row.facts and name == "offset":
+            spelled[name] = f"{following + value * unit & (1 << width) - 1:#x}"
+        elif name == "instr_index":
+            spelled[name] = f"{(following & ~0xFFFFFFF) + value * unit:#x}"
     return f"{row.mnemonic} {re.sub(r'[a-z_]+', lambda name: spelled[name[0]], row.syntax)}"
 
 
-def _defend(table: Sequence[Row]) -> None:
-    """Refuse a table in which two rows of one ISA have the same mnemonic, or match the same word."""
-    for isa in ISAS:
-        legal = [row for row in table if isa in row.isas]
-        if len({row.mnemonic for row in legal}) != len(legal):
-            raise ValueError(f"a mnemonic occurs twice on {isa}")
+_REGISTERS_THAT_MATTER = (0, 1, 2, 3, 31)
 
 
-_defend(ROWS)
+def _both_match(first: Row, second: Row) -> bool:
+    """Whether some word may be of both rows.
+
+    Conditions compare up to three registers with each other, with 0 and with 31, so that a few numbers stand for all. The fields of other operands
+    are zero: the conditions on them (of bit fields, of stype) let that through.
+    """
+    if (first.bits ^ second.bits) & first.mask & second.mask:
+        return False
+    shifts = {
+        shift
+        for row in (first, second)
+        for operand in row._operands
+        if operand.name in REGISTER_OPERANDS and (row.condition is not None or len(operand.shifts) > 1)
+        for shift in operand.shifts
+    }
+    for numbers in product(_REGISTERS_THAT_MATTER, repeat=len(shifts)):
+        word = first.bits | second.bits
+        for shift, number in zip(shifts, numbers, strict=True):
+            word = word & ~(31 << shift) | number << shift
+        if first.extract(word) is not None and second.extract(word) is not None:
+            return True
+    return False
+
+
+def defend(table: Sequence[Row]) -> None:
+    """Raise ValueError when two rows that are legal on one ISA have the same mnemonic, or match the same word."""
+    for first, second in combinations(table, 2):
+        if first.isas.isdisjoint(second.isas):
+            continue
+        if first.mnemonic == second.mnemonic:
+            raise ValueError(f"{first.mnemonic}: two rows on {min(first.isas & second.isas)}")
+        if _both_match(first, second):
+            raise ValueError(f"{first.mnemonic} and {second.mnemonic} match the same word on {min(first.isas & second.isas)}")
+
+
+defend(ROWS)
