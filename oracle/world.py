@@ -9,8 +9,21 @@ from dataclasses import dataclass, field
 
 from ebpf.program import ByteOrder
 
-Helper = Callable[[tuple[int, int, int, int, int]], int]
-"""A function that the program may call: five unsigned 64-bit arguments to an unsigned 64-bit result."""
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A function that the program may call: `arguments` (0 to 5) unsigned 64-bit integers, from r1 on, to an unsigned 64-bit result.
+
+    It sees no more registers than it declares, because the others may hold nothing. Raises ValueError for a number out of range.
+    """
+
+    name: str
+    arguments: int
+    function: Callable[..., int]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.arguments <= 5:
+            raise ValueError(f"{self.name}: {self.arguments} arguments; a helper has 0 to 5")
 
 
 @dataclass(frozen=True, slots=True)
