@@ -29,8 +29,10 @@ class Compiled:
     bpf_at      for each eBPF slot the index of the first word of its code, at which all eBPF registers are in place; None for the
                 second slot of a wide instruction, and where a word of the instruction before has moved into a delay slot, so that there
                 is no such place
+    slot_of     for each word the eBPF slot whose code it is, -1 for entry and exit code
     exits       indices of the words at which a run is about to leave the main program, with all eBPF registers still in place
-    registers   for r0 to r10 the MIPS registers that hold it: one, or two as (low, high). Number 0 as high half: it is always zero
+    registers   for r0 to r10 the MIPS registers that hold it: one, or two as (low, high), where number 0 means that it is always zero. None for
+                an r10 that the program does not use
     stack_size  bytes below r10 that belong to the program
     frame_pointer  bytes from r10 of the main program up to the stack pointer at entry
     """
@@ -39,8 +41,9 @@ class Compiled:
     base: int
     words: tuple[int, ...]
     bpf_at: tuple[int | None, ...]
+    slot_of: tuple[int, ...]
     exits: tuple[int, ...]
-    registers: tuple[tuple[int, ...], ...]
+    registers: tuple[tuple[int, ...] | None, ...]
     stack_size: int
     frame_pointer: int
 

@@ -1,0 +1,52 @@
+"""Calls of functions at known addresses, and of subprograms."""
+
+from jit.code import Emitter
+from jit.compiled import Addresses
+from jit.constants import steps
+from jit.registers import RA, T9
+
+
+class CompileError(Exception):
+    """The program refers to something that the compiler was not given."""
+
+
+REGION = 28
+"""`j` and `jal` replace the low 28 bits of the program counter."""
+
+
+def same_region(addresses: Addresses, size: int, address: int) -> bool:
+    """Whether `j` and `jal` reach the address from everywhere in an image of at most `size` bytes."""
+    return addresses.base >> REGION == address >> REGION == (addresses.base + size) >> REGION
+
+
+def function(e: Emitter, address: int) -> None:
+    """Call a C function. t9 holds its address, as position-independent functions expect.
+
+    With `jal` the last step of loading t9 is in the delay slot.
+    """
+    place = e.place_of_instruction
+    e.calls = True
+    load = steps(e, T9, address)
+    if same_region(place.addresses, place.size, address):
+        for mnemonic, operands in load[:-1]:
+            e.op(mnemonic, *operands)
+        mnemonic, operands = load[-1]
+        e.with_slot("jal", (address & (1 << REGION) - 1) >> 2, slot=e.make(mnemonic, *operands))
+    else:
+        for mnemonic, operands in load:
+            e.op(mnemonic, *operands)
+        e.op("jalr", RA, T9)
+
+
+def routine(e: Emitter, name: str) -> None:
+    """Call a runtime routine; raises CompileError when its address is not known."""
+    address = e.place_of_instruction.addresses.routines.get(name)
+    if address is None:
+        raise CompileError(f"no address of the runtime routine {name}")
+    function(e, address)
+
+
+def subprogram(e: Emitter, label: int) -> None:
+    """Call a function of the image."""
+    e.calls = True
+    e.branch("bal", to=label)

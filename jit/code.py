@@ -1,0 +1,182 @@
+"""MIPS code in the making: instructions with symbolic branch targets, and the door through which lowering emits them.
+
+Code is a list of `Op` and `Label`. An `Op` is one instruction of the MIPS table with its operands. A branch names the label that it
+goes to and carries the instruction of its delay slot with it, so that nothing can come between the two and no branch can be put into a
+delay slot. A branch whose slot is still open gets one in `jit.passes`.
+
+Labels are numbers. Those from 0 to the number of slots are the eBPF instructions themselves; the ones above are made by the compiler; negative
+ones are local to the code of one eBPF instruction, so that this code can be kept and used again for an equal instruction elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from jit.compiled import Addresses
+from jit.config import Config
+from jit.mips import Row, rows
+from jit.registers import SINGLES, pairs
+
+
+class Label(NamedTuple):
+    """A place in the code."""
+
+    number: int
+
+
+class Op(NamedTuple):
+    """One MIPS instruction.
+
+    word is its encoding, 0 as long as a target is to be filled in. reads and writes are sets of registers as bit masks; HI and LO are bits 32
+    and 33. target is the label that a branch or jump goes to, slot the instruction in its delay slot.
+    """
+
+    row: Row
+    operands: tuple[int, ...]
+    word: int
+    reads: int
+    writes: int
+    facts: frozenset[str]
+    target: int | None = None
+    slot: "Op | None" = None
+    slot_owner: int | None = None
+
+
+Item = Op | Label
+
+
+def _mask(registers: tuple[int, ...]) -> int:
+    mask = 0
+    for register in registers:
+        mask |= 1 << register
+    # Register zero is never a dependency.
+    return mask & ~1
+
+
+@cache
+def instruction(row: Row, operands: tuple[int, ...]) -> Op:
+    """An instruction without a symbolic target; raises ValueError when an operand does not fit its field."""
+    return Op(row, operands, row.encode(*operands), _mask(row.reads(operands)), _mask(row.writes(operands)), row.facts)
+
+
+@cache
+def _branch(row: Row, operands: tuple[int, ...]) -> Op:
+    with_offset = (*operands, 0)
+    # Encoded for its checks: the manual gives some compact branches another meaning when their registers are equal or zero.
+    row.encode(*with_offset)
+    return Op(row, operands, 0, _mask(row.reads(with_offset)), _mask(row.writes(with_offset)), row.facts)
+
+
+def branch(row: Row, operands: tuple[int, ...], target: int, slot: Op | None = None) -> Op:
+    """A branch to a label; `operands` are those before the offset. Raises ValueError for a slot on a branch that has none."""
+    if slot is not None and ("delay" not in row.facts or slot.facts & {"branch", "jump"}):
+        raise ValueError(f"{slot.row.mnemonic} cannot be in a delay slot of {row.mnemonic}")
+    return _branch(row, operands)._replace(target=target, slot=slot)
+
+
+class Function(NamedTuple):
+    """What the code of an instruction may have to know of the function that it is part of.
+
+    main       whether it is the main program
+    exit       the label of its epilogue
+    mentioned  the eBPF registers that its instructions name
+    passed     the eBPF registers that the program writes anywhere: others cannot hold an argument of a call
+    entries    for each slot at which a subprogram starts, its label
+    """
+
+    main: bool
+    exit: int
+    mentioned: frozenset[int]
+    passed: frozenset[int]
+    entries: Mapping[int, int]
+
+
+class Place(NamedTuple):
+    """Where an instruction is: its function and slot, the addresses given, and an upper bound of the size of the image in bytes."""
+
+    function: Function
+    slot: int
+    addresses: Addresses
+    size: int
+
+
+class Emitter:
+    """Collects the code of one eBPF instruction; knows which instructions the configuration has.
+
+    registers             where r0 to r10 live: a number each in 64-bit code, a pair of numbers in 32-bit code
+    place_of_instruction  reading it makes the code good for this place only
+    reusable              whether the code is good for an equal instruction anywhere
+    calls, spills         set by code that calls something, and by code that saves registers on the stack
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.rows: Mapping[str, Row] = rows(config)
+        self.registers: Sequence[Any] = SINGLES if config.width == 64 else pairs(config)
+        self.items: list[Item] = []
+        self.reusable = True
+        self.calls = False
+        self.spills = False
+        self._locals = 0
+        self._place: Place | None = None
+
+    def enter(self, place: Place) -> None:
+        """Say where the next instruction is."""
+        self._place = place
+        self.reusable = True
+
+    @property
+    def place_of_instruction(self) -> Place:
+        """Where the instruction is; makes the code good for this place only."""
+        assert self._place is not None
+        self.reusable = False
+        return self._place
+
+    def has(self, mnemonic: str) -> bool:
+        """Whether the configuration has this instruction."""
+        return mnemonic in self.rows
+
+    def fits(self, mnemonic: str, *operands: int) -> bool:
+        """Whether these operands can be encoded."""
+        try:
+            self.make(mnemonic, *operands)
+        except ValueError:
+            return False
+        return True
+
+    def make(self, mnemonic: str, *operands: int) -> Op:
+        """The instruction, for use as a delay slot; raises KeyError when the configuration does not have it."""
+        return instruction(self.rows[mnemonic], operands)
+
+    def op(self, mnemonic: str, *operands: int) -> None:
+        """Emit an instruction; operands in the order in which the manual writes them."""
+        self.items.append(instruction(self.rows[mnemonic], operands))
+
+    def branch(self, mnemonic: str, *operands: int, to: int, slot: Op | None = None) -> None:
+        """Emit a branch to a label."""
+        self.items.append(branch(self.rows[mnemonic], operands, to, slot))
+
+    def with_slot(self, mnemonic: str, *operands: int, slot: Op) -> None:
+        """Emit a jump to an address or a register, with the instruction in its delay slot."""
+        self.items.append(instruction(self.rows[mnemonic], operands)._replace(slot=slot))
+
+    def local(self) -> int:
+        """A new label that is local to the eBPF instruction."""
+        self._locals -= 1
+        return self._locals
+
+    def place(self, label: int) -> None:
+        """Let a label stand for the place behind what has been emitted so far."""
+        self.items.append(Label(label))
+
+    def take(self) -> tuple[Item, ...]:
+        """What has been emitted since the last call; the emitter is empty afterwards."""
+        items = tuple(self.items)
+        self.items.clear()
+        self._locals = 0
+        return items
+
+    def move(self, rd: int, rs: int) -> None:
+        """Copy a register; nothing if it is the same one."""
+        if rd != rs:
+            self.op("or", rd, rs, 0)

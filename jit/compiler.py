@@ -1,0 +1,203 @@
+"""From an eBPF program to an image.
+
+    slots ── functions ── lowering ──► code with labels ── passes ──► code ── layout ──► words
+                             │
+                  entry and exit of each function
+
+Lowering goes from instruction to instruction and looks at nothing else: there is no analysis of control flow. What is known of a function as a whole
+is only which eBPF registers its instructions name, so that registers that do not occur are not saved.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
+from ebpf.opcodes import Row, lookup
+from ebpf.program import wide_immediate
+from jit import compare
+from jit.call import CompileError
+from jit.code import Emitter, Function, Item, Label, Op, Place
+from jit.compiled import Addresses, Compiled
+from jit.config import Config
+from jit.frame import epilogue, layout, prologue
+from jit.layout import Laid, lay_out
+from jit.lowering import LOWERING, lddw
+from jit.passes import fill_delay_slots, separate
+from jit.registers import SINGLES, pairs
+
+# An upper bound of the code of one slot, entry and exit of a function that is called there included.
+_BYTES_PER_SLOT = 512
+
+
+class _Decoded(NamedTuple):
+    slot: int
+    instruction: Instruction
+    row: Row
+
+
+class _Use(NamedTuple):
+    """The eBPF registers that a stretch of the program reads and writes by name."""
+
+    reads: frozenset[int]
+    writes: frozenset[int]
+
+
+def compile_program(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+    """Compile a linked and valid program.
+
+    Raises CompileError when it calls something whose address is not given, or is not a valid program.
+    """
+    return _Compiler(slots, config, addresses).run()
+
+
+class _Compiler:
+    def __init__(self, slots: Sequence[Instruction], config: Config, addresses: Addresses) -> None:
+        self.slots = slots
+        self.config = config
+        self.addresses = addresses
+        self.decoded = tuple(_decode(slots))
+        self.emitter = Emitter(config)
+        self.cache = _lowered(config)
+        self.use = _use(self.decoded)
+        starts = sorted({0} | {d.slot + 1 + d.instruction.imm for d in self.decoded if d.row.name == "CALL_LOCAL"})
+        # Labels beyond those of the slots: entry and exit of each function, then one for every exit of the main program.
+        self.entries = {start: len(slots) + 2 * number for number, start in enumerate(starts)}
+        self.next_label = len(slots) + 2 * len(starts)
+        self.stack = 0
+        if FRAME_POINTER in self.use.reads:
+            self.stack = FRAME_SIZE * (MAXIMUM_CALL_DEPTH if len(starts) > 1 else 1)
+        self.exits: list[int] = []
+        self.frame_pointer = 0
+
+    def run(self) -> Compiled:
+        code: list[Item] = []
+        bounds = [*self.entries, len(self.slots)]
+        for start, end in pairwise(bounds):
+            code.extend(self._function(start, end))
+        targets = {item.target for item in code if isinstance(item, Op) and item.target is not None} | set(self.exits)
+        code, passed = fill_delay_slots(code, self.config, targets, len(self.slots))
+        code = separate(code, self.config, self.emitter.make("sll", 0, 0, 0))
+        outside = range(len(self.slots), len(self.slots) + 2 * len(self.entries))
+        laid = lay_out(code, self.config, self.addresses.base, len(self.slots), frozenset(outside))
+        return self._compiled(laid, passed)
+
+    def _compiled(self, laid: Laid, passed: frozenset[int]) -> Compiled:
+        registers: list[tuple[int, ...] | None] = [(r,) for r in SINGLES] if self.config.width == 64 else list(pairs(self.config))
+        if not self.stack:
+            registers[FRAME_POINTER] = None
+        return Compiled(
+            config=self.config,
+            base=self.addresses.base,
+            words=tuple(laid.words),
+            bpf_at=tuple(None if slot in passed else laid.labels.get(slot) for slot in range(len(self.slots))),
+            slot_of=tuple(laid.owner),
+            exits=tuple(laid.labels[label] for label in self.exits),
+            registers=tuple(registers),
+            stack_size=self.stack,
+            frame_pointer=self.frame_pointer,
+        )
+
+    def _function(self, start: int, end: int) -> list[Item]:
+        own = [d for d in self.decoded if start <= d.slot < end]
+        use = _use(own)
+        ends = [d.slot for d in own if d.row.name == "EXIT"]
+        main = start == 0
+        function = Function(main, self.entries[start] + 1, use.reads | use.writes, self.use.writes | {1, 2}, self.entries)
+        emitter = self.emitter
+        emitter.calls = emitter.spills = False
+        bodies = {d.slot: self._lower(d, function) for d in own if d.row.name != "EXIT"}
+        frame = layout(emitter, main, use.writes, self.stack, bool(self.stack), emitter.calls, emitter.spills)
+        if main:
+            self.frame_pointer = frame.top
+        prologue(emitter, frame, 2 in self.use.reads)
+        code: list[Item] = [Label(self.entries[start]), *emitter.take()]
+        epilogue(emitter, frame)
+        leave = emitter.take()
+        for d in own:
+            code.append(Label(d.slot))
+            code.extend(bodies[d.slot] if d.slot in bodies else self._exit(function, leave, d.slot == ends[-1]))
+        if not ends:
+            code.extend((Label(function.exit), *leave))
+        return code
+
+    def _exit(self, function: Function, leave: tuple[Item, ...], last: bool) -> Iterator[Item]:
+        """The code of an `exit`: the epilogue itself where it is short or where it is the last one, otherwise a jump to that."""
+        if last:
+            yield Label(function.exit)
+        if function.main and (last or len(leave) == 1):
+            self.exits.append(self.next_label)
+            yield Label(self.next_label)
+            self.next_label += 1
+        if last or len(leave) == 1:
+            yield from leave
+        else:
+            compare.jump(self.emitter, function.exit)
+            yield from self.emitter.take()
+
+    def _lower(self, d: _Decoded, function: Function) -> tuple[Item, ...]:
+        """The code of an instruction, from the cache where it does not depend on the place."""
+        wide = d.row.slots == 2
+        key = (d.instruction, self.slots[d.slot + 1].imm if wide else 0)
+        items = self.cache.get(key)
+        if items is None:
+            self.emitter.enter(Place(function, d.slot, self.addresses, _BYTES_PER_SLOT * (len(self.slots) + 16)))
+            if wide:
+                lddw(self.emitter, d.instruction, wide_immediate(d.instruction, self.slots[d.slot + 1]))
+            else:
+                lowering = LOWERING[d.row.name]
+                (lowering.single if self.config.width == 64 else lowering.pair)(self.emitter, d.instruction)
+            items = self.emitter.take()
+            if self.emitter.reusable:
+                self.cache[key] = items
+        return self._globalise(items)
+
+    def _globalise(self, items: tuple[Item, ...]) -> tuple[Item, ...]:
+        """Replace local labels by new ones."""
+        local = [item.number for item in items if isinstance(item, Label)]
+        if not local:
+            return items
+        names = {number: self.next_label + at for at, number in enumerate(local)}
+        self.next_label += len(local)
+        return tuple(_renamed(item, names) for item in items)
+
+
+def _renamed(item: Item, names: Mapping[int, int]) -> Item:
+    if isinstance(item, Label):
+        return Label(names[item.number])
+    return item if item.target is None else item._replace(target=names.get(item.target, item.target))
+
+
+@cache
+def _lowered(config: Config) -> dict[tuple[Instruction, int], tuple[Item, ...]]:
+    """For each configuration the code of instructions that occurred before."""
+    return {}
+
+
+def _decode(slots: Sequence[Instruction]) -> Iterator[_Decoded]:
+    at = 0
+    while at < len(slots):
+        row = lookup(slots[at])
+        if row is None or (row.name not in LOWERING and row.name not in ("EXIT", "LDDW")):
+            raise CompileError(f"instruction {at}: not an instruction of a linked program")
+        yield _Decoded(at, slots[at], row)
+        at += row.slots
+
+
+def _use(decoded: Sequence[_Decoded]) -> _Use:
+    reads: set[int] = set()
+    writes: set[int] = set()
+    for _, instruction, row in decoded:
+        for field, number in ((row.dst, instruction.dst), (row.src, instruction.src)):
+            if isinstance(field, str):
+                if "r" in field:
+                    reads.add(number)
+                if "w" in field:
+                    writes.add(number)
+        if row.name.startswith("CALL"):
+            # The arguments, by convention; r0 and r1 to r5 are changed, which matters to nobody: no function has to preserve them.
+            reads.update(range(1, 6))
+        elif row.name.startswith(("LDABS", "LDIND", "CMPXCHG", "EXIT")):
+            reads.update((0, 6) if row.group == "packet" else (0,))
+    return _Use(frozenset(reads), frozenset(writes))

@@ -1,0 +1,107 @@
+"""The native stack frame of a function, and its entry and exit.
+
+From high to low addresses:
+
+    sp at entry ->  saved registers        ra if the function calls, s-registers and fp that it changes
+            r10 ->  eBPF stack             main program only: 512 bytes for each of the functions that can be active at once
+                    spilled registers      o32 only: caller-saved registers that hold r0 to r5, around calls of runtime routines
+             sp ->  argument area          o32 only: 16 bytes of home area, and three 64-bit arguments
+
+A subprogram has its eBPF stack in the frame of the main program, 512 bytes below that of its caller, wherever it was called from: fp is moved down by
+512 at its entry and up again at its exit. So r10 of a function depends on nothing but the depth of the call, as it does in an interpreter.
+
+Everything below the eBPF stack has a fixed place relative to sp, so that code can be emitted before the size of the frame is known.
+"""
+
+from typing import NamedTuple
+
+from ebpf.instruction import FRAME_SIZE
+from jit.code import Emitter
+from jit.registers import A0, A1, FP, RA, S0, SP, V0, ZERO, pairs
+
+ARGUMENTS = 16 + 3 * 8
+"""Bytes of the o32 argument area: enough for five 64-bit arguments."""
+
+SPILL = ARGUMENTS
+"""Distance from sp to the first spilled register."""
+
+SPILLED = 12
+"""How many registers can be spilled: six pairs."""
+
+
+class Frame(NamedTuple):
+    """saved: registers saved at entry. stack: bytes of eBPF stack. size: of the whole frame, in bytes; top: from r10 up to sp at entry."""
+
+    main: bool
+    saved: tuple[int, ...]
+    stack: int
+    size: int
+    top: int
+    moves_fp: bool
+
+
+def layout(e: Emitter, main: bool, written: frozenset[int], stack: int, moves_fp: bool, calls: bool, spills: bool) -> Frame:
+    """The frame of a function that writes the given eBPF registers."""
+    wide = e.config.width == 64
+    saved: list[int] = [RA] if calls else []
+    for number in range(6, 10):
+        if number in written:
+            saved.extend([S0 + number - 6] if wide else [S0 + 2 * (number - 6), S0 + 2 * (number - 6) + 1])
+    if main and stack:
+        saved.append(FP)
+    unit, alignment = (8, 16) if wide else (4, 8)
+    top = _align(unit * len(saved), alignment)
+    below = 0 if wide else (SPILL + 4 * SPILLED if spills else ARGUMENTS if calls else 0)
+    own = stack if main else 0
+    return Frame(main, tuple(saved), own, _align(top + own + below, alignment), top, moves_fp and not main)
+
+
+def _align(size: int, alignment: int) -> int:
+    return -(-size // alignment) * alignment
+
+
+def prologue(e: Emitter, frame: Frame, reads_r2: bool) -> None:
+    """Set up the frame; in the main program also r1 and r2, from the C arguments, and r10."""
+    add, store, unit = ("daddiu", "sd", 8) if e.config.width == 64 else ("addiu", "sw", 4)
+    if frame.size:
+        e.op(add, SP, SP, -frame.size)
+    for number, register in enumerate(frame.saved, 1):
+        e.op(store, register, frame.size - unit * number, SP)
+    if frame.moves_fp:
+        e.op(add, FP, FP, -FRAME_SIZE)
+    if not frame.main:
+        return
+    if frame.stack:
+        e.op(add, FP, SP, frame.size - frame.top)
+    if e.config.width == 32:
+        _widen_arguments(e, reads_r2)
+
+
+def _widen_arguments(e: Emitter, reads_r2: bool) -> None:
+    """o32: the two pointer-sized arguments in a0 and a1 become zero-extended pairs. The second one makes room for the first."""
+    (low1, high1), (low2, high2) = pairs(e.config)[1:3]
+    if reads_r2:
+        e.move(low2, A1)
+        e.move(high2, ZERO)
+    e.move(low1, A0)
+    e.move(high1, ZERO)
+
+
+def epilogue(e: Emitter, frame: Frame) -> None:
+    """Take down the frame and return: the main program as a C function that returns an `unsigned int`."""
+    add, load, unit = ("daddiu", "ld", 8) if e.config.width == 64 else ("addiu", "lw", 4)
+    if frame.moves_fp:
+        e.op(add, FP, FP, FRAME_SIZE)
+    for number, register in enumerate(frame.saved, 1):
+        e.op(load, register, frame.size - unit * number, SP)
+    steps = []
+    if frame.main:
+        if e.config.width == 64:
+            # n64 returns a 32-bit integer sign-extended, unsigned or not.
+            steps.append(e.make("sll", V0, V0, 0))
+        elif e.config.big_endian:
+            steps.append(e.make("or", V0, pairs(e.config)[0][0], ZERO))
+    if frame.size:
+        steps.append(e.make(add, SP, SP, frame.size))
+    e.items.extend(steps[:-1])
+    e.with_slot("jr", RA, slot=steps[-1] if steps else e.make("sll", ZERO, ZERO, 0))

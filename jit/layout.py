@@ -1,0 +1,182 @@
+"""Layout: from code with labels to words.
+
+All branches start short. One whose target is out of its reach becomes long, which moves everything behind it; this is repeated until nothing changes.
+A branch that has become long stays long, so that ends.
+
+    short                       long                                  long, image across a 256 MiB border
+    beq   a, b, target          bne   a, b, over                      bne  a, b, over
+      slot                        slot                                  slot
+                                j     target                          at = target; jr at
+                                  nop                                   nop
+                              over:                                   over:
+
+    beqc  a, b, target          bnec  a, b, over
+                                nop           the forbidden slot
+                                bc    target
+                              over:
+"""
+
+from collections.abc import Mapping, Set
+from typing import NamedTuple
+
+from jit.call import REGION
+from jit.code import Item, Label, Op
+from jit.config import Config
+from jit.mips import Row, rows
+from jit.registers import AT, RA, ZERO
+
+_INVERSE = {
+    first + suffix: second + suffix
+    for pair in (("beq", "bne"), ("blt", "bge"), ("ble", "bgt"))
+    for first, second in (pair, pair[::-1])
+    for suffix in ("", "z", "c", "zc", "u", "uc")
+}
+
+_REACH = 1 << 15
+"""Words that a 16-bit offset reaches, counted from the instruction after the branch; a 21-bit one reaches more."""
+
+
+class Laid(NamedTuple):
+    """words: the image. owner: for each word the eBPF slot that it belongs to, -1 for none. labels: the index of the word at each label."""
+
+    words: list[int]
+    owner: list[int]
+    labels: Mapping[int, int]
+
+
+def lay_out(code: list[Item], config: Config, base: int, slots: int, outside: Set[int]) -> Laid:
+    """Place the code at address `base`. Labels below `slots` start the code of an eBPF slot, those in `outside` code that belongs to none."""
+    return _Layout(code, config, base, slots, outside).run()
+
+
+class _Layout:
+    def __init__(self, code: list[Item], config: Config, base: int, slots: int, outside: Set[int]) -> None:
+        self.code = code
+        self.rows = rows(config)
+        self.config = config
+        self.base = base
+        self.slots = slots
+        self.outside = outside
+        self.long: set[int] = set()
+        self.far = False
+        self.labels: dict[int, int] = {}
+        self.words: list[int] = []
+        self.owner: list[int] = []
+
+    def run(self) -> Laid:
+        while True:
+            size = self._place()
+            self.far = self.base >> REGION != (self.base + 4 * size) >> REGION
+            if not self._lengthen():
+                break
+        self._emit()
+        return Laid(self.words, self.owner, self.labels)
+
+    def _place(self) -> int:
+        position = 0
+        for at, item in enumerate(self.code):
+            if isinstance(item, Label):
+                self.labels[item.number] = position
+            elif at in self.long:
+                position += self._long_size(item)
+            else:
+                position += 2 if "delay" in item.facts else 1
+        return position
+
+    def _lengthen(self) -> bool:
+        position, changed = 0, False
+        for at, item in enumerate(self.code):
+            if isinstance(item, Label):
+                continue
+            if at in self.long:
+                position += self._long_size(item)
+                continue
+            if item.target is not None and not self._reaches(item.row, self.labels[item.target] - position - 1):
+                self.long.add(at)
+                changed = True
+            position += 2 if "delay" in item.facts else 1
+        return changed
+
+    @staticmethod
+    def _reaches(row: Row, offset: int) -> bool:
+        reach = {"bc": 1 << 25, "beqzc": 1 << 20, "bnezc": 1 << 20}.get(row.mnemonic, _REACH)
+        return -reach <= offset < reach
+
+    def _jump_size(self) -> int:
+        return 2 + (0 if not self.far else 2 if self.config.width == 32 else 6)
+
+    def _long_size(self, op: Op) -> int:
+        if "compact" in op.facts:
+            return 3
+        # The slot of an unconditional far jump comes first, on its own.
+        return self._jump_size() + (2 if _conditional(op) else 1 if self.far else 0)
+
+    def _emit(self) -> None:
+        current = -1
+        for at, item in enumerate(self.code):
+            if isinstance(item, Label):
+                current = item.number if item.number < self.slots else -1 if item.number in self.outside else current
+                continue
+            start = len(self.words)
+            if at in self.long:
+                self._emit_long(item)
+            else:
+                self._emit_short(item)
+            self.owner.extend([current] * (len(self.words) - start))
+            if item.slot_owner is not None:
+                # The second word, but for the long forms that put the slot first.
+                self.owner[start + (0 if at in self.long and self.far and not _conditional(item) else 1)] = item.slot_owner
+
+    def _emit_short(self, op: Op) -> None:
+        if op.target is None:
+            self.words.append(op.word)
+        else:
+            offset = self.labels[op.target] - len(self.words) - 1
+            self.words.append(op.row.encode(*op.operands, offset))
+        if "delay" in op.facts:
+            self.words.append(_slot(op))
+
+    def _emit_long(self, op: Op) -> None:
+        assert op.target is not None
+        if "compact" in op.facts:
+            self._encode(_INVERSE[op.row.mnemonic], *op.operands, 2)
+            self.words.append(0)
+            self._encode("bc", self.labels[op.target] - len(self.words) - 1)
+            return
+        conditional = _conditional(op)
+        if conditional:
+            self._encode(_INVERSE[op.row.mnemonic], *op.operands, 1 + self._jump_size())
+        if conditional or self.far:
+            self.words.append(_slot(op))
+        address, link = self.base + 4 * self.labels[op.target], "call" in op.facts
+        if self.far:
+            self._far_jump(address, link)
+        else:
+            self._encode("jal" if link else "j", (address & (1 << REGION) - 1) >> 2)
+            self.words.append(0 if conditional else _slot(op))
+
+    def _far_jump(self, address: int, link: bool) -> None:
+        for shift in (48, 32, 16, 0) if self.config.width == 64 else (16, 0):
+            part = address >> shift & 0xFFFF
+            if shift == (48 if self.config.width == 64 else 16):
+                self._encode("lui", AT, part)
+            else:
+                if shift < 32 and self.config.width == 64:
+                    self._encode("dsll", AT, AT, 16)
+                self._encode("ori", AT, AT, part)
+        if link:
+            self._encode("jalr", RA, AT)
+        else:
+            self._encode("jr", AT)
+        self.words.append(0)
+
+    def _encode(self, mnemonic: str, *operands: int) -> None:
+        self.words.append(self.rows[mnemonic].encode(*operands))
+
+
+def _conditional(op: Op) -> bool:
+    return op.row.mnemonic != "bal" and not (op.row.mnemonic == "beq" and op.operands == (ZERO, ZERO))
+
+
+def _slot(op: Op) -> int:
+    return op.slot.word if op.slot is not None else 0

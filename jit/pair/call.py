@@ -1,0 +1,135 @@
+"""Calls where two 32-bit registers hold an eBPF register, with the o32 conventions.
+
+A 64-bit argument is passed in a0 and a1, in a2 and a3, or at the next multiple of eight in the argument area; its words are in memory order, which
+is why the pairs are laid out as they are. A runtime routine stands for one eBPF instruction, so r0 to r5 survive it: those that the function
+mentions are saved on the stack around the call, except where the result goes.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jit import call
+from jit.code import Emitter
+from jit.constants import load
+from jit.frame import SPILL
+from jit.pair.alu import Pair
+from jit.registers import A0, A1, A2, A3, AT, SP, T9, V0, V1, ZERO, pairs
+
+_SPILLABLE = (V0, V1, A0, A1, A2, A3, 8, 9, 10, 11, 12, 13)
+
+
+class Argument(NamedTuple):
+    """A word to pass: a register plus a signed 16-bit constant, or with register zero a constant of 32 bits."""
+
+    register: int
+    constant: int = 0
+
+
+def helper(e: Emitter, address: int) -> None:
+    """r1 and r2 are in place; r3 to r5 go to the argument area. A register that the program never writes holds no argument."""
+    function = e.place_of_instruction.function
+    for number in (3, 4, 5):
+        if number in function.passed:
+            first, second = sorted(pairs(e.config)[number])
+            offset = 16 + 8 * (number - 3)
+            e.op("sw", first, offset, SP)
+            e.op("sw", second, offset + 4, SP)
+    call.function(e, address)
+
+
+def in_order(e: Emitter, pair: Pair) -> list[Argument]:
+    """The two words of a 64-bit argument, in memory order."""
+    low, high = Argument(pair[0]), Argument(pair[1])
+    return [high, low] if e.config.big_endian else [low, high]
+
+
+def constant_in_order(e: Emitter, value: int) -> list[Argument]:
+    """The two words of a constant, in memory order."""
+    low, high = Argument(ZERO, value & 0xFFFFFFFF), Argument(ZERO, value >> 32 & 0xFFFFFFFF)
+    return [high, low] if e.config.big_endian else [low, high]
+
+
+def routine(e: Emitter, name: str, arguments: Sequence[Argument | None], result: Pair | None, bits: int = 64) -> None:
+    """Call a runtime routine with these argument words, None for one that is not looked at.
+
+    `result` gets its value, zero-extended when it has 32 bits.
+    """
+    function = e.place_of_instruction.function
+    keep = [
+        register
+        for number in sorted(function.mentioned)
+        if number < 6
+        for register in sorted(pairs(e.config)[number])
+        if result is None or register not in result
+    ]
+    e.spills = True
+    for register in keep:
+        e.op("sw", register, _spill_offset(register), SP)
+    _pass(e, arguments)
+    call.routine(e, name)
+    if result is not None:
+        _receive(e, result, bits)
+    for register in keep:
+        e.op("lw", register, _spill_offset(register), SP)
+
+
+def _spill_offset(register: int) -> int:
+    return SPILL + 4 * _SPILLABLE.index(register)
+
+
+def _receive(e: Emitter, result: Pair, bits: int) -> None:
+    if bits == 32:
+        e.move(result[0], V0)
+        e.move(result[1], ZERO)
+        return
+    low, high = (V1, V0) if e.config.big_endian else (V0, V1)
+    e.move(result[0], low)
+    e.move(result[1], high)
+
+
+def _pass(e: Emitter, arguments: Sequence[Argument | None]) -> None:
+    """Put the words where o32 wants them. Moves among registers happen in an order in which none destroys what another one still needs."""
+    for number, argument in enumerate(arguments[4:], 4):
+        assert argument is not None
+        assert argument.constant == 0
+        e.op("sw", argument.register, 4 * number, SP)
+    pending = {A0 + number: argument for number, argument in enumerate(arguments[:4]) if argument and argument.register != ZERO}
+    while pending:
+        free = [t for t in pending if not any(a.register == t for other, a in pending.items() if other != t)]
+        if free:
+            argument = pending.pop(free[0])
+            if argument.constant:
+                e.op("addiu", free[0], argument.register, argument.constant)
+            else:
+                e.move(free[0], argument.register)
+            continue
+        # Only cycles are left: free one register of one of them.
+        target = next(iter(pending))
+        e.move(T9, target)
+        pending = {t: a._replace(register=T9) if a.register == target else a for t, a in pending.items()}
+    for number, argument in enumerate(arguments[:4]):
+        if argument and argument.register == ZERO:
+            load(e, A0 + number, argument.constant)
+
+
+def packet_load(e: Emitter, source: Pair | None, imm: int, size: int) -> None:
+    """r0 = the bytes at offset `source` + `imm` of the packet, or 0 and exit. r1 to r5 are lost by definition of the instruction."""
+    function = e.place_of_instruction.function
+    context = pairs(e.config)[6][0]
+    if source is None:
+        load(e, A1, imm)
+    else:
+        e.move(A1, source[0])
+        if imm:
+            load(e, AT, imm)
+            e.op("addu", A1, A1, AT)
+    e.move(A0, context)
+    load(e, A2, size)
+    call.routine(e, "packet_load")
+    low, high = pairs(e.config)[0]
+    inside = e.local()
+    e.branch("bgez", high, to=inside)
+    e.move(low, ZERO)
+    e.move(high, ZERO)
+    e.branch("beq", ZERO, ZERO, to=function.exit)
+    e.place(inside)

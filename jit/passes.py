@@ -1,0 +1,129 @@
+"""Passes over the code of a whole program: functions from code to code.
+
+`fill_delay_slots` moves an instruction from before a branch into its delay slot. `separate` puts `nop` where the pipeline of an old CPU, or the
+forbidden slot of a new one, wants something in between.
+"""
+
+from collections.abc import Set
+
+from jit.code import Item, Label, Op
+from jit.config import Config
+from jit.mips import rows
+from jit.registers import HI, LO
+
+_HILO = 1 << HI | 1 << LO
+_CONTROL = frozenset({"branch", "jump"})
+_PINNED = frozenset({"branch", "jump", "ll", "sc", "sync", "trap"})
+_MEMORY = frozenset({"load", "store"})
+
+# How far back an instruction for a delay slot is looked for.
+_WINDOW = 5
+
+
+def load_delay(config: Config) -> bool:
+    """MIPS I: the instruction after a load must not use the loaded register. MIPS II interlocks; it is also the first to have LL."""
+    return "ll" not in rows(config)
+
+
+def hilo_hazard(config: Config) -> bool:
+    """MIPS I to III: two instructions between a read of HI or LO and the next write. MIPS IV and MIPS32 interlock, and have MOVZ."""
+    return "movz" not in rows(config) and "mfhi" in rows(config)
+
+
+def fill_delay_slots(code: list[Item], config: Config, targets: Set[int], slots: int) -> tuple[list[Item], frozenset[int]]:
+    """Fill open delay slots where possible.
+
+    `targets` are the labels that may be reached other than by falling through, `slots` is the number of eBPF slots. Also returned are the labels at
+    which an instruction from before has not been executed yet, because it has moved behind a later branch.
+    """
+    loads_too = not load_delay(config)
+    result: list[Item] = []
+    passed: set[int] = set()
+    for item in code:
+        if isinstance(item, Op) and item.slot is None and "delay" in item.facts and "likely" not in item.facts:
+            found = _candidate(result, item, targets, loads_too)
+            if found is not None:
+                at, crossed = found
+                owner = _owner(result, at, slots) if crossed else None
+                moved = result.pop(at)
+                assert isinstance(moved, Op)
+                item = item._replace(slot=moved, slot_owner=owner)
+                passed.update(crossed)
+        result.append(item)
+    return result, frozenset(passed)
+
+
+def _candidate(code: list[Item], branch: Op, targets: Set[int], loads_too: bool) -> tuple[int, list[int]] | None:
+    """The index of an instruction that may move behind the end of the code and into the slot, and the labels that it passes."""
+    reads, writes, memory = branch.reads, branch.writes, False
+    crossed: list[int] = []
+    for at in range(len(code) - 1, max(-1, len(code) - 1 - 2 * _WINDOW), -1):
+        item = code[at]
+        if isinstance(item, Label):
+            if item.number in targets:
+                return None
+            crossed.append(item.number)
+            continue
+        if item.facts & _PINNED or len(code) - at - len(crossed) > _WINDOW:
+            return None
+        accesses = bool(item.facts & _MEMORY)
+        if (
+            not item.writes & (reads | writes)
+            and not item.reads & writes
+            and not (item.reads | item.writes) & _HILO
+            and not (accesses and memory)
+            and (loads_too or "load" not in item.facts)
+            and not _in_forbidden_slot(code, at)
+        ):
+            return at, crossed
+        reads |= item.reads
+        writes |= item.writes
+        memory = memory or accesses
+    return None
+
+
+def _in_forbidden_slot(code: list[Item], at: int) -> bool:
+    """Whether the instruction separates a compact branch from what follows: another one would have to take its place."""
+    for item in reversed(code[:at]):
+        if isinstance(item, Op):
+            return "forbidden" in item.facts
+    return False
+
+
+def _owner(code: list[Item], at: int, slots: int) -> int | None:
+    """The eBPF slot of an instruction."""
+    for item in reversed(code[:at]):
+        if isinstance(item, Label) and item.number < slots:
+            return item.number
+    return None
+
+
+def separate(code: list[Item], config: Config, nop: Op) -> list[Item]:
+    """Insert `nop` between instructions that must not be neighbours. Delay slots have been filled."""
+    delay, hilo = load_delay(config), hilo_hazard(config)
+    if not delay and not hilo and "bc" not in rows(config):
+        return code
+    result: list[Item] = []
+    loaded = 0  # the register that the instruction before has loaded, on MIPS I
+    since_read = 2  # instructions since HI or LO was read, at most 2
+    forbidden = False  # whether the instruction before was a compact branch with a forbidden slot
+    for item in code:
+        if isinstance(item, Label):
+            result.append(item)
+            continue
+        wait = 0
+        if loaded & (item.reads | item.writes) or (forbidden and item.facts & _CONTROL):
+            wait = 1
+        if hilo and item.writes & _HILO:
+            wait = max(wait, 2 - since_read)
+        result.extend([nop] * wait)
+        result.append(item)
+        words = (item,) if item.slot is None else (item, item.slot)
+        since_read = min(2, since_read + wait)
+        for op in words:
+            since_read = 0 if op.reads & _HILO else min(2, since_read + 1)
+        if "delay" in item.facts and item.slot is None:
+            since_read = min(2, since_read + 1)
+        loaded = item.writes if delay and "load" in item.facts else 0
+        forbidden = "forbidden" in item.facts
+    return result
