@@ -1,8 +1,8 @@
 """LLVM's dialect to a program, one statement a line.
 
-Two passes: the first reads every line into a row and its operands and gives each label its slot, the second fills in the fields. What a
-line may hold besides an instruction: `name:` before it, several statements separated by `;` as LLVM has it, and comments from `#` or `//` to the end of the
-line. A line that begins with `;` is a comment as well, because llvm-objdump writes source lines that way.
+Two passes: the first reads every line into a row and its operands and gives each label its slot, the second fills in the fields. What
+a line may hold besides an instruction: `name:` before it, several statements separated by `;` as LLVM has it, and comments from `#` or
+`//` to the end of the line. A line that begins with `;` is a comment as well, because llvm-objdump writes source lines that way.
 
 LLVM's assembler drops the bits of an immediate that do not fit. This one refuses them.
 """

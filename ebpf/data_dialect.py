@@ -9,8 +9,9 @@ A file is made of sections, each begun by a line `-- name`:
     error                the program is expected to be refused or to fault
     c, no register offset    notes, not read
 
-Where both asm and raw have code they must agree. `exit` may be used as a label that nothing defines: it is the first exit
-instruction. The expected result of programs that look at memory or swap bytes is that of a little-endian machine, so programs are marked little-endian.
+Where both asm and raw have code they must agree. `exit` may be used as a label that nothing defines: it is the first exit instruction.
+The expected result of programs that look at memory or swap bytes is that of a little-endian machine, so programs are marked
+little-endian.
 
 Mnemonics follow from row names by a rule (`_template`): the operation in lower case, `32` behind it for 32-bit operations and nothing for
 64-bit ones, the size behind loads and stores. Load-acquire, store-release and wide loads of anything but numbers are not in the dialect.

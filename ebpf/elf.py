@@ -13,7 +13,6 @@ src 4. Relocation types and where their addends lie: Linux, Documentation/bpf/ll
 refused by name; BTF, debug information and the licence are not looked at.
 """
 
-from bisect import bisect_right
 from pathlib import Path
 
 from ebpf.codec import decode

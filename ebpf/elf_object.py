@@ -149,7 +149,10 @@ def _relocations(path: str, sections: list[Any], symbols: list[Symbol]) -> dict[
         if section.is_RELA():
             raise ProgramError(f"{path}: section {section.name!r} has relocations with addends, which eBPF objects do not have")
         places = found.setdefault(section["sh_info"], {})
+        code = sections[section["sh_info"]]["sh_flags"] & _EXECUTABLE
         for relocation in section.iter_relocations():
+            if code and relocation["r_offset"] % SLOT_SIZE:
+                raise ProgramError(f"{path}: section {section.name!r}: relocation at offset {relocation['r_offset']}, not at an instruction")
             places[relocation["r_offset"]] = Relocation(relocation["r_info_type"], symbols[relocation["r_info_sym"]])
     return found
 
@@ -161,6 +164,8 @@ def _functions(path: str, symbols: list[Symbol], sections: Mapping[int, Section]
         section = sections[symbol.section]
         if not section.executable:
             continue
+        if symbol.size == 0:
+            raise ProgramError(f"{path}: {section.name}: function {symbol.name!r} has no size")
         if symbol.value % SLOT_SIZE or symbol.size % SLOT_SIZE or symbol.value + symbol.size > len(section.data):
             raise ProgramError(f"{path}: {section.name}: function {symbol.name!r} does not lie on whole instructions inside the section")
         functions.append(symbol)

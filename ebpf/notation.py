@@ -29,7 +29,7 @@ from ebpf.program import wide_immediate
 _TOKEN = re.compile(
     r"""(?P<placeholder>\{[^}]*\})
     |(?P<register>[rw](?:0|[1-9]\d*)\b)
-    |(?P<number>[-+]?\s*(?:0x[0-9a-fA-F]+|0|[1-9]\d*)\b)
+    |(?P<number>(?:[-+]\s*)?(?:0x[0-9a-fA-F]+|0|[1-9]\d*)\b)
     |(?P<operator>s?(?:<<=|>>=|/=|%=|<=|>=|<|>)|[-+*|&^=!]=|[-+*&=(),\[\]])
     |(?P<word>[A-Za-z_.$][\w.$]*)
     |(?P<error>\S)""",

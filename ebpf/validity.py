@@ -116,7 +116,7 @@ def _control_defects(slots: Sequence[Instruction], rows: Mapping[int, Row]) -> I
     wrong = {at: to for at, to in targets.items() if to not in rows}
     for at, to in wrong.items():
         where = "in the middle of lddw" if 0 <= to < len(slots) else f"outside the program, which has slots 0 to {len(slots) - 1}"
-        yield at, f"{'function' if refers_to_function(rows[at]) else 'jump'} at slot {to}, {where}"
+        yield at, f"{'function at' if refers_to_function(rows[at]) else 'jump to'} slot {to}, {where}"
     if wrong:
         return
     starts = sorted({0}.union(to for at, to in targets.items() if refers_to_function(rows[at])))
