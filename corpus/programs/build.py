@@ -19,9 +19,9 @@ TARGETS = {"el": "bpfel-freestanding", "eb": "bpfeb-freestanding"}
 
 # -fno-builtin: a loop must not become a call to memset or memcpy. -fno-jump-tables: no pointers to code in data.
 FLAGS = (
-    "-O2 -g0 -std=c11 -Wall -Wextra -Werror -ffreestanding -fno-builtin -fno-jump-tables -fno-ident -fno-addrsig "
-    "-fno-unwind-tables -fno-asynchronous-unwind-tables -fno-stack-protector"
-).split()
+    *("-O2", "-g0", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-builtin", "-fno-jump-tables", "-fno-ident", "-fno-addrsig"),
+    *("-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-fno-stack-protector"),
+)
 
 
 def names() -> tuple[str, ...]:
