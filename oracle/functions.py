@@ -1,0 +1,59 @@
+"""Calls and exits: RFC 9669 section 4.3.1 (helper functions) and 4.3.2 (program-local functions).
+
+A function gets r1 to r5 as its caller left them and returns its result in r0. r1 to r5 hold nothing afterwards, r6 to r10 are as before.
+A local function has a frame of its own below that of its caller.
+"""
+
+from collections.abc import Mapping
+
+from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH
+from oracle.faults import FaultError
+from oracle.machine import EXITED, Decoded, Frame, Machine
+from oracle.outcome import FaultKind
+from oracle.world import Helper
+
+
+def _call(table: Mapping[int, Helper], kind: str, instruction: Decoded, machine: Machine) -> int:
+    helper = table.get(instruction.imm)
+    if helper is None:
+        raise FaultError(FaultKind.UNKNOWN_FUNCTION, detail=f"{kind} {instruction.imm}")
+    result = helper.function(*(machine.read(register) for register in range(1, 1 + helper.arguments)))
+    if not 0 <= result < 1 << 64:
+        raise ValueError(f"{kind} {helper.name} returned {result}: not an unsigned 64-bit value")
+    machine.registers[0] = result
+    machine.forget_arguments()
+    return instruction.following
+
+
+def call_helper(instruction: Decoded, machine: Machine) -> int:
+    """R0 = the helper function with this number, of as many of r1 to r5 as it declares. Raises ValueError when its result does not fit 64 bits."""
+    return _call(machine.world.helpers, "helper function", instruction, machine)
+
+
+def call_kernel(instruction: Decoded, machine: Machine) -> int:
+    """The same for a kernel function by its BTF id."""
+    return _call(machine.world.kernel_functions, "kernel function", instruction, machine)
+
+
+def call_local(instruction: Decoded, machine: Machine) -> int:
+    """Enter a function of this program; r0 and r6 to r9 hold nothing in it, r10 is 512 below the caller's."""
+    if len(machine.frames) + 1 >= MAXIMUM_CALL_DEPTH:
+        raise FaultError(FaultKind.CALL_DEPTH)
+    frame_pointer = machine.read(FRAME_POINTER)
+    machine.frames.append(Frame(instruction.following, tuple(machine.registers[6:10]), frame_pointer))
+    machine.registers[0] = None
+    machine.registers[6:10] = (None,) * 4
+    machine.set_frame_pointer(frame_pointer - FRAME_SIZE)
+    return instruction.target
+
+
+def exit_function(instruction: Decoded, machine: Machine) -> int:
+    """EXIT: back to the caller; from the main program, which must have written r0, end the run."""
+    if not machine.frames:
+        machine.read(0)
+        return EXITED
+    frame = machine.frames.pop()
+    machine.forget_arguments()
+    machine.registers[6:10] = frame.saved
+    machine.set_frame_pointer(frame.frame_pointer)
+    return frame.following

@@ -1,0 +1,86 @@
+"""The state of a run, and the shape of an operation.
+
+An operation is a function of an instruction (`Decoded`) and the machine that it changes; it returns the slot of the instruction
+that comes next, or EXITED. It reads its operands first and writes last, so that a fault leaves everything as it was.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, REGISTERS
+from oracle.faults import FaultError
+from oracle.memory import Memory
+from oracle.outcome import FaultKind
+from oracle.world import World
+
+EXITED = -1
+"""What an operation returns in place of the next slot when the program has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An instruction ready to be executed.
+
+    dst, src    register numbers
+    offset      the signed 16-bit offset
+    imm         the signed 32-bit immediate as it stands in the slot, which is how functions are numbered
+    immediate   the operand: `imm` sign-extended to 64 bits, or the 64-bit immediate of a wide instruction; unsigned
+    following   slot of the instruction after this one
+    target      slot that it jumps to or calls; of no meaning in instructions that do neither
+    """
+
+    dst: int
+    src: int
+    offset: int
+    imm: int
+    immediate: int
+    following: int
+    target: int
+
+
+class Frame(NamedTuple):
+    """What a local call keeps for its caller: where to go on, r6 to r9, and r10."""
+
+    following: int
+    saved: tuple[int | None, ...]
+    frame_pointer: int
+
+
+@dataclass(slots=True)
+class Machine:
+    """Registers hold unsigned 64-bit integers, or None: nothing that a program may rely on. `frames` are the callers of the active function."""
+
+    world: World
+    memory: Memory
+    registers: list[int | None]
+    frames: list[Frame] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, world: World) -> "Machine":
+        """The machine at entry of the main program. Raises ValueError for a world that makes no sense."""
+        registers: list[int | None] = [None] * REGISTERS
+        for register, value in ((1, world.arguments[0]), (2, world.arguments[1]), (FRAME_POINTER, world.frame_pointer)):
+            if not 0 <= value < 1 << 64:
+                raise ValueError(f"r{register} is {value} at entry: not an unsigned 64-bit value")
+            registers[register] = value
+        return cls(world, Memory(world), registers)
+
+    def read(self, register: int) -> int:
+        """What the register holds; a fault when that is nothing."""
+        value = self.registers[register]
+        if value is None:
+            raise FaultError(FaultKind.UNINITIALISED, detail=f"r{register}")
+        return value
+
+    def forget_arguments(self) -> None:
+        """What every call does to r1 to r5 (RFC 9669 section 2.1: scratch registers)."""
+        self.registers[1:6] = (None,) * 5
+
+    def set_frame_pointer(self, frame_pointer: int) -> None:
+        """Change r10, and with it which part of the stack may be accessed."""
+        self.registers[FRAME_POINTER] = frame_pointer
+        self.memory.set_stack_start(frame_pointer - FRAME_SIZE)
+
+
+Operation = Callable[[Decoded, Machine], int]
