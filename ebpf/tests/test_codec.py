@@ -49,5 +49,5 @@ def test_partial_slot_is_refused(size: int) -> None:
 )
 @pytest.mark.parametrize("byte_order", ["little", "big"])
 def test_a_field_that_does_not_fit_is_refused(slot: Instruction, byte_order: ByteOrder) -> None:
-    with pytest.raises(ValueError, match="^slot 1: "):
+    with pytest.raises(ValueError, match=r"^slot 1: "):
         encode([Instruction(0x95), slot], byte_order)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
+from elftools.elf.relocation import RelocationSection
+from elftools.elf.sections import SymbolTableSection
 
 from ebpf.assembler import assemble
 from ebpf.codec import decode, encode
@@ -43,7 +45,7 @@ IMMEDIATES = (0, 1, -1, 255, 2147483647, -2147483648)
 
 def _samples(row: Row) -> list[tuple[Instruction, ...]]:
     """The row with edge values, each operand at every value in turn."""
-    samples = []
+    samples: list[tuple[Instruction, ...]] = []
     for at in range(len(OFFSETS)):
         dst, src = REGISTERS[at % len(REGISTERS)]
         offset, imm = OFFSETS[at], IMMEDIATES[at]
@@ -115,6 +117,8 @@ def test_llvm_misreads_what_is_listed(tmp_path: Path) -> None:
     with (tmp_path / "misread.o").open("rb") as file:
         elf = ELFFile(file)
         relocations, symbols = elf.get_section_by_name(".rel.text"), elf.get_section_by_name(".symtab")
+        assert isinstance(relocations, RelocationSection)
+        assert isinstance(symbols, SymbolTableSection)
         names = [symbols.get_symbol(relocation["r_info_sym"]).name for relocation in relocations.iter_relocations()]
     assert names == ["pc", "code"]
 

@@ -25,8 +25,8 @@ def test_columns(row: Row) -> None:
 
 @pytest.mark.parametrize(
     ("group", "count"),
-    # RFC 9669 sections 4.1 (MUL, DIV, SDIV, MOD, SMOD by K and X), 5.3 (four operations with and without fetch, XCHG, CMPXCHG) and 5.5 (ABS and IND in
-    # three sizes).
+    # RFC 9669 sections 4.1 (MUL, DIV, SDIV, MOD, SMOD by K and X), 5.3 (four operations with and without fetch, XCHG, CMPXCHG) and
+    # 5.5 (ABS and IND in three sizes).
     [("divmul32", 10), ("divmul64", 10), ("atomic32", 10), ("atomic64", 10), ("packet", 6)],
 )
 def test_conformance_groups(group: str, count: int) -> None:

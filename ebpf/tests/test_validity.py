@@ -24,11 +24,13 @@ def test_well_formed_programs_pass(program: Program) -> None:
 
 @given(st.binary(max_size=80).filter(lambda data: len(data) % 8 == 0))
 def test_any_bytes_give_one_line_or_pass(data: bytes) -> None:
+    message = ""
     try:
         check(Program("f", "s", decode(data, "little", "f", "s")))
     except ProgramError as error:
-        assert str(error).startswith("f: s: ")
-        assert "\n" not in str(error)
+        message = str(error)
+    assert message == "" or message.startswith("f: s: ")
+    assert "\n" not in message
 
 
 @given(programs(), st.data())
@@ -135,7 +137,7 @@ def test_unusual_but_well_formed(text: str) -> None:
 
 
 def test_length_limit() -> None:
-    with pytest.raises(ProgramError, match="1000001 slots, more than 1000000$"):
+    with pytest.raises(ProgramError, match=r"1000001 slots, more than 1000000$"):
         check(_program(*[EXIT] * (MAXIMUM_SLOTS + 1)))
 
 
