@@ -23,6 +23,13 @@ _CLASS_64 = 0x5
 _REGISTER_ROUNDS = 5
 _LAYOUTS = ("skip", "choice", "skip", "backward")
 _BLOCKS = 24
+
+# Neighbours in three more runs, because in the others few are equal: all equal; equal low halves; equal high halves.
+_CLOSE = (
+    (0x8000000080000000, 0x8000000080000000),
+    (0x7FFFFFFF80000001, 0x8000000080000001),
+    (0x8000000080000001, 0x800000007FFFFFFF),
+)
 _POISON_BLOCK = 8
 
 
@@ -90,6 +97,8 @@ def _register_suite(row: Row) -> Suite:
     for run in range(RUNS):
         firsts = ((run * _REGISTER_ROUNDS + number) * (RING - 1) for number in range(_REGISTER_ROUNDS))
         tables.append([value for first in firsts for value in values[first : first + RING]])
+    count = RING * _REGISTER_ROUNDS
+    tables += ([first if at % 2 else second for at in range(count)] for first, second in _CLOSE)
     return make_suite(row.name, assembly, tables)
 
 
