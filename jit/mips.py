@@ -115,7 +115,7 @@ class Condition(NamedTuple):
         return all(holds(left, right) for holds, left, right in zip(self.comparisons, values, values[1:], strict=False))
 
 
-class _Operand(NamedTuple):
+class OperandField(NamedTuple):
     """How one operand is encoded (low to multiplier) and decoded (from `shifts` on)."""
 
     name: str
@@ -151,7 +151,7 @@ class Row:
     mask: int
     bits: int
     condition: Condition | None
-    _operands: tuple[_Operand, ...]
+    fields: tuple[OperandField, ...]
     _encoders: tuple[tuple[int, int, int, int], ...]
     _constant: int
     _reads: tuple[int, ...]
@@ -188,7 +188,7 @@ class Row:
 
     def operand_range(self, name: str) -> tuple[int, int]:
         """The smallest and the largest value of that operand, apart from conditions; raises KeyError when there is no such operand."""
-        low, high = {operand.name: (operand.low, operand.high) for operand in self._operands}[name]
+        low, high = {operand.name: (operand.low, operand.high) for operand in self.fields}[name]
         return low, high
 
     def extract(self, word: int) -> tuple[int, ...] | None:
@@ -196,17 +196,17 @@ class Row:
         if word & self.mask != self.bits:
             return None
         values: list[int] = []
-        for _, _, _, _, _, shifts, width, signed, bias, minus, _ in self._operands:
+        for _, _, _, _, _, shifts, width, signed, bias, minus, _ in self.fields:
             raws = {word >> shift & (1 << width) - 1 for shift in shifts}
             if len(raws) > 1:
                 return None
             raw = raws.pop()
             values.append((raw - (raw >> width - 1 << width) if signed else raw) + bias - (0 if minus is None else values[minus]))
-        in_range = all(operand.low <= value <= operand.high for operand, value in zip(self._operands, values, strict=True))
+        in_range = all(operand.low <= value <= operand.high for operand, value in zip(self.fields, values, strict=True))
         return tuple(values) if in_range and (self.condition is None or self.condition.satisfied(values)) else None
 
     def _refuse(self, operands: Sequence[int]) -> None:
-        for operand, value in zip(self._operands, operands, strict=True):
+        for operand, value in zip(self.fields, operands, strict=True):
             if not operand.low <= value <= operand.high:
                 raise ValueError(f"{self.mnemonic}: {operand.name} is {value}, not in {operand.low}..{operand.high}")
         if self.condition is not None and not self.condition.satisfied(operands):
@@ -241,6 +241,8 @@ def _condition(line: Line, names: tuple[str, ...]) -> Condition | None:
     if not line.condition:
         return None
     parts = _COMPARISON.split(line.condition)
+    if len(parts) < 3:
+        raise ValueError(f"{line.mnemonic}: condition {line.condition!r} compares nothing")
     terms = []
     for part in parts[::2]:
         addends = part.split("+")
@@ -252,7 +254,7 @@ def _condition(line: Line, names: tuple[str, ...]) -> Condition | None:
     return Condition(line.condition, tuple(terms), tuple(_COMPARISONS[symbol] for symbol in parts[1::2]))
 
 
-def _parse_operand(line: Line, name: str, names: tuple[str, ...]) -> _Operand:
+def _operand_field(line: Line, name: str, names: tuple[str, ...]) -> OperandField:
     fields = _fields(line.figure)
     letters = [letter for letter in fields if FIELDS[letter].operand == name]
     if len(letters) != 1:
@@ -273,7 +275,7 @@ def _parse_operand(line: Line, name: str, names: tuple[str, ...]) -> _Operand:
     summed = [shift for letter, others in fields.items() if FIELDS[letter].minus_pos and name == "pos" for shift, _ in others]
     multiplier = sum(1 << shift for shift in (*shifts, *summed))
     mask = span - 1 if field.signed else -1
-    return _Operand(name, low, high, mask, multiplier, shifts, width, field.signed, field.bias, minus, field.unit)
+    return OperandField(name, low, high, mask, multiplier, shifts, width, field.signed, field.bias, minus, field.unit)
 
 
 def _check_facts(mnemonic: str, facts: frozenset[str], names: tuple[str, ...]) -> None:
@@ -306,10 +308,12 @@ def parse(line: Line) -> Row:
         raise ValueError(f"{line.mnemonic}: the operands of {line.syntax!r} are not the fields of {line.figure!r}")
     facts = frozenset(line.facts.split())
     _check_facts(line.mnemonic, facts, names)
-    operands = tuple(_parse_operand(line, name, names) for name in names)
+    operands = tuple(_operand_field(line, name, names) for name in names)
     bits = int(re.sub("[A-Za-z]", "0", figure), 2)
     registers = [(at, marks[name]) for at, name in enumerate(names) if name in REGISTER_OPERANDS]
-    effects = [(effect[0], _IMPLICIT[effect.lstrip("=+")]) for effect in implicit.split()]
+    effects = re.findall(r"([=+]?)(\w+)", implicit)
+    if unknown := {name for _, name in effects} - set(_IMPLICIT):
+        raise ValueError(f"{line.mnemonic}: unknown register {' '.join(sorted(unknown))}")
     return Row(
         mnemonic=line.mnemonic,
         syntax=re.sub("[=+]", "", syntax),
@@ -320,13 +324,13 @@ def parse(line: Line) -> Row:
         mask=int("".join("01"[character in "01"] for character in figure), 2),
         bits=bits,
         condition=_condition(line, names),
-        _operands=operands,
+        fields=operands,
         _encoders=tuple((operand.low, operand.high, operand.mask, operand.multiplier) for operand in operands),
         _constant=bits - sum(operand.bias << shift for operand in operands for shift in operand.shifts),
         _reads=tuple(at for at, mark in registers if mark != "="),
         _writes=tuple(at for at, mark in registers if mark),
-        _implicit_reads=tuple(number for mark, number in effects if mark != "="),
-        _implicit_writes=tuple(number for mark, number in effects if mark in "=+"),
+        _implicit_reads=tuple(_IMPLICIT[name] for mark, name in effects if mark != "="),
+        _implicit_writes=tuple(_IMPLICIT[name] for mark, name in effects if mark),
     )
 
 
@@ -385,7 +389,7 @@ def text(row: Row, operands: Sequence[int], address: int, width: int = 32) -> st
 
     `address` is where the instruction lies. Targets are of as many bits as the addresses of the code: 32 or 64.
     """
-    written = {operand.name: (value, operand.unit) for operand, value in zip(row._operands, operands, strict=True)}
+    written = {operand.name: (value, operand.unit) for operand, value in zip(row.fields, operands, strict=True)}
     spelled = {
         name: f"${REGISTER_NAMES[width][value]}" if name in REGISTER_OPERANDS else str(value * unit) for name, (value, unit) in written.items()
     }
@@ -412,7 +416,7 @@ def _both_match(first: Row, second: Row) -> bool:
     shifts = {
         shift
         for row in (first, second)
-        for operand in row._operands
+        for operand in row.fields
         if operand.name in REGISTER_OPERANDS and (row.condition is not None or len(operand.shifts) > 1)
         for shift in operand.shifts
     }

@@ -6,9 +6,9 @@ the low words of the operands (add, subtract, multiply, and, or, xor, shift left
 and the result is zero-extended once.
 """
 
-from jit.bits import field
+from jit.bits import field, narrow
 from jit.code import Emitter
-from jit.constants import load
+from jit.constants import load, plan
 from jit.registers import AT, N64_T2, ZERO
 
 
@@ -354,4 +354,11 @@ def _swap_fields(e: Emitter, d: int, bits: int, mask: int) -> None:
 
 
 def lddw(e: Emitter, d: int, value: int) -> None:
-    load(e, d, value)
+    low, high = narrow(value, 4), narrow(value >> 32, 4)
+    halves = len(plan(low, e.config)) + len(plan(high, e.config)) + 1
+    if e.has("dinsu") and halves < len(plan(value, e.config)):
+        load(e, d, low)
+        load(e, AT, high)
+        e.op("dinsu", d, AT, 32, 32)
+    else:
+        load(e, d, value)
