@@ -53,7 +53,7 @@ FACTS: Mapping[str, str] = MappingProxyType(
 
 
 class Field(NamedTuple):
-    """What a letter of an encoding figure stands for: operand = field + bias, and less pos where `minus_pos`; assembly has operand * unit."""
+    """What a letter of an encoding figure stands for: operand = field + bias, less pos where `minus_pos`; assembly has operand * unit."""
 
     operand: str
     signed: bool = False
@@ -116,7 +116,13 @@ class Condition(NamedTuple):
 
 
 class OperandField(NamedTuple):
-    """How one operand is encoded (low to multiplier) and decoded (from `shifts` on)."""
+    """How one operand stands in the word.
+
+    low, high          its range, apart from conditions
+    mask, multiplier   it adds (value & mask) * multiplier
+    shifts, width      where its fields are; each holds value - bias, plus the operand at position `plus` where there is one
+    unit               what assembly shows is value * unit
+    """
 
     name: str
     low: int
@@ -127,8 +133,19 @@ class OperandField(NamedTuple):
     width: int
     signed: bool
     bias: int
-    minus: int | None
+    plus: int | None
     unit: int
+
+    def extract(self, word: int, before: Sequence[int]) -> int | None:
+        """The value that the word holds, given those of the operands before this one; None when it is no value of the operand."""
+        fields = {word >> shift & (1 << self.width) - 1 for shift in self.shifts}
+        field = fields.pop()
+        if fields:
+            return None
+        if self.signed and field >> self.width - 1:
+            field -= 1 << self.width
+        value = field + self.bias - (0 if self.plus is None else before[self.plus])
+        return value if self.low <= value <= self.high else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,10 +189,10 @@ class Row:
         word = self._constant
         for value, (low, high, mask, multiplier) in zip(operands, self._encoders, strict=True):
             if not low <= value <= high:
-                self._refuse(operands)
+                raise self._refusal(operands)
             word += (value & mask) * multiplier
         if self.condition is not None and not self.condition.satisfied(operands):
-            self._refuse(operands)
+            raise self._refusal(operands)
         return word
 
     def reads(self, operands: Sequence[int]) -> tuple[int, ...]:
@@ -187,31 +204,28 @@ class Row:
         return (*[number for at in self._writes if (number := operands[at])], *self._implicit_writes)
 
     def operand_range(self, name: str) -> tuple[int, int]:
-        """The smallest and the largest value of that operand, apart from conditions; raises KeyError when there is no such operand."""
-        low, high = {operand.name: (operand.low, operand.high) for operand in self.fields}[name]
-        return low, high
+        """The smallest and the largest value of that operand, apart from conditions; raises ValueError when there is no such operand."""
+        field = self.fields[self.operands.index(name)]
+        return field.low, field.high
 
     def extract(self, word: int) -> tuple[int, ...] | None:
         """The operands of a word of this row, None when the word is of another row."""
         if word & self.mask != self.bits:
             return None
         values: list[int] = []
-        for _, _, _, _, _, shifts, width, signed, bias, minus, _ in self.fields:
-            raws = {word >> shift & (1 << width) - 1 for shift in shifts}
-            if len(raws) > 1:
+        for field in self.fields:
+            value = field.extract(word, values)
+            if value is None:
                 return None
-            raw = raws.pop()
-            values.append((raw - (raw >> width - 1 << width) if signed else raw) + bias - (0 if minus is None else values[minus]))
-        in_range = all(operand.low <= value <= operand.high for operand, value in zip(self.fields, values, strict=True))
-        return tuple(values) if in_range and (self.condition is None or self.condition.satisfied(values)) else None
+            values.append(value)
+        return tuple(values) if self.condition is None or self.condition.satisfied(values) else None
 
-    def _refuse(self, operands: Sequence[int]) -> None:
-        for operand, value in zip(self.fields, operands, strict=True):
-            if not operand.low <= value <= operand.high:
-                raise ValueError(f"{self.mnemonic}: {operand.name} is {value}, not in {operand.low}..{operand.high}")
-        if self.condition is not None and not self.condition.satisfied(operands):
-            given = ", ".join(f"{name} = {value}" for name, value in zip(self.operands, operands, strict=True))
-            raise ValueError(f"{self.mnemonic}: {self.condition.text} does not hold for {given}")
+    def _refusal(self, operands: Sequence[int]) -> ValueError:
+        for field, value in zip(self.fields, operands, strict=True):
+            if not field.low <= value <= field.high:
+                return ValueError(f"{self.mnemonic}: {field.name} is {value}, not in {field.low}..{field.high}")
+        given = ", ".join(f"{name} = {value}" for name, value in zip(self.operands, operands, strict=True))
+        return ValueError(f"{self.mnemonic}: {'' if self.condition is None else self.condition.text} does not hold for {given}")
 
 
 def isa_set(expression: str) -> frozenset[str]:
@@ -255,27 +269,26 @@ def _condition(line: Line, names: tuple[str, ...]) -> Condition | None:
 
 
 def _operand_field(line: Line, name: str, names: tuple[str, ...]) -> OperandField:
-    fields = _fields(line.figure)
-    letters = [letter for letter in fields if FIELDS[letter].operand == name]
+    places = _fields(line.figure)
+    letters = [letter for letter in places if FIELDS[letter].operand == name]
     if len(letters) != 1:
         raise ValueError(f"{line.mnemonic}: operand {name} has {len(letters)} fields in the figure")
     field = FIELDS[letters[0]]
-    places = fields[letters[0]]
-    width = places[0][1]
-    if any(other != width for _, other in places) or (name in REGISTER_OPERANDS and width != 5):
+    width = places[letters[0]][0][1]
+    if any(other != width for _, other in places[letters[0]]) or (name in REGISTER_OPERANDS and width != 5):
         raise ValueError(f"{line.mnemonic}: the field of {name} has a wrong width")
-    shifts = tuple(shift for shift, _ in places)
     span = 1 << width
     low, high = (-span // 2, span // 2 - 1) if field.signed else (field.bias, field.bias + span - 1)
-    minus = names.index("pos") if field.minus_pos else None
-    if minus is not None:
-        low, high = 1, field.bias + span - 1
+    plus = None
+    if field.minus_pos:
+        plus, low = names.index("pos"), 1
         if line.condition != (bounds := f"{field.bias - 1}<pos+size<={high}".removeprefix("0<")):
             raise ValueError(f"{line.mnemonic}: without the condition {bounds} the field of size overflows")
-    summed = [shift for letter, others in fields.items() if FIELDS[letter].minus_pos and name == "pos" for shift, _ in others]
-    multiplier = sum(1 << shift for shift in (*shifts, *summed))
+    shifts = tuple(shift for shift, _ in places[letters[0]])
+    added = [shift for letter in places if name == "pos" and FIELDS[letter].minus_pos for shift, _ in places[letter]]
+    multiplier = sum(1 << shift for shift in (*shifts, *added))
     mask = span - 1 if field.signed else -1
-    return OperandField(name, low, high, mask, multiplier, shifts, width, field.signed, field.bias, minus, field.unit)
+    return OperandField(name, low, high, mask, multiplier, shifts, width, field.signed, field.bias, plus, field.unit)
 
 
 def _check_facts(mnemonic: str, facts: frozenset[str], names: tuple[str, ...]) -> None:
@@ -308,7 +321,7 @@ def parse(line: Line) -> Row:
         raise ValueError(f"{line.mnemonic}: the operands of {line.syntax!r} are not the fields of {line.figure!r}")
     facts = frozenset(line.facts.split())
     _check_facts(line.mnemonic, facts, names)
-    operands = tuple(_operand_field(line, name, names) for name in names)
+    fields = tuple(_operand_field(line, name, names) for name in names)
     bits = int(re.sub("[A-Za-z]", "0", figure), 2)
     registers = [(at, marks[name]) for at, name in enumerate(names) if name in REGISTER_OPERANDS]
     effects = re.findall(r"([=+]?)(\w+)", implicit)
@@ -324,9 +337,9 @@ def parse(line: Line) -> Row:
         mask=int("".join("01"[character in "01"] for character in figure), 2),
         bits=bits,
         condition=_condition(line, names),
-        fields=operands,
-        _encoders=tuple((operand.low, operand.high, operand.mask, operand.multiplier) for operand in operands),
-        _constant=bits - sum(operand.bias << shift for operand in operands for shift in operand.shifts),
+        fields=fields,
+        _encoders=tuple((field.low, field.high, field.mask, field.multiplier) for field in fields),
+        _constant=bits - sum(field.bias << shift for field in fields for shift in field.shifts),
         _reads=tuple(at for at, mark in registers if mark != "="),
         _writes=tuple(at for at, mark in registers if mark),
         _implicit_reads=tuple(_IMPLICIT[name] for mark, name in effects if mark != "="),
@@ -389,17 +402,18 @@ def text(row: Row, operands: Sequence[int], address: int, width: int = 32) -> st
 
     `address` is where the instruction lies. Targets are of as many bits as the addresses of the code: 32 or 64.
     """
-    written = {operand.name: (value, operand.unit) for operand, value in zip(row.fields, operands, strict=True)}
-    spelled = {
-        name: f"${REGISTER_NAMES[width][value]}" if name in REGISTER_OPERANDS else str(value * unit) for name, (value, unit) in written.items()
-    }
     following = address + 4
-    for name, (value, unit) in written.items():
-        if "branch" in row.facts and name == "offset":
-            spelled[name] = f"{following + value * unit & (1 << width) - 1:#x}"
-        elif name == "instr_index":
-            spelled[name] = f"{(following & ~0xFFFFFFF) + value * unit:#x}"
-    return f"{row.mnemonic} {re.sub(r'[a-z_]+', lambda name: spelled[name[0]], row.syntax)}"
+    spelled = {}
+    for field, value in zip(row.fields, operands, strict=True):
+        if field.name in REGISTER_OPERANDS:
+            spelled[field.name] = f"${REGISTER_NAMES[width][value]}"
+        elif field.name == "instr_index":
+            spelled[field.name] = f"{(following & ~0xFFFFFFF) + value * field.unit:#x}"
+        elif field.name == "offset" and "branch" in row.facts:
+            spelled[field.name] = f"{following + value * field.unit & (1 << width) - 1:#x}"
+        else:
+            spelled[field.name] = str(value * field.unit)
+    return f"{row.mnemonic} {re.sub('[a-z_]+', lambda name: spelled[name[0]], row.syntax)}"
 
 
 _REGISTERS_THAT_MATTER = (0, 1, 2, 3, 31)
@@ -416,9 +430,9 @@ def _both_match(first: Row, second: Row) -> bool:
     shifts = {
         shift
         for row in (first, second)
-        for operand in row.fields
-        if operand.name in REGISTER_OPERANDS and (row.condition is not None or len(operand.shifts) > 1)
-        for shift in operand.shifts
+        for field in row.fields
+        if field.name in REGISTER_OPERANDS and (row.condition is not None or len(field.shifts) > 1)
+        for shift in field.shifts
     }
     for numbers in product(_REGISTERS_THAT_MATTER, repeat=len(shifts)):
         word = first.bits | second.bits
