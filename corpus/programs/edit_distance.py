@@ -22,7 +22,7 @@ PAIRS = (
     (b"intention", b"execution"),
     (b"", b"abc"),
     (b"abc", b""),
-    (b"the quick brown fox jumps over the lazy dog and runs away", b"The quick fox jumped!"),
+    (b"the quick brown fox jumps over the lazy dog and runs away", b"a quick fox ran"),
     (b"same", b"same"),
 )
 
