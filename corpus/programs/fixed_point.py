@@ -8,7 +8,26 @@ from fractions import Fraction
 from ebpf.program import ByteOrder
 
 ONE = 65536
-NUMBERS = (0, 1, -1, 32768, -32768, ONE, 3 * ONE // 2, -5 * ONE // 2, 102943, 102944, -102944, 205887, -205887, 205888, 2**31 - 1, -(2**31), 123456, -98765)
+NUMBERS = (
+    0,
+    1,
+    -1,
+    32768,
+    -32768,
+    ONE,
+    3 * ONE // 2,
+    -5 * ONE // 2,
+    102943,
+    102944,
+    -102944,
+    205887,
+    -205887,
+    205888,
+    2**31 - 1,
+    -(2**31),
+    123456,
+    -98765,
+)
 
 
 def floor_product(x: int, y: int) -> int:

@@ -20,8 +20,6 @@ def answers(byte_order: ByteOrder) -> list[tuple[bytes, int, bytes]]:
         # A byte is gone after 16 / 3 shifts, as is what the variable held at the start.
         last = reduce(xor, (byte << 3 * at for at, byte in enumerate(reversed(counted[-6:])))) % 2**16
         balance = sum(OFFSETS[byte % 4] for byte in counted) - 5
-        after = layout.pack(
-            *(bins[bin_] for bin_ in range(8)), sum(counted), 2**32 + len(counted), balance, last, min(counted), max(counted), 0
-        )
+        after = layout.pack(*(bins[bin_] for bin_ in range(8)), sum(counted), 2**32 + len(counted), balance, last, min(counted), max(counted), 0)
         results.append((data, len(counted), after + data[64:]))
     return results

@@ -8,7 +8,7 @@ from ebpf.program import ByteOrder
 
 GOOD = (
     '{"flows": [{"bytes": 1500, "delta": -42, "up": true}, {"bytes": 0, "note": "a \\"quoted\\" {brace}"}], "none": null}',
-    " [ 1,-2 , [[[]]], {} ,\n\t\"\", 4611686018427387904, -4611686018427387905, false ] ",
+    ' [ 1,-2 , [[[]]], {} ,\n\t"", 4611686018427387904, -4611686018427387905, false ] ',
     "-9223372036854775807",
     '"only a string"',
     "[" * 64 + "7" + "]" * 64,

@@ -2,7 +2,7 @@
  * pair is replaced by (quotient, remainder), and r0 mixes the results of the narrower operands. A zero divisor and the overflowing quotient are left to the
  * program, as in C: the pair stays as it is.
  *
- * Before v4 there is no signed division: there the program divides magnitudes, as every portable BPF program has to. */
+ * For size instead of speed, so that divisions by constants stay divisions. Before v4 there is no signed division: there the program divides magnitudes, as every portable BPF program has to. */
 #include "program.h"
 
 #ifdef __BPF_FEATURE_SDIV_SMOD
@@ -52,7 +52,7 @@ static s32 remainder32(s32 dividend, s32 divisor) {
 #define MINIMUM32 (-0x7fffffff - 1)
 #define MINIMUM64 (-0x7fffffffffffffffll - 1)
 
-u64 entry(void *memory, u64 length) {
+__attribute__((minsize)) u64 entry(void *memory, u64 length) {
     s64 *pair = memory;
     u64 mixed = 0;
     for (u64 at = 0; at + 16 <= length; at += 16, pair += 2) {
@@ -62,6 +62,9 @@ u64 entry(void *memory, u64 length) {
             pair[1] = remainder64(dividend, divisor);
             mixed = mixed * 31 + (u64)divide64(dividend, -10) + (u64)remainder64(dividend, 1000003);
         }
+        /* The other way around, only the remainder: next to a quotient it would be computed from that. */
+        if (dividend != 0 && !(divisor == MINIMUM64 && dividend == -1))
+            mixed = mixed * 31 + (u64)remainder64(divisor, dividend);
         s32 dividend32 = (s32)dividend, divisor32 = (s32)divisor;
         if (divisor32 != 0 && !(dividend32 == MINIMUM32 && divisor32 == -1))
             mixed = mixed * 31 + (u64)(s64)divide32(dividend32, divisor32) + (u64)(s64)remainder32(dividend32, divisor32);

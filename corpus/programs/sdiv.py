@@ -33,6 +33,8 @@ def terms(dividend: int, divisor: int) -> list[int]:
     found = []
     if divisor and (dividend, divisor) != (-(1 << 63), -1):
         found.append(quotient(dividend, -10) + remainder(dividend, 1000003))
+    if dividend and (divisor, dividend) != (-(1 << 63), -1):
+        found.append(remainder(divisor, dividend))
     a, b = narrow(dividend, 32), narrow(divisor, 32)
     if b and (a, b) != (-(1 << 31), -1):
         found.append(quotient(a, b) + remainder(a, b))

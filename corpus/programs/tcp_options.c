@@ -1,6 +1,7 @@
 /* TCP options (RFC 9293 section 3.1, RFC 7323, RFC 2018): the context is 16 bytes for what is found and the option bytes.
  * Found, in native byte order: u32 timestamp value, u32 timestamp echo, u16 maximum segment size, u8 window scale, u8 SACK permitted, u8 number of
- * SACK blocks, u8 number of unknown options. r0 is the number of options, or all ones when a length is malformed. */
+ * SACK blocks, u8 number of unknown options. What is not found is 0, but for the segment size, which is 536 (RFC 9293 section 3.7.1). r0 is the number of options,
+ * or all ones when a length is malformed, after which no default is set, or when there is no room. */
 #include "program.h"
 
 struct found {
@@ -21,6 +22,9 @@ u64 entry(void *memory, u64 length) {
     struct found *found = memory;
     const u8 *options = memory;
     u64 at = 16, count = 0;
+    if (length < 16)
+        return ~0ull;
+    *found = (struct found){0};
     while (at < length) {
         u8 kind = options[at];
         if (kind == 0)
@@ -68,5 +72,7 @@ u64 entry(void *memory, u64 length) {
         }
         at += size;
     }
+    if (found->segment_size == 0)
+        found->segment_size = 536;
     return count;
 }

@@ -18,7 +18,7 @@ MALFORMED = 2**64 - 1
 def answers(byte_order: ByteOrder) -> list[tuple[bytes, int, bytes]]:
     order = ">" if byte_order == "big" else "<"
 
-    def found(value: int = 0, echo: int = 0, size: int = 0, scale: int = 0, permitted: int = 0, blocks: int = 0, unknown: int = 0) -> bytes:
+    def found(value: int = 0, echo: int = 0, size: int = 536, scale: int = 0, permitted: int = 0, blocks: int = 0, unknown: int = 0) -> bytes:
         return struct.pack(f"{order}2IH4B2x", value, echo, size, scale, permitted, blocks, unknown)
 
     synchronise = SEGMENT_SIZE + SACK_PERMITTED + TIMESTAMPS + NOTHING + WINDOW_SCALE
@@ -28,8 +28,9 @@ def answers(byte_order: ByteOrder) -> list[tuple[bytes, int, bytes]]:
         (UNKNOWN + bytes((3, 3, 200)) + UNKNOWN + END + SEGMENT_SIZE, 3, found(scale=14, unknown=2)),
         (b"", 0, found()),
         (SEGMENT_SIZE + b"\x08", MALFORMED, found(size=1460)),
-        (SACK_PERMITTED + bytes((3, 4, 1, 1)), MALFORMED, found(permitted=1)),
-        (bytes((254, 1)), MALFORMED, found()),
-        (TIMESTAMPS[:-1], MALFORMED, found()),
+        (SACK_PERMITTED + bytes((3, 4, 1, 1)), MALFORMED, found(size=0, permitted=1)),
+        (bytes((254, 1)), MALFORMED, found(size=0)),
+        (TIMESTAMPS[:-1], MALFORMED, found(size=0)),
     )
-    return [(bytes(16) + options, result, stored + options) for options, result, stored in runs]
+    short = (bytes(15), MALFORMED, bytes(15))
+    return [short, *((b"\x77" * 16 + options, result, stored + options) for options, result, stored in runs)]

@@ -1,4 +1,4 @@
-"""Token bucket: exact rationals. Tokens come in at whole numbers of them, so that between two events the bucket holds the floor of rate times time."""
+"""Token bucket: exact rationals, with tokens that come in whole."""
 
 import hashlib
 import struct
@@ -21,7 +21,7 @@ def police(bucket: Bucket, events: Events) -> tuple[Bucket, list[int]]:
         if elapsed > 0 and tokens + gained >= burst:
             tokens, updated = burst, time
         elif gained:
-            seconds, rest = divmod(time - updated, 10**9)
+            seconds = (time - updated) // 10**9
             updated += seconds * 10**9 + floor(Fraction(gained - seconds * rate, rate) * 10**9)
             tokens += gained
         verdicts.append(1 if tokens >= size else 2)
@@ -52,6 +52,11 @@ def answers(byte_order: ByteOrder) -> list[tuple[bytes, int, bytes]]:
         before = b"".join(struct.pack(f"{order}Q2I", *event, 0) for event in events)
         judged = b"".join(struct.pack(f"{order}Q2I", *event, verdict) for event, verdict in zip(events, verdicts, strict=True))
         results.append((struct.pack(f"{order}4Q", *bucket) + before, passed, struct.pack(f"{order}4Q", *after) + judged))
-    for bad in (bytes(31), struct.pack(f"{order}4Q", 0, 1, 1, 1), struct.pack(f"{order}4Q", 2**32, 1, 1, 1), struct.pack(f"{order}4Q", 1, 2**32, 1, 1)):
+    for bad in (
+        bytes(31),
+        struct.pack(f"{order}4Q", 0, 1, 1, 1),
+        struct.pack(f"{order}4Q", 2**32, 1, 1, 1),
+        struct.pack(f"{order}4Q", 1, 2**32, 1, 1),
+    ):
         results.append((bad, 2**64 - 1, bad))
     return results
