@@ -61,6 +61,9 @@ class _Compiler:
         self.emitter = Emitter(config)
         self.cache = _lowered(config)
         self.use = _use(self.decoded)
+        for d in self.decoded:
+            if d.row.name == "CALL_LOCAL" and d.slot + 1 + d.instruction.imm == 0:
+                raise CompileError(f"instruction {d.slot}: calls the main program")
         starts = sorted({0} | {d.slot + 1 + d.instruction.imm for d in self.decoded if d.row.name == "CALL_LOCAL"})
         # Labels beyond those of the slots: entry and exit of each function, then one for every exit of the main program.
         self.entries = {start: len(slots) + 2 * number for number, start in enumerate(starts)}
