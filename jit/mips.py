@@ -402,8 +402,10 @@ def text(row: Row, operands: Sequence[int], address: int, width: int = 32) -> st
 
     `address` is where the instruction lies. Targets are of as many bits as the addresses of the code: 32 or 64.
     """
+    if row.mnemonic == "sll" and not any(operands):
+        return "nop"
     following = address + 4
-    spelled = {}
+    spelled = {"$0": "$zero"}
     for field, value in zip(row.fields, operands, strict=True):
         if field.name in REGISTER_OPERANDS:
             spelled[field.name] = f"${REGISTER_NAMES[width][value]}"
@@ -413,7 +415,7 @@ def text(row: Row, operands: Sequence[int], address: int, width: int = 32) -> st
             spelled[field.name] = f"{following + value * field.unit & (1 << width) - 1:#x}"
         else:
             spelled[field.name] = str(value * field.unit)
-    return f"{row.mnemonic} {re.sub('[a-z_]+', lambda name: spelled[name[0]], row.syntax)}"
+    return f"{row.mnemonic} {re.sub('[$]0|[a-z_]+', lambda name: spelled[name[0]], row.syntax)}"
 
 
 _REGISTERS_THAT_MATTER = (0, 1, 2, 3, 31)

@@ -235,10 +235,11 @@ def test_registers_read_and_written(config: str, name: str, operands: Sequence[i
     ("width", "word", "isa", "expected"),
     [
         (32, 0x00851021, "mips1", "addu $v0, $a0, $a1"),
+        (32, 0x00000000, "mips1", "nop"),
         (32, 0x8FBFFFFC, "mips1", "lw $ra, -4($sp)"),
         (32, 0x01095021, "mips64r2", "addu $t2, $t0, $t1"),
         (64, 0x01095021, "mips64r2", "addu $a6, $a4, $a5"),
-        (32, 0x0085001B, "mips1", "divu $0, $a0, $a1"),
+        (32, 0x0085001B, "mips1", "divu $zero, $a0, $a1"),
         (32, 0x1000FFFF, "mips1", "beq $zero, $zero, 0x80001000"),
         (64, 0x1000FFFF, "mips3", "beq $zero, $zero, 0xffffffff80001000"),
         (32, 0x0C000400, "mips1", "jal 0x80001000"),
