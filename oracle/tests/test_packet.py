@@ -1,0 +1,59 @@
+"""Legacy packet access: network byte order on both kinds of host, the end of the packet, what is destroyed."""
+
+import pytest
+
+from ebpf.program import ByteOrder
+from oracle.outcome import Fault, FaultKind
+from oracle.tests.building import EXIT, FRAME_POINTER, ORDERS, constant, execute, make_world, slot
+
+PACKET = bytes.fromhex("0123456789abcdef ff")
+CONTEXT_IN_R6 = slot("MOV64_IMM", 6, imm=1)
+
+# fmt: off
+INSIDE = (
+    # size  offset  value
+    ("B", 0, 0x01), ("B", 8, 0xff), ("H", 0, 0x0123), ("H", 7, 0xefff), ("W", 0, 0x01234567), ("W", 5, 0xabcdefff), ("W", 4, 0x89abcdef),
+)
+OUTSIDE = (("B", 9), ("H", 8), ("W", 6), ("B", -1), ("W", -2), ("H", 0x7fffffff), ("B", -0x80000000), ("B", -0x200000))
+# fmt: on
+
+
+def world_order(order: ByteOrder) -> dict[str, object]:
+    return {"byte_order": order, "packet": PACKET}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("size", "offset", "value"), INSIDE)
+def test_inside(size: str, offset: int, value: int, order: ByteOrder) -> None:
+    world = make_world(**world_order(order))
+    absolute = execute(CONTEXT_IN_R6, slot(f"LDABS_{size}", imm=offset), slot("MOV64_IMM", 9, imm=1), EXIT, world=world)
+    assert absolute.registers == (value, None, None, None, None, None, 1, None, None, 1, FRAME_POINTER)
+    for src, imm in ((offset, 0), (0, offset), (offset + 5, -5), (0xDEAD_BEEF_0000_0000 | offset, 0), (0xFFFF_FFF0, offset + 16)):
+        indirect = execute(CONTEXT_IN_R6, constant(3, src), slot(f"LDIND_{size}", 0, 3, imm=imm), slot("MOV64_IMM", 9, imm=1), EXIT, world=world)
+        assert indirect.registers == (value, None, None, None, None, None, 1, None, None, 1, FRAME_POINTER)
+
+
+@pytest.mark.parametrize(("size", "offset"), OUTSIDE)
+def test_outside_ends_the_program(size: str, offset: int) -> None:
+    world = make_world(packet=PACKET)
+    absolute = execute(constant(0, 5), CONTEXT_IN_R6, slot(f"LDABS_{size}", imm=offset), slot("MOV64_IMM", 0, imm=7), EXIT, world=world)
+    assert (absolute.registers[:7], absolute.return_value, absolute.fault) == ((0, None, None, None, None, None, 1), 0, None)
+    assert absolute.executed == 3
+    indirect = execute(CONTEXT_IN_R6, constant(7, offset % (1 << 64)), slot(f"LDIND_{size}", 0, 7), slot("MOV64_IMM", 0, imm=7), EXIT, world=world)
+    assert (indirect.return_value, indirect.registers[7]) == (0, offset % (1 << 64))
+
+
+@pytest.mark.parametrize("name", ["LDABS_W", "LDABS_H", "LDABS_B", "LDIND_W", "LDIND_H", "LDIND_B"])
+def test_context_and_index_must_hold_something(name: str) -> None:
+    world = make_world(packet=PACKET)
+    source = 3 if "IND" in name else 0
+    assert execute(slot("MOV64_IMM", 3), slot(name, 0, source), EXIT, world=world).fault == Fault(FaultKind.UNINITIALISED, 1, detail="r6")
+    index = execute(CONTEXT_IN_R6, slot(name, 0, source), EXIT, world=world).fault
+    assert index == (Fault(FaultKind.UNINITIALISED, 1, detail="r3") if source else None)
+
+
+@pytest.mark.parametrize("name", ["LDABS_B", "LDIND_B"])
+def test_only_in_the_main_program(name: str) -> None:
+    function = CONTEXT_IN_R6, slot(name, 0, 1 if "IND" in name else 0), EXIT
+    outcome = execute(slot("CALL_LOCAL", imm=1), EXIT, *function, world=make_world(packet=PACKET))
+    assert outcome.fault == Fault(FaultKind.INVALID, 3, detail="packet access in a local function")
