@@ -11,17 +11,9 @@ They do not lie in the order in which they call each other, so that calls go for
 """
 
 from ebpf.instruction import FRAME_POINTER, MAXIMUM_CALL_DEPTH
+from fuzz.environment import HELPERS, KERNEL_FUNCTIONS
 from fuzz.suite_program import CONTEXT, RING, RUNS, Assembly, Suite, load_ring, make_suite, permutation, start
 from fuzz.suite_values import EDGES_32, EDGES_64
-
-KTIME_GET_NS = 5
-GET_PRANDOM_U32 = 7
-GET_SMP_PROCESSOR_ID = 8
-HELPERS = (KTIME_GET_NS, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID)
-"""Helper functions that every world provides, by number."""
-
-KERNEL_FUNCTION = 1
-"""BTF id of a kernel function of five 64-bit arguments that every world provides."""
 
 _PRESERVED = (6, 7, 8, 9)
 _CALLS = 9
@@ -134,4 +126,4 @@ def _exit_suite() -> Suite:
 
 def call_suites() -> list[Suite]:
     """The suites of CALL, CALL_LOCAL, CALL_KERNEL and EXIT."""
-    return [_function_suite("CALL", HELPERS), _local_suite(), _function_suite("CALL_KERNEL", (KERNEL_FUNCTION,)), _exit_suite()]
+    return [_function_suite("CALL", HELPERS), _local_suite(), _function_suite("CALL_KERNEL", KERNEL_FUNCTIONS), _exit_suite()]

@@ -18,7 +18,7 @@ from fuzz.suite_jumps import is_conditional
 from fuzz.suite_program import CONTEXT, RING, Assembly, Suite, instruction, load_ring, make_suite, permutation, start
 from fuzz.suite_values import EDGES_64
 
-FILLER = (instruction("LDABS_W", imm=0x12345),) * 4096
+FILLER = (instruction("LDABS_W", imm=0x12345),) * 3200
 """What lies between the two ends."""
 
 _RUNS = 8

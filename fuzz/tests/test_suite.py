@@ -13,13 +13,20 @@ from ebpf.instruction import FRAME_POINTER, Instruction
 from ebpf.opcodes import BY_NAME, ROWS, Row, lookup
 from ebpf.program import ByteOrder
 from ebpf.validity import check
+from fuzz.case import Case
+from fuzz.layout import place
 from fuzz.suite import EXCLUDED, Suite, misaligned_suites, suites
 from fuzz.suite_atomic import is_atomic
 from fuzz.suite_jumps import is_conditional
+from fuzz.suite_long import long_suite
 from fuzz.suite_memory import access_size
 from fuzz.suite_program import RUNS, Assembly, instruction, permutation
 from fuzz.suite_values import EDGES_32, EDGES_64, EDGES_NARROW, IMMEDIATES, SHIFTS, pairs, related
+from jit.config import Config
+from oracle.interpreter import run
+from oracle.outcome import FaultKind, Outcome
 
+STRICTEST = tuple(map(Config.parse, ("mips1-32be", "mips3-64le")))
 ALL = suites() + misaligned_suites()
 GENERAL = range(10)
 
@@ -29,6 +36,13 @@ def uses(row: Row) -> Iterator[Instruction]:
     for suite in suites():
         if suite.row_name == row.name:
             yield from (slot for slot in suite.program.slots if lookup(slot) == row)
+
+
+def outcomes(suite: Suite, config: Config, trace: bool = False) -> Iterator[Outcome]:
+    """What the oracle makes of each run."""
+    for item in suite.inputs("big" if config.big_endian else "little"):
+        placement = place(Case(suite.program, item), config)
+        yield run(placement.slots, placement.fresh_world()[0], trace)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -45,6 +59,34 @@ def test_program_is_valid_and_short(suite: Suite) -> None:
     check(suite.program)
     assert len(suite.program.slots) <= 250
     assert suite.program.section.split("/")[0] == suite.row_name
+
+
+@pytest.mark.parametrize("config", STRICTEST, ids=str)
+def test_no_run_faults_where_alignment_is_strictest(config: Config) -> None:
+    for suite in (*suites(), long_suite()):
+        assert [outcome.fault for outcome in outcomes(suite, config)] == [None] * len(suite.operands), suite.program.section
+
+
+@pytest.mark.parametrize("config", STRICTEST, ids=str)
+def test_misaligned_runs_fault_with_nothing_else(config: Config) -> None:
+    faults = [outcome.fault for suite in misaligned_suites() for outcome in outcomes(suite, config)]
+    assert {fault.kind for fault in faults if fault is not None} == {FaultKind.MISALIGNED}
+    # 8 bytes off by 4 are fine for 32-bit code, except for atomic operations.
+    fine = [row for row in ROWS if row.offset == "memory" and access_size(row) == 8 and not is_atomic(row)]
+    assert faults.count(None) == (2 * len(fine) if config.width == 32 else 0)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if is_conditional(row)], ids=lambda row: row.name)
+def test_each_conditional_jump_goes_both_ways_unless_its_operands_decide(row: Row) -> None:
+    ways: dict[int, set[bool]] = {}
+    (suite,) = (suite for suite in suites() if suite.row_name == row.name)
+    for outcome in outcomes(suite, STRICTEST[1], trace=True):
+        for (at, _), (following, _) in pairwise(outcome.trace):
+            ways.setdefault(at, set()).add(following == at + 1)
+    for at, seen in ways.items():
+        slot = suite.program.slots[at]
+        decided = slot.dst == slot.src or FRAME_POINTER in (slot.dst, slot.src) or (row.imm == "imm" and slot.imm in (0, -1, 0x7FFFFFFF, -0x80000000))
+        assert lookup(slot) != row or decided or len(seen) == 2, slot
 
 
 def test_sections_are_unique() -> None:
