@@ -21,7 +21,7 @@ def test_a_helper_sees_the_arguments_that_it_declares(name: str, count: int) -> 
         return 0xFEDC_BA98_7654_3210
 
     table = {7: Helper("seven", count, helper), -1: Helper("other", 0, lambda: 1)}
-    world = make_world(**{"helpers" if name == "CALL" else "kernel_functions": table})
+    world = make_world(helpers=table) if name == "CALL" else make_world(kernel_functions=table)
     outcome = execute(*ARGUMENTS[: max(count, 2)], *KEPT, slot(name, imm=7), EXIT, world=world)
     assert seen == [tuple(0x1111_1111_1111_1111 * register for register in range(1, count + 1))]
     assert outcome.registers == (0xFEDC_BA98_7654_3210, None, None, None, None, None, *KEPT_VALUES, FRAME_POINTER)
@@ -35,8 +35,8 @@ def test_a_declared_argument_must_hold_something() -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [("CALL", "helper function 9"), ("CALL_KERNEL", "kernel function 9")])
 def test_unknown_function(name: str, kind: str) -> None:
-    other = "kernel_functions" if name == "CALL" else "helpers"
-    world = make_world(**{other: {9: Helper("nine", 0, lambda: 0)}})
+    table = {9: Helper("nine", 0, lambda: 0)}
+    world = make_world(kernel_functions=table) if name == "CALL" else make_world(helpers=table)
     outcome = execute(slot(name, imm=9), EXIT, world=world)
     assert outcome.fault == Fault(FaultKind.UNKNOWN_FUNCTION, 0, detail=kind)
     assert outcome.registers[1] == CONTEXT
@@ -56,9 +56,9 @@ def test_a_helper_has_at_most_five_arguments(count: int) -> None:
 
 def test_registers_of_a_local_function() -> None:
     """r0 and r6 to r9 hold nothing in it, r1 to r5 are the caller's, r10 is 512 lower; afterwards r1 to r5 hold nothing."""
-    code = constant(0, 9), *ARGUMENTS, *KEPT, slot("CALL_LOCAL", imm=1), EXIT
+    call = slot("CALL_LOCAL", imm=1)
     function = slot("MOV64_IMM", 6, imm=1), slot("MOV64_REG", 0, 10), EXIT
-    outcome = execute(*code, *function, trace=True)
+    outcome = execute(constant(0, 9), *ARGUMENTS, *KEPT, call, EXIT, *function, trace=True)
     assert outcome.trace[-4] == (22, (None, *(0x1111_1111_1111_1111 * n for n in range(1, 6)), None, None, None, None, FRAME_POINTER - 512))
     assert outcome.trace[-1] == (21, outcome.registers)
     assert outcome.registers == (FRAME_POINTER - 512, None, None, None, None, None, *KEPT_VALUES, FRAME_POINTER)

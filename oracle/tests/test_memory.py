@@ -1,5 +1,7 @@
 """Known answers of loads and stores, in both byte orders and address widths, and the faults of memory."""
 
+from typing import Any
+
 import pytest
 
 from ebpf.program import ByteOrder
@@ -228,7 +230,7 @@ CONTEXT_REGION = Region("context", CONTEXT, bytes(16), True)
         ({"frame_pointer": 1 << 33, "address_width": 32}, "region stack does not fit into 32 address bits"),
     ],
 )
-def test_worlds_that_make_no_sense_are_refused(changes: dict[str, object], message: str | None) -> None:
+def test_worlds_that_make_no_sense_are_refused(changes: dict[str, Any], message: str | None) -> None:
     if message is None:
         assert execute(RETURN_0, world=make_world(**changes)).fault is None
     else:

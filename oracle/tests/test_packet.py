@@ -18,14 +18,10 @@ OUTSIDE = (("B", 9), ("H", 8), ("W", 6), ("B", -1), ("W", -2), ("H", 0x7fffffff)
 # fmt: on
 
 
-def world_order(order: ByteOrder) -> dict[str, object]:
-    return {"byte_order": order, "packet": PACKET}
-
-
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("size", "offset", "value"), INSIDE)
 def test_inside(size: str, offset: int, value: int, order: ByteOrder) -> None:
-    world = make_world(**world_order(order))
+    world = make_world(byte_order=order, packet=PACKET)
     absolute = execute(CONTEXT_IN_R6, slot(f"LDABS_{size}", imm=offset), slot("MOV64_IMM", 9, imm=1), EXIT, world=world)
     assert absolute.registers == (value, None, None, None, None, None, 1, None, None, 1, FRAME_POINTER)
     for src, imm in ((offset, 0), (0, offset), (offset + 5, -5), (0xDEAD_BEEF_0000_0000 | offset, 0), (0xFFFF_FFF0, offset + 16)):
