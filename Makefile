@@ -1,0 +1,48 @@
+# Each target installs what it needs into .venv, once; PYTHON chooses the interpreter that .venv is made with.
+#
+#   make check      judge the shipped programs on all configurations
+#   make suite      judge the instruction suite on all configurations
+#   make test       tests, linter, formatter, types
+#   make bench      measure code size and executed instructions, into bench/
+#   make programs   compile the shipped programs anew
+#   make clean      remove .venv and caches
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: check suite test bench programs clean
+
+check: $(VENV)/.installed
+	$(BIN)/bpfmips check
+
+suite: $(VENV)/.installed
+	$(BIN)/bpfmips suite
+
+test: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n auto
+
+bench: $(VENV)/.installed
+	$(BIN)/python bench/measure.py
+
+programs: $(VENV)/.installed-dev
+	$(BIN)/python corpus/programs/build.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or later is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,86 @@
+"""Many subjects, judged in worker processes.
+
+    subjects ──► pool of workers, each with an engine of its own ──► Results, as they come
+
+An engine is native code and may take its process with it. Then every task of the pool is lost, and which one did it is not told. So those that were
+running are judged again one by one, each in a pool of its own: the one that breaks this as well is reported as a failure, and the others go on.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+
+from fuzz.sources import Subject
+from fuzz.tally import Result
+from jit.config import Config
+
+Work = Callable[[Subject], Result]
+
+# How many tasks are handed over for each worker: enough that none waits, few enough that an interrupt ends soon.
+_AHEAD = 3
+
+
+def judge_subjects(subjects: Sequence[Subject], configs: Sequence[Config], jobs: int, tick: Callable[[], None] = lambda: None) -> Iterator[Result]:
+    """Judge each subject on the configurations of its byte order, in `jobs` processes. Results come in the order in which they are ready.
+
+    `tick` is called at least five times a second. A subject that kills its process twice becomes a Result with a failure.
+    """
+    from fuzz.worker import judge_subject
+
+    yield from run_all(subjects, partial(judge_subject, configs=tuple(configs)), jobs, tick)
+
+
+def run_all(subjects: Sequence[Subject], work: Work, jobs: int, tick: Callable[[], None]) -> Iterator[Result]:
+    """Do the work on all subjects; it must be a function that can be sent to another process."""
+    waiting = list(reversed(subjects))
+    while waiting:
+        suspects = yield from _run_pool(waiting, work, jobs, tick)
+        for subject in suspects:
+            left = [subject]
+            if (yield from _run_pool(left, work, 1, tick)):
+                yield failed(subject, "the engine died")
+
+
+def failed(subject: Subject, failure: str) -> Result:
+    """The result of a subject that could not be judged."""
+    program = subject.program
+    return Result(subject.name, subject.version, program.source, program.section, subject.byte_order, len(subject.inputs), failure=failure)
+
+
+def _run_pool(waiting: list[Subject], work: Work, jobs: int, tick: Callable[[], None]) -> Generator[Result, None, list[Subject]]:
+    """Take subjects from the end of `waiting` until it is empty or the pool breaks; return those that were under way when it broke."""
+    running: dict[Future[Result], Subject] = {}
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn" if os.name == "nt" else None), _prepare_worker)
+    try:
+        while waiting or running:
+            while waiting and len(running) < _AHEAD * jobs:
+                subject = waiting.pop()
+                running[pool.submit(work, subject)] = subject
+            done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+            tick()
+            for future in done:
+                result = future.result()
+                del running[future]
+                yield result
+    except BrokenProcessPool:
+        return [subject for future, subject in running.items()]
+    except BaseException:
+        _stop()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return []
+
+
+def _prepare_worker() -> None:
+    """An interrupt from the terminal goes to all processes of the group; workers end at once, without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _stop() -> None:
+    for process in multiprocessing.active_children():
+        process.terminate()

@@ -1,0 +1,143 @@
+"""The command line: `bpfmips COMMAND`.
+
+Each command imports what it needs when it runs, because the engine and the compiler of its hooks take longer to load than most commands to run.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from ebpf.instruction import Instruction
+from ebpf.program import ByteOrder, Program, ProgramError
+from fuzz import cli_check, cli_show
+from fuzz.cli_options import Commands, as_json, refuse, section, select_configs, write_output
+
+_BYTE_ORDER = click.Choice(("little", "big"))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="bpfmips", message="bpfmips %(version)s")
+def main() -> None:
+    """Judge eBPF JIT compilers on every MIPS.
+
+    Exit status: 0 when all is well, 1 when oracle and compiler differ, 2 when the input is unusable.
+
+    \b
+    bpfmips check                    judge the shipped programs on all configurations
+    bpfmips check prog.o             judge the programs of an object
+    """
+
+
+main.add_command(cli_check.check)
+main.add_command(cli_check.suite)
+main.add_command(cli_show.jit)
+main.add_command(cli_show.oracle)
+
+
+@main.command()
+@click.argument("glob", default="*")
+@as_json
+def configs(glob: str, as_json: bool) -> None:
+    """List the configurations: ISA, ABI, byte order, and the CPU model that runs them.
+
+    \b
+    Example: bpfmips configs 'mips64r6*'
+    """
+    from fuzz.unicorn_engine import MODELS
+    from reports.table import configs_json, print_configs
+
+    selected = [(config, MODELS[config.isa].name) for config in select_configs([glob])]
+    if as_json:
+        click.echo(configs_json(selected))
+    else:
+        print_configs(selected)
+
+
+@main.command()
+@click.argument("file")
+@click.option("--output", "-o", metavar="FILE", help="Write the slots in binary; without it they are printed in hexadecimal, one a line.")
+@click.option("--byte-order", type=_BYTE_ORDER, default="little", show_default=True, help="Of the slots.")
+def asm(file: str, output: str | None, byte_order: ByteOrder) -> None:
+    """Assemble FILE, or standard input where it is -, and check that the program is well-formed.
+
+    \b
+    Example: echo 'r0 = 42; exit' | bpfmips asm -
+    """
+    from ebpf.assembler import assemble
+    from ebpf.codec import encode
+    from ebpf.validity import check
+
+    program = assemble(_read_text(file), "<stdin>" if file == "-" else file)
+    check(program)
+    code = encode(program.slots, byte_order)
+    if output is not None:
+        write_output(output, code)
+        return
+    for at in range(0, len(code), 8):
+        click.echo(code[at : at + 8].hex())
+
+
+@main.command()
+@click.argument("source", metavar="FILE|HEX|-")
+@section
+@click.option("--byte-order", type=_BYTE_ORDER, default="little", show_default=True, help="Of the slots, where they are no ELF object.")
+def disasm(source: str, section: str | None, byte_order: ByteOrder) -> None:
+    """Disassemble an ELF object, or slots of 8 bytes in binary or hexadecimal.
+
+    What is printed can be assembled again, but for references to data sections.
+
+    \b
+    Example: bpfmips disasm b70000002a0000009500000000000000
+    """
+    from ebpf import elf
+    from ebpf.disassembler import disassemble
+
+    if Path(source).is_file() and Path(source).open("rb").read(4) == b"\x7fELF":
+        programs = tuple(program for program in elf.load(source) if section in (None, program.section))
+        if not programs:
+            raise ProgramError(f"{source}: no section {section!r}")
+    else:
+        programs = (_raw_program(source, byte_order),)
+    for program in programs:
+        if len(programs) > 1:
+            click.echo(f"# {program.section}")
+        try:
+            lines = disassemble(program.slots)
+        except ValueError as error:
+            raise ProgramError(f"{program.source}: {program.section}: {error}") from None
+        for slot, line in enumerate(lines):
+            if slot and slot in program.labels:
+                click.echo(f"{program.labels[slot]}:")
+            if line:
+                click.echo(line)
+
+
+def _read_text(file: str) -> str:
+    if file == "-":
+        return sys.stdin.read()
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ProgramError(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ProgramError(f"{file}: not text: byte {error.start} is not UTF-8") from None
+
+
+def _raw_program(source: str, byte_order: ByteOrder) -> Program:
+    """Slots from a file, from standard input or from the argument itself; in hexadecimal where they can be read so."""
+    from ebpf.codec import decode
+
+    data = source.encode()
+    name = "<argument>"
+    if source == "-":
+        name, data = "<stdin>", sys.stdin.buffer.read()
+    elif Path(source).is_file():
+        name, data = source, Path(source).read_bytes()
+    try:
+        data = bytes.fromhex(data.decode("ascii"))
+    except ValueError:
+        if name == "<argument>":
+            refuse(f"{source}: neither a file nor hexadecimal bytes")
+    slots: tuple[Instruction, ...] = decode(data, byte_order, name, "raw")
+    return Program(name, "raw", slots)

@@ -1,0 +1,149 @@
+"""The commands that judge: `check` programs, `suite` the instructions."""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from fuzz.cli_options import UNUSABLE, as_json, config_globs, memory, parse_memory, refuse, section, select_configs
+from jit.config import Config
+
+if TYPE_CHECKING:
+    from fuzz.sources import Refusal, Subject
+    from fuzz.tally import Result
+
+DIFFERENT = 1
+
+_jobs = click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="number of CPUs", help="Worker processes.")
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@config_globs
+@section
+@memory
+@_jobs
+@as_json
+@click.pass_context
+def check(
+    ctx: click.Context, paths: tuple[str, ...], globs: tuple[str, ...], section: str | None, memory_text: str | None, jobs: int, as_json: bool
+) -> None:
+    """Judge programs: does the compiled code do what the oracle says, on every configuration?
+
+    PATH is an ELF object, assembly (.s, .asm), a test of the bpf_conformance suite (.data), or a directory of them. Without PATH the shipped
+    programs are judged. They have inputs and answers of their own; other programs are given --mem as their context, or 256 bytes from 00 to ff.
+    Objects are judged on the configurations of their byte order, assembly on all.
+
+    \b
+    Example: bpfmips check prog.o --config 'mips32r*' --mem 000102030405060708090a0b0c0d0e0f
+    """
+    from fuzz.sources import file_subjects, shipped_subjects
+
+    if memory_text is not None and not paths:
+        refuse("--mem: the shipped programs have contexts of their own")
+    given = parse_memory(memory_text)
+    configs = select_configs(globs)
+    _judge(ctx, file_subjects(paths, section, given) if paths else shipped_subjects(section), configs, jobs, as_json)
+
+
+@click.command()
+@config_globs
+@click.option("--row", metavar="GLOB", default="*", help="Only instructions whose name matches, such as 'ADD32_*'.")
+@_jobs
+@as_json
+@click.pass_context
+def suite(ctx: click.Context, globs: tuple[str, ...], row: str, jobs: int, as_json: bool) -> None:
+    """Judge the instruction suite: every instruction with the edges of its operands and with aliased registers.
+
+    \b
+    Example: bpfmips suite --row 'SDIV*' --config 'mips32*'
+    """
+    from fuzz.sources import suite_subjects
+
+    configs = select_configs(globs)
+    subjects = tuple(suite_subjects(row))
+    if not subjects:
+        refuse(f"no instruction matches {row!r}")
+    _judge(ctx, subjects, configs, jobs, as_json)
+
+
+def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Sequence[Config], jobs: int, as_json: bool) -> None:
+    """Judge, print, and end with the exit status."""
+    from fuzz.sources import Refusal
+    from fuzz.tally import summarise
+
+    started = time.monotonic()
+    subjects, refused, expected, other_order = [], [], 0, 0
+    for one in found:
+        if isinstance(one, Refusal):
+            expected += one.expected
+            refused += [] if one.expected else [one.message]
+        elif any(config.big_endian == (one.byte_order == "big") for config in configs):
+            subjects.append(one)
+        else:
+            other_order += 1
+    for line in refused:
+        click.echo(line, err=True)
+    if not subjects and not refused:
+        refuse("nothing to judge: no configuration of the program's byte order was selected" if other_order else "nothing to judge")
+    notes = [f"{other_order} versions left out: no configuration of their byte order was selected"] if other_order else []
+    if expected:
+        notes.append(f"{expected} programs refused, as expected of them")
+    results = list(_with_progress(subjects, configs, jobs)) if subjects else []
+    seconds = time.monotonic() - started
+    unusable = list(dict.fromkeys(line for result in results for line in _inconclusive_lines(result)))
+    for line in unusable:
+        click.echo(line, err=True)
+    _show(results, seconds, refused, notes, as_json)
+    summary = summarise(results)
+    if summary.differ or summary.tripped or summary.wrong or summary.failures:
+        ctx.exit(DIFFERENT)
+    if refused or unusable or not summary.judged:
+        ctx.exit(UNUSABLE)
+
+
+def _show(results: "Sequence[Result]", seconds: float, refused: Sequence[str], notes: Sequence[str], as_json: bool) -> None:
+    from reports.table import print_results, results_json
+
+    if as_json:
+        click.echo(results_json(results, seconds, refused, notes))
+    elif results:
+        print_results(results, seconds, notes)
+
+
+def _inconclusive_lines(result: "Result") -> Iterator[str]:
+    """One line for each reason; where the same happens at other addresses on other configurations, the first of them stands for all."""
+    from fuzz.tally import without_address
+
+    reasons: dict[str, str] = {}
+    for verdict in result.inconclusive:
+        reasons.setdefault(without_address(verdict.reason), verdict.reason)
+    for reason in reasons.values():
+        yield f"{result.source}: {result.section}: {reason}"
+
+
+def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], jobs: int) -> "Iterator[Result]":
+    """The results, with a bar on standard error when that is a terminal and it takes longer than a second."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from fuzz.batch import judge_subjects
+
+    console = Console(stderr=True)
+    bar = Progress(TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
+    task = bar.add_task("judging", total=len(subjects))
+    started = time.monotonic()
+
+    def tick() -> None:
+        if sys.stderr.isatty() and not bar.live.is_started and time.monotonic() - started > 1:
+            bar.start()
+
+    try:
+        for result in judge_subjects(subjects, configs, min(jobs, len(subjects)), tick):
+            bar.advance(task)
+            yield result
+    finally:
+        bar.stop()

@@ -1,0 +1,115 @@
+"""What the commands share: errors as one line, options, completion of names.
+
+Exit status: 0 all is well, 1 a difference was found, 2 the input is unusable (or the command line, which click reports), 130 interrupted.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from click.shell_completion import CompletionItem
+
+from ebpf.program import ProgramError
+from jit.config import BASE_CONFIGS, Config
+
+UNUSABLE = 2
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group that turns the errors of unusable input into one line on standard error."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ProgramError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(UNUSABLE)
+        except KeyboardInterrupt:
+            click.echo("bpfmips: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def refuse(reason: str) -> NoReturn:
+    """End the command with one line on standard error and exit status 2."""
+    raise ProgramError(f"bpfmips: {reason}")
+
+
+def select_configs(globs: Sequence[str]) -> tuple[Config, ...]:
+    """The base configurations whose names match any of the patterns, all when there is none. Raises ProgramError when none matches."""
+    for glob in globs:
+        if not any(fnmatchcase(str(config), glob) for config in BASE_CONFIGS):
+            refuse(f"no configuration matches {glob!r}; see `bpfmips configs`")
+    return tuple(config for config in BASE_CONFIGS if not globs or any(fnmatchcase(str(config), glob) for glob in globs))
+
+
+def parse_config(name: str) -> Config:
+    """The configuration of that name. Raises ProgramError."""
+    try:
+        return Config.parse(name)
+    except ValueError as error:
+        refuse(str(error))
+
+
+def parse_memory(text: str | None) -> bytes | None:
+    """The bytes of a file where there is one of that name, else those that the text gives in hexadecimal. Raises ProgramError."""
+    if text is None:
+        return None
+    try:
+        if Path(text).is_file():
+            return Path(text).read_bytes()
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        refuse(f"--mem: neither a file nor hexadecimal bytes: {text!r}")
+    except OSError as error:
+        refuse(f"--mem: {text}: {error.strerror}")
+
+
+def write_output(path: str, contents: bytes) -> None:
+    """Write a file, or standard output where the path is `-`. Raises ProgramError."""
+    if path == "-":
+        sys.stdout.buffer.write(contents)
+        return
+    try:
+        Path(path).write_bytes(contents)
+    except OSError as error:
+        raise ProgramError(f"{path}: {error.strerror}") from None
+
+
+def _complete_config(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(str(config)) for config in BASE_CONFIGS if str(config).startswith(incomplete)]
+
+
+def _complete_section(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from fuzz.sources import sections
+
+    path = ctx.params.get("path")
+    paths = [path] if path else ctx.params.get("paths") or ()
+    try:
+        return [CompletionItem(name) for path in paths for name in sections(path) if name.startswith(incomplete)]
+    except ProgramError:
+        return []
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+config_globs: Decorator = click.option(
+    "--config",
+    "globs",
+    metavar="GLOB",
+    multiple=True,
+    shell_complete=_complete_config,
+    help="Only configurations that match, such as 'mips32*-32be'.",
+)
+config_name: Decorator = click.option(
+    "--config", "config_text", metavar="NAME", required=True, shell_complete=_complete_config, help="The configuration; see `bpfmips configs`."
+)
+section: Decorator = click.option(
+    "--section", metavar="NAME", shell_complete=_complete_section, help="Only the program of that section, or of that function."
+)
+memory: Decorator = click.option("--mem", "memory_text", metavar="FILE|HEX", help="The context: a file, or bytes in hexadecimal.")
+as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -1,0 +1,88 @@
+"""The commands that show one program: what the compiler makes of it, and what the oracle does with it."""
+
+import click
+
+from ebpf.program import ByteOrder, Program, ProgramError
+from fuzz.cli_options import config_name, memory, parse_config, parse_memory, section, write_output
+from jit.config import Config
+
+
+def _require_byte_order(program: Program, byte_order: ByteOrder) -> None:
+    if program.byte_order not in (None, byte_order):
+        raise ProgramError(
+            f"{program.source}: {program.section}: compiled for {program.byte_order}-endian machines, not for {byte_order}-endian ones"
+        )
+
+
+@click.command()
+@click.argument("path")
+@config_name
+@section
+@click.option("--output", "-o", metavar="FILE", help="Write the image instead of printing the listing.")
+@click.option("--format", "file_format", type=click.Choice(("raw", "elf")), help="Of the image; elf unless told otherwise.")
+def jit(path: str, config_text: str, section: str | None, output: str | None, file_format: str | None) -> None:
+    """Compile a program for one configuration: print the MIPS words under each eBPF instruction, or write the image.
+
+    \b
+    Example: bpfmips jit prog.o --config mips32r2-32be
+             bpfmips jit prog.o --config mips64r6-64le --output prog.elf && llvm-objdump -d prog.elf
+    """
+    from fuzz.case import Case, Input
+    from fuzz.layout import place
+    from fuzz.sources import load_program
+    from fuzz.unicorn_engine import MODELS
+    from jit.call import CompileError
+    from jit.compiler import compile_program
+    from jit.image import elf_image
+    from reports.listing import render_listing
+
+    if file_format and output is None:
+        raise click.UsageError("--format is of the file that --output names")
+    config = parse_config(config_text)
+    program, context = load_program(path, section)
+    _require_byte_order(program, "big" if config.big_endian else "little")
+    placement = place(Case(program, Input(context)), config)
+    try:
+        compiled = compile_program(placement.slots, config, placement.addresses)
+    except CompileError as error:
+        raise ProgramError(f"{program.source}: {program.section}: {error}") from None
+    if output is None:
+        click.echo(render_listing(program, placement.slots, compiled, MODELS[config.isa].name), nl=False)
+    else:
+        write_output(output, compiled.image() if file_format == "raw" else elf_image(compiled))
+
+
+@click.command()
+@click.argument("path")
+@click.option("--trace", is_flag=True, help="Print each executed instruction, and the registers that it changed.")
+@section
+@memory
+@click.option("--byte-order", type=click.Choice(("little", "big")), help="Of the machine; that of the object, else little.")
+@click.option("--width", type=click.Choice(("32", "64")), default="64", show_default=True, help="Of addresses, in bits.")
+def oracle(path: str, trace: bool, section: str | None, memory_text: str | None, byte_order: ByteOrder | None, width: str) -> None:
+    """Run a program in the reference interpreter: print r0, the registers, and the memory that it changed.
+
+    Memory is laid out as for the MIPS of that byte order and width. The exit status is 2 when the program faults.
+
+    \b
+    Example: bpfmips oracle prog.o --trace --mem 0011223344556677
+    """
+    from fuzz.case import Case, Input
+    from fuzz.layout import place
+    from fuzz.sources import load_program
+    from oracle.interpreter import run
+    from reports.run import render_run, render_trace
+
+    program, context = load_program(path, section)
+    given = parse_memory(memory_text)
+    order: ByteOrder = byte_order or program.byte_order or "little"
+    _require_byte_order(program, order)
+    config = Config("mips64r2" if width == "64" else "mips32r2", int(width), order == "big")
+    placement = place(Case(program, Input(context if given is None else given)), config)
+    world, _ = placement.fresh_world()
+    outcome = run(placement.slots, world, trace)
+    if trace:
+        click.echo(render_trace(placement.slots, outcome), nl=False)
+    if outcome.fault is not None:
+        raise ProgramError(f"{program.source}: {program.section}: {outcome.fault}")
+    click.echo(render_run(world, outcome), nl=False)

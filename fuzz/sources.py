@@ -1,0 +1,236 @@
+"""Where programs and their inputs come from: files, the shipped corpus, the instruction suites. All become Subjects.
+
+A subject is a program for one byte order, with its inputs and, where there is one, the answer to each that was found without the oracle. Programs
+of an object have the byte order of the object; an assembly file is one subject for each byte order.
+
+    .s .asm      assembly, in LLVM's dialect
+    .data        a test of the bpf_conformance suite, with context and result of its own
+    directory    all files of it, and of directories in it, that end in .o, .s, .asm or .data
+    other        an ELF object
+
+A program without inputs of its own gets 256 bytes of context, the numbers 0 to 255.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ebpf import assembler, data_dialect, elf
+from ebpf.program import ByteOrder, Program, ProgramError
+from ebpf.validity import check
+from fuzz.case import Input
+
+PROGRAMS = Path(__file__).parent.parent / "corpus" / "programs"
+"""Sources of the shipped programs, with their objects in `objects`."""
+
+DEFAULT_MEMORY = bytes(range(256))
+
+BYTE_ORDERS: tuple[ByteOrder, ...] = ("little", "big")
+
+_SUFFIXES = (".o", ".s", ".asm", ".data")
+
+
+class Answer(NamedTuple):
+    """What a run must come to: r0 as an unsigned 64-bit integer, and the context at the end, None where nothing is known of it."""
+
+    r0: int
+    after: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is judged on the configurations of one byte order.
+
+    name      of the row in the table
+    version   which of several objects of the same source, else empty
+    answers   one for each input, or none at all
+    error     whether a fault is what is expected of every run
+    """
+
+    name: str
+    version: str
+    program: Program
+    byte_order: ByteOrder
+    inputs: tuple[Input, ...]
+    answers: tuple[Answer, ...] = ()
+    error: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.program.source}: {self.program.section}"
+
+
+class Refusal(NamedTuple):
+    """Something that could not become a subject: the one-line message, and whether that is what is expected of it."""
+
+    message: str
+    expected: bool
+
+
+class _Loaded(NamedTuple):
+    """A program of a file, and what else the file says: context, result, whether it expects an error."""
+
+    program: Program
+    memory: bytes | None = None
+    result: int | None = None
+    error: bool = False
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ProgramError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ProgramError(f"{path}: not text: byte {error.start} is not UTF-8") from None
+
+
+def _load(path: str) -> tuple[_Loaded, ...]:
+    suffix = Path(path).suffix
+    if suffix in (".s", ".asm"):
+        return (_Loaded(assembler.assemble(_text(path), path)),)
+    if suffix == ".data":
+        return (_Loaded(*data_dialect.read(_text(path), path)),)
+    return tuple(_Loaded(program) for program in elf.load(path))
+
+
+def _select(path: str, loaded: Sequence[_Loaded], section: str | None) -> tuple[_Loaded, ...]:
+    selected = tuple(one for one in loaded if section in (None, one.program.section))
+    if not selected:
+        raise ProgramError(f"{path}: no section {section!r}; there is {', '.join(one.program.section for one in loaded)}")
+    return selected
+
+
+def load_program(path: str, section: str | None) -> tuple[Program, bytes]:
+    """The checked program of a file, and the context that the file gives or the default one.
+
+    Raises ProgramError when the file is unusable, and when it holds several programs and `section` does not choose one.
+    """
+    selected = _select(path, _load(path), section)
+    if len(selected) > 1:
+        raise ProgramError(f"{path}: several programs, choose one by its section: {', '.join(one.program.section for one in selected)}")
+    check(selected[0].program)
+    return selected[0].program, DEFAULT_MEMORY if selected[0].memory is None else selected[0].memory
+
+
+def sections(path: str) -> tuple[str, ...]:
+    """The names by which the programs of a file are chosen. Raises ProgramError."""
+    return tuple(one.program.section for one in _load(path))
+
+
+def file_subjects(paths: Sequence[str], section: str | None, memory: bytes | None) -> Iterator[Subject | Refusal]:
+    """The programs of the files and directories; `memory` takes the place of the context that they would have otherwise."""
+    for path in paths:
+        try:
+            files = _files(path)
+        except ProgramError as error:
+            yield Refusal(str(error), False)
+            continue
+        for file in files:
+            yield from _subjects_of(file, section, memory)
+
+
+def _files(path: str) -> tuple[str, ...]:
+    if not Path(path).is_dir():
+        return (path,)
+    found = tuple(sorted(str(file) for file in Path(path).rglob("*") if file.suffix in _SUFFIXES and file.is_file()))
+    if not found:
+        raise ProgramError(f"{path}: no programs: no file ends in {', '.join(_SUFFIXES)}")
+    return found
+
+
+def _subjects_of(path: str, section: str | None, memory: bytes | None) -> Iterator[Subject | Refusal]:
+    try:
+        loaded = _select(path, _load(path), section)
+        shipped = _shipped_name(path) if memory is None else None
+    except ProgramError as error:
+        yield Refusal(str(error), False)
+        return
+    for one in loaded:
+        try:
+            check(one.program)
+            subject = _shipped_subject(one.program, shipped) if shipped is not None else None
+        except ProgramError as error:
+            yield Refusal(str(error), one.error)
+            continue
+        if subject is not None:
+            yield subject
+            continue
+        context = memory if memory is not None else DEFAULT_MEMORY if one.memory is None else one.memory
+        # An answer is to the context that the file gives, not to another one.
+        answers = () if one.result is None or memory is not None else (Answer(one.result, None),)
+        name = Path(path).name if len(loaded) == 1 else f"{Path(path).name} {one.program.section}"
+        for byte_order in BYTE_ORDERS:
+            if one.program.byte_order in (None, byte_order):
+                yield Subject(name, "", one.program, byte_order, (Input(context),), answers, one.error)
+
+
+def shipped_subjects(section: str | None) -> Iterator[Subject | Refusal]:
+    """All objects of the shipped corpus, with the inputs and answers that belong to them. Raises ProgramError when there is no corpus."""
+    objects = sorted((PROGRAMS / "objects").glob("*.o"))
+    if not objects:
+        raise ProgramError(
+            f"{PROGRAMS / 'objects'}: no shipped programs: they are part of the source tree, which bpfmips must be installed from with -e"
+        )
+    for path in objects:
+        yield from _subjects_of(str(_relative(path)), section, None)
+
+
+def _relative(path: Path) -> Path:
+    """The path as a user in the current directory would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _shipped_name(path: str) -> str | None:
+    """The source of which a file is an object in the shipped corpus."""
+    file = Path(path).resolve()
+    return file.name.split(".")[0] if file.parent == (PROGRAMS / "objects").resolve() else None
+
+
+def _shipped_subject(program: Program, name: str) -> Subject:
+    byte_order = program.byte_order or "little"
+    answers = _answers(name, byte_order)
+    version = program.source.split(".")[-3]
+    return Subject(
+        name,
+        version,
+        program,
+        byte_order,
+        tuple(Input(answer.memory, seed=seed) for seed, answer in enumerate(answers)),
+        tuple(Answer(answer.r0, answer.after) for answer in answers),
+    )
+
+
+@cache
+def _answers(name: str, byte_order: ByteOrder) -> Sequence[Any]:
+    """What `corpus/programs/answers.py` says of a program; it is data and no package, so that it is loaded from its path."""
+    path = PROGRAMS / "answers.py"
+    if (table := _answer_table(path)) is None or name not in table:
+        raise ProgramError(f"{path}: no answers for {name}")
+    return table[name](byte_order)
+
+
+@cache
+def _answer_table(path: Path) -> Mapping[str, Callable[[ByteOrder], Sequence[Any]]] | None:
+    spec = importlib.util.spec_from_file_location("corpus_programs_answers", path)
+    if spec is None or spec.loader is None or not path.exists():
+        return None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    table: Mapping[str, Callable[[ByteOrder], Sequence[Any]]] = module.ANSWERS
+    return table
+
+
+def suite_subjects(row_glob: str) -> Iterator[Subject]:
+    """The instruction suites of the rows of `ebpf.opcodes.ROWS` whose names match."""
+    from fnmatch import fnmatchcase
+
+    from fuzz.suite import suites
+
+    for suite in suites():
+        if fnmatchcase(suite.row_name, row_glob):
+            for byte_order in BYTE_ORDERS:
+                yield Subject(suite.row_name, "", suite.program, byte_order, suite.inputs(byte_order))

@@ -1,0 +1,89 @@
+"""What judging a subject comes to, and the sum over all of them: types, and nothing but adding up."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ebpf.program import ByteOrder
+from fuzz.verdict import Status, Verdict
+from jit.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One subject, judged.
+
+    agreed, judged  pairs of input and configuration, by configuration; a pair that is inconclusive is not judged
+    findings        verdicts that are DIFFER or TRIPPED
+    inconclusive    verdicts that are INCONCLUSIVE
+    wrong           where the oracle is at odds with the answer, one line each
+    failure         why the subject could not be judged to the end: the engine died
+    expected_errors inputs on which the program faults, as is expected of it
+    """
+
+    name: str
+    version: str
+    source: str
+    section: str
+    byte_order: ByteOrder
+    inputs: int
+    agreed: Mapping[Config, int] = field(default_factory=dict)
+    judged: Mapping[Config, int] = field(default_factory=dict)
+    findings: tuple[Verdict, ...] = ()
+    inconclusive: tuple[Verdict, ...] = ()
+    wrong: tuple[str, ...] = ()
+    failure: str = ""
+    expected_errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The counts over all results; a judged pair is a program with an input on a configuration."""
+
+    programs: int
+    versions: int
+    inputs: int
+    configurations: int
+    judged: int
+    agree: int
+    differ: int
+    tripped: int
+    inconclusive: Mapping[str, int]
+    wrong: int
+    failures: int
+    expected_errors: int
+
+
+_ADDRESS = re.compile(r" of \d+ bytes at 0x[0-9a-f]+")
+_PLACE = re.compile(r"instruction \d+: ")
+
+
+def without_address(reason: str) -> str:
+    """The reason without what depends on the configuration: where things lie."""
+    return _ADDRESS.sub("", reason)
+
+
+def _kind(reason: str) -> str:
+    return _PLACE.sub("", without_address(reason))
+
+
+def summarise(results: Iterable[Result]) -> Summary:
+    """Add up."""
+    found = tuple(results)
+    reasons = Counter(_kind(verdict.reason) for result in found for verdict in result.inconclusive)
+    tripped = sum(verdict.status is Status.TRIPPED for result in found for verdict in result.findings)
+    return Summary(
+        programs=len({result.name for result in found}),
+        versions=len({(result.name, result.version, result.section, result.byte_order) for result in found}),
+        inputs=sum(result.inputs for result in found),
+        configurations=len({config for result in found for config in result.judged}),
+        judged=sum(sum(result.judged.values()) for result in found),
+        agree=sum(sum(result.agreed.values()) for result in found),
+        differ=sum(len(result.findings) for result in found) - tripped,
+        tripped=tripped,
+        inconclusive=dict(sorted(reasons.items())),
+        wrong=sum(len(result.wrong) for result in found),
+        failures=sum(result.failure != "" for result in found),
+        expected_errors=sum(result.expected_errors for result in found),
+    )

@@ -1,0 +1,203 @@
+"""Results as tables for a terminal, and as JSON for machines.
+
+The table of a check has a row for each program and a column for each class of configurations; a cell is the number of judged pairs (input ×
+configuration) when all agree, and agreed/judged when not. What lies behind a cell that is not whole is listed below the table, in full.
+"""
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from fuzz.tally import Result, Summary, summarise
+from fuzz.verdict import Verdict
+from jit.config import Config
+
+
+def _any_of(*isas: str) -> frozenset[str]:
+    return frozenset(isas)
+
+
+_BEFORE_RELEASES = _any_of("mips1", "mips2", "mips3", "mips4", "mips5")
+
+CLASSES: tuple[tuple[str, Callable[[Config], bool]], ...] = (
+    ("o32\nI II", lambda c: c.width == 32 and not c.cpu_64 and c.isa in _BEFORE_RELEASES),
+    ("o32\n32r1-r5", lambda c: c.width == 32 and not c.cpu_64 and c.isa[-2:] in ("r1", "r2", "r3", "r5")),
+    ("o32\n32r6", lambda c: c.width == 32 and not c.cpu_64 and c.isa.endswith("r6")),
+    ("o32\nIII-V", lambda c: c.width == 32 and c.cpu_64 and c.isa in _BEFORE_RELEASES),
+    ("o32\n64r1-r5", lambda c: c.width == 32 and c.cpu_64 and c.isa[-2:] in ("r1", "r2", "r3", "r5")),
+    ("o32\n64r6", lambda c: c.width == 32 and c.cpu_64 and c.isa.endswith("r6")),
+    ("n64\nIII-V", lambda c: c.width == 64 and c.isa in _BEFORE_RELEASES),
+    ("n64\n64r1-r5", lambda c: c.width == 64 and c.isa[-2:] in ("r1", "r2", "r3", "r5")),
+    ("n64\n64r6", lambda c: c.width == 64 and c.isa.endswith("r6")),
+)
+"""The columns: ABI over the ISAs that run it. Each configuration is in exactly one."""
+
+
+def class_of(config: Config) -> int:
+    """The number of the configuration's column."""
+    return next(number for number, (_, holds) in enumerate(CLASSES) if holds(config))
+
+
+@dataclasses.dataclass(slots=True)
+class _Row:
+    versions: set[str] = dataclasses.field(default_factory=set)
+    agreed: Counter[int] = dataclasses.field(default_factory=Counter)
+    judged: Counter[int] = dataclasses.field(default_factory=Counter)
+    troubled: bool = False
+
+    def add(self, result: Result) -> None:
+        self.versions.add(result.version)
+        self.troubled |= bool(result.findings or result.wrong or result.failure or result.inconclusive)
+        for config, count in result.judged.items():
+            self.judged[class_of(config)] += count
+            self.agreed[class_of(config)] += result.agreed.get(config, 0)
+
+    def cells(self, columns: Sequence[int]) -> Iterator[str]:
+        for column in columns:
+            judged, agreed = self.judged[column], self.agreed[column]
+            yield "-" if not judged else str(judged) if judged == agreed else f"[red]{agreed}/{judged}[/red]"
+
+
+def _table(results: Sequence[Result]) -> Table:
+    rows: dict[str, _Row] = {}
+    orders = {"little": _Row(), "big": _Row()}
+    for result in results:
+        rows.setdefault(result.name, _Row()).add(result)
+        orders[result.byte_order].add(result)
+    columns = sorted({class_of(config) for result in results for config in result.judged})
+    versions = any(row.versions != {""} for row in rows.values())
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("program", no_wrap=True)
+    if versions:
+        table.add_column("versions", no_wrap=True)
+    for column in columns:
+        table.add_column(CLASSES[column][0], justify="right", no_wrap=True)
+    for name, row in sorted(rows.items()):
+        span = [" ".join(sorted(row.versions))] if versions else []
+        table.add_row(f"[red]{name}[/red]" if row.troubled else name, *span, *row.cells(columns))
+    table.add_section()
+    for order, row in orders.items():
+        if row.versions:
+            table.add_row(f"{order}-endian", *([""] if versions else []), *row.cells(columns))
+    return table
+
+
+def print_results(results: Sequence[Result], seconds: float, notes: Sequence[str], output: Console | None = None) -> None:
+    """The table, every finding, and the summary, on standard output; in colour where that is a terminal."""
+    console = output or Console(highlight=False, soft_wrap=True)
+    if any(result.judged for result in results):
+        console.print(_table(results))
+        console.print()
+    for line in findings(results):
+        console.print(line, markup=False)
+    for line in _summary(summarise(results), seconds, notes):
+        console.print(line, markup=False)
+
+
+def findings(results: Sequence[Result]) -> Iterator[str]:
+    """Everything that is not agreement. Runs of a program that differ in the same way are put together, with their configurations."""
+    for result in sorted(results, key=lambda result: (result.name, result.source, result.section, result.byte_order)):
+        where = f"{result.source}: {result.section}"
+        for line in result.wrong:
+            yield f"WRONG {where}: {line}"
+        if result.failure:
+            yield f"FAILURE {where}: {result.byte_order}-endian: {result.failure}"
+        groups: dict[tuple[int, str], list[Verdict]] = {}
+        for verdict in result.findings:
+            details = "\n".join(f"    {detail}" for detail in (*verdict.differences, *verdict.trips))
+            groups.setdefault((verdict.input, details), []).append(verdict)
+        for (number, details), verdicts in groups.items():
+            configs = " ".join(str(verdict.config) for verdict in verdicts)
+            yield f"{verdicts[0].status.name} {where}: input {number} on {configs}"
+            yield details
+
+
+def _summary(summary: Summary, seconds: float, notes: Sequence[str]) -> Iterator[str]:
+    counts = f"{summary.programs} programs in {summary.versions} versions, {summary.inputs} inputs, {summary.configurations} configurations"
+    yield f"{counts}, {seconds:.1f} s"
+    yield f"judged        {summary.judged}"
+    yield f"AGREE         {summary.agree}"
+    yield f"DIFFER        {summary.differ}"
+    yield f"TRIPPED       {summary.tripped}"
+    yield f"INCONCLUSIVE  {sum(summary.inconclusive.values())}"
+    for reason, count in summary.inconclusive.items():
+        yield f"    {count} {reason}"
+    if summary.wrong:
+        yield f"WRONG         {summary.wrong} runs of the oracle are at odds with the answer"
+    if summary.failures:
+        yield f"FAILURE       {summary.failures} programs killed the engine"
+    if summary.expected_errors:
+        yield f"expected errors  {summary.expected_errors}"
+    yield from notes
+
+
+def results_json(results: Sequence[Result], seconds: float, refused: Sequence[str], notes: Sequence[str]) -> str:
+    """One document: the summary, and each result with its counts by configuration and its findings."""
+    document = {
+        "summary": dataclasses.asdict(summarise(results)) | {"seconds": round(seconds, 3)},
+        "refused": list(refused),
+        "notes": list(notes),
+        "results": [_result(result) for result in results],
+    }
+    return json.dumps(document, indent=1)
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "version": result.version,
+        "source": result.source,
+        "section": result.section,
+        "byte_order": result.byte_order,
+        "inputs": result.inputs,
+        "configurations": {str(config): {"judged": count, "agreed": result.agreed.get(config, 0)} for config, count in result.judged.items()},
+        "findings": [_verdict(verdict) for verdict in result.findings],
+        "inconclusive": [_verdict(verdict) for verdict in result.inconclusive],
+        "wrong": list(result.wrong),
+        "failure": result.failure,
+        "expected_errors": result.expected_errors,
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "status": verdict.status.value,
+        "configuration": str(verdict.config),
+        "input": verdict.input,
+        "differences": [dataclasses.asdict(difference) for difference in verdict.differences],
+        "trips": [dataclasses.asdict(trip) for trip in verdict.trips],
+        "reason": verdict.reason,
+    }
+
+
+def _facts(config: Config, cpu_model: str) -> dict[str, Any]:
+    return {
+        "name": str(config),
+        "isa": config.isa,
+        "width": config.width,
+        "abi": "n64" if config.width == 64 else "o32",
+        "byte_order": "big" if config.big_endian else "little",
+        "cpu_model": cpu_model,
+    }
+
+
+def print_configs(configs: Sequence[tuple[Config, str]]) -> None:
+    """A line for each configuration with its CPU model, and their number."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("configuration", "ISA", "width", "ABI", "byte order", "CPU model"):
+        table.add_column(heading, no_wrap=True)
+    for config, cpu_model in configs:
+        table.add_row(*(str(value) for value in _facts(config, cpu_model).values()))
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    console.print(f"{len(configs)} configurations")
+
+
+def configs_json(configs: Sequence[tuple[Config, str]]) -> str:
+    """The same as one JSON array."""
+    return json.dumps([_facts(config, cpu_model) for config, cpu_model in configs], indent=1)
