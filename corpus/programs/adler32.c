@@ -1,5 +1,5 @@
-/* Adler-32 (RFC 1950 section 8.2) of the context, with one modulo a byte for the first sum, and one at the end for the second. For size instead
- * of speed, so that the remainders stay divisions by constants, of 32 and of 64 bits, and do not become products. */
+/* Adler-32 (RFC 1950 section 8.2) of the context, with one modulo a byte for the first sum, and one at the end for the second. For size
+ * instead of speed, so that the remainders stay divisions by constants, of 32 and of 64 bits, and do not become products. */
 #include "program.h"
 
 #define PRIME 65521

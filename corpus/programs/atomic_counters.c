@@ -1,9 +1,9 @@
 /* Counters shared between CPUs: every atomic read-modify-write that adds or combines, at both widths, with and without the old value.
  *
- * The context is two counters in native byte order, u64 and u32 (and 4 bytes of padding), then records of u64 operand, u32 operation, u32 room for the low
- * half of the old value. Operations: 0 add, 1 subtract, 2 or, 3 and, 4 exclusive or; they fetch the old value of the u64 counter, plus 8 of the u32
- * counter, plus 16 do not fetch. Then the number of records is added to both counters and to one on the stack. r0 is the sum of the old values and the
- * counter on the stack; all ones for an unknown operation.
+ * The context is two counters in native byte order, u64 and u32 (and 4 bytes of padding), then records of u64 operand, u32 operation, u32 room
+ * for the low half of the old value. Operations: 0 add, 1 subtract, 2 or, 3 and, 4 exclusive or; they fetch the old value of the u64 counter,
+ * plus 8 of the u32 counter, plus 16 do not fetch. Then the number of records is added to both counters and to one on the stack. r0 is the sum
+ * of the old values and the counter on the stack; all ones for an unknown operation.
  *
  * Up to v2 there is only an addition that does not fetch: there the other operations are a load and a store. */
 #include "program.h"

@@ -1,8 +1,9 @@
 /* Exchange and compare-and-exchange, at both widths: a ticket is swapped through a slot, and a maximum is kept by a loop around
- * compare-and-exchange, as a lock-free statistic does it. The context in native byte order: u64 slot, u64 maximum, u32 slot, u32 maximum, then u64 samples;
- * each sample goes into both slots (the u32 ones get its low half) and what was there replaces it: for odd samples the u64 that was in the wide slot, for even
- * ones the u32 that was in the narrow slot. A sample equal to 7 is not swapped but compared: it replaces the wide slot only if that holds 0, the
- * narrow one only if that holds all ones, and becomes 1 for each success. r0 is the number of times that a maximum grew.
+ * compare-and-exchange, as a lock-free statistic does it. The context in native byte order: u64 slot, u64 maximum, u32 slot, u32 maximum, then
+ * u64 samples; each sample goes into both slots (the u32 ones get its low half) and what was there replaces it: for odd samples the u64 that
+ * was in the wide slot, for even ones the u32 that was in the narrow slot. A sample equal to 7 is not swapped but compared: it replaces the
+ * wide slot only if that holds 0, the narrow one only if that holds all ones, and becomes 1 for each success. r0 is the number of times that a
+ * maximum grew.
  *
  * Up to v2 there are no such instructions: there the same is done by loads and stores. */
 #include "program.h"

@@ -1,5 +1,5 @@
-/* Base64 decoding (RFC 4648 section 4), in place: the context is the text, the data go to its beginning. Strict: whole groups, padding only at the
- * end, no bits left over. r0 is the length of the data, or the place of the first bad group with all upper bits set (~place). */
+/* Base64 decoding (RFC 4648 section 4), in place: the context is the text, the data go to its beginning. Strict: whole groups, padding only at
+ * the end, no bits left over. r0 is the length of the data, or the place of the first bad group with all upper bits set (~place). */
 #include "program.h"
 
 /* 0 to 63, or 64 for a character that is not of the alphabet: comparisons instead of a table. */

@@ -1,10 +1,12 @@
-/* Base64 encoding (RFC 4648 section 4). The first byte of the context is the number of bytes that follow it, n; the text is stored behind them,
- * from byte 1 + n on. r0 is the length of the text, all ones when it does not fit. */
+/* Base64 encoding (RFC 4648 section 4). The first byte of the context is the number of bytes that follow it, n; the text is stored behind
+ * them, from byte 1 + n on. r0 is the length of the text, all ones when it does not fit. */
 #include "program.h"
 
 static const char alphabet[64] = {
-    'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', 'a', 'b', 'c', 'd', 'e', 'f',
-    'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '+', '/',
+    'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P',
+    'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', 'a', 'b', 'c', 'd', 'e', 'f',
+    'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v',
+    'w', 'x', 'y', 'z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '+', '/',
 };
 
 u64 entry(void *memory, u64 length) {

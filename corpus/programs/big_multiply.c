@@ -1,5 +1,5 @@
-/* Schoolbook multiplication of two 256-bit numbers to 512 bits. Limbs are u32 in native byte order, the least significant first. The context holds
- * both factors and room for the product: 32 + 32 + 64 bytes. r0 is the number of significant bits of the product. */
+/* Schoolbook multiplication of two 256-bit numbers to 512 bits. Limbs are u32 in native byte order, the least significant first. The context
+ * holds both factors and room for the product: 32 + 32 + 64 bytes. r0 is the number of significant bits of the product. */
 #include "program.h"
 
 #define LIMBS 8

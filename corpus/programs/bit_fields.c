@@ -1,7 +1,7 @@
-/* Shifts by counts from registers, at both widths and of all three kinds. The context holds records of 48 bytes in native byte order: a u64 value, u32
- * position, u32 width (position + width at most 64, width at least 1), and room for: the field of that place unsigned (u64) and signed (s64), the value
- * with the field cleared (u64); then the same of the low half, (u32 unsigned, s32 signed) for position and width modulo 32. r0 is the sum of the signed
- * fields. A record out of range ends the run with all ones. */
+/* Shifts by counts from registers, at both widths and of all three kinds. The context holds records of 48 bytes in native byte order: a u64
+ * value, u32 position, u32 width (position + width at most 64, width at least 1), and room for: the field of that place unsigned (u64) and
+ * signed (s64), the value with the field cleared (u64); then the same of the low half, (u32 unsigned, s32 signed) for position and width
+ * modulo 32. r0 is the sum of the signed fields. A record out of range ends the run with all ones. */
 #include "program.h"
 
 struct record {

@@ -1,5 +1,5 @@
-/* Bit tricks by shifts, masks and products. The context holds records of 32 bytes in native byte order: the argument, and room for what follows. r0 is the
- * exclusive or of the isolated lowest bits. */
+/* Bit tricks by shifts, masks and products. The context holds records of 32 bytes in native byte order: the argument, and room for what
+ * follows. r0 is the exclusive or of the isolated lowest bits. */
 #include "program.h"
 
 struct record {

@@ -1,5 +1,6 @@
-/* Byte swaps of every width, unconditional and to a byte order. The context holds records of 24 bytes: one u64, two u32, four u16, each of which is
- * swapped in place. r0 sums what the fields said before, the first half of the record read as big-endian numbers, the second as little-endian. */
+/* Byte swaps of every width, unconditional and to a byte order. The context holds records of 24 bytes: one u64, two u32, four u16, each of
+ * which is swapped in place. r0 sums what the fields said before, the first half of the record read as big-endian numbers, the second as
+ * little-endian. */
 #include "program.h"
 
 struct record {

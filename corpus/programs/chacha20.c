@@ -1,5 +1,5 @@
-/* ChaCha20 (RFC 8439 section 2.4): the context is a key of 32 bytes, the block counter (u32, little-endian), a nonce of 12 bytes and data, which are
- * encrypted in place. r0 is the number of blocks; 0 when the parameters are not complete. State and working copy are on the stack. */
+/* ChaCha20 (RFC 8439 section 2.4): the context is a key of 32 bytes, the block counter (u32, little-endian), a nonce of 12 bytes and data,
+ * which are encrypted in place. r0 is the number of blocks; 0 when the parameters are not complete. State and working copy are on the stack. */
 #include "program.h"
 
 #define QUARTER(a, b, c, d)                                 \

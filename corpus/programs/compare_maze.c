@@ -1,6 +1,6 @@
 /* Comparisons of all kinds at both widths, between registers and with constants, as branches that each leave a bit: which way was taken is the
- * result. The context holds records of 24 bytes in native byte order, two u64 operands and room for a u64 of bits. r0 is the exclusive or of all bits
- * rotated by the number of their record. */
+ * result. The context holds records of 24 bytes in native byte order, two u64 operands and room for a u64 of bits. r0 is the exclusive or of
+ * all bits rotated by the number of their record. */
 #include "program.h"
 
 /* The empty statement keeps clang from merging branches into arithmetic on the condition. */

@@ -1,7 +1,7 @@
-/* Calls as deep as they may be: eight functions that are active at once, each with its own stack frame. A continued fraction
- * a0 + 1/(a1 + 1/(… + 1/a7)) becomes numerator over denominator; each level stores its rest where the caller's frame has room for it. The context holds
- * records of eight u32 (a1 to a7 at least 1) and room for two u64, numerator and denominator, in native byte order. r0 is the sum of all numbers on the
- * way, numerators times level, which keeps values alive over the calls. */
+/* Calls as deep as they may be: eight functions that are active at once, each with its own stack frame. A continued fraction a0 + 1/(a1 + 1/(…
+ * + 1/a7)) becomes numerator over denominator; each level stores its rest where the caller's frame has room for it. The context holds records
+ * of eight u32 (a1 to a7 at least 1) and room for two u64, numerator and denominator, in native byte order. r0 is the sum of all numbers on
+ * the way, numerators times level, which keeps values alive over the calls. */
 #include "program.h"
 
 struct fraction {

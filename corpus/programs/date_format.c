@@ -1,6 +1,6 @@
-/* Subprograms: seconds since 1970 to text, "YYYY-MM-DDTHH:MM:SSZ", by functions that call functions, divisions by constants and a table of months in
- * .rodata. The context is the seconds (8 bytes, big-endian) and room for 20 characters. r0 is the day of the year (from 1) times 8 plus the day of the
- * week (0: Sunday); all ones without room or after the year 9999. */
+/* Subprograms: seconds since 1970 to text, "YYYY-MM-DDTHH:MM:SSZ", by functions that call functions, divisions by constants and a table of
+ * months in .rodata. The context is the seconds (8 bytes, big-endian) and room for 20 characters. r0 is the day of the year (from 1) times 8
+ * plus the day of the week (0: Sunday); all ones without room or after the year 9999. */
 #include "program.h"
 
 struct date {

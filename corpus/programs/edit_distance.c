@@ -1,5 +1,6 @@
-/* Levenshtein distance with one row of the table on the stack, which takes nearly all of its 512 bytes. The first byte of the context is the length
- * of the first string (at most 57), the rest of it both strings. r0 is the distance; all ones when the first string is too long or not there. */
+/* Levenshtein distance with one row of the table on the stack, which takes nearly all of its 512 bytes. The first byte of the context is the
+ * length of the first string (at most 57), the rest of it both strings. r0 is the distance; all ones when the first string is too long or not
+ * there. */
 #include "program.h"
 
 #define LONGEST 57

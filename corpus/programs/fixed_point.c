@@ -1,6 +1,6 @@
 /* Fixed-point arithmetic with 16 fraction bits (Q16.16, s32 in native byte order): product, square root and sine. The context holds records of
- * four numbers: x, y, and room for two results. Each becomes x, y, x * y (rounded down), sin(x) for x in [-pi, pi] (0 outside); r0 is the sum of the
- * integer square roots of |x| * 2^16 (sqrt(|x|) in Q16.16). The sine is a polynomial of degree 7 after folding into [-pi/2, pi/2]. */
+ * four numbers: x, y, and room for two results. Each becomes x, y, x * y (rounded down), sin(x) for x in [-pi, pi] (0 outside); r0 is the sum
+ * of the integer square roots of |x| * 2^16 (sqrt(|x|) in Q16.16). The sine is a polynomial of degree 7 after folding into [-pi/2, pi/2]. */
 #include "program.h"
 
 #define PI 205887

@@ -1,9 +1,9 @@
 /* Packet parsing down to the ports: Ethernet, up to two VLAN tags, IPv4 with options or IPv6 with extension headers, TCP or UDP.
  *
  * The context is a 40-byte flow key, 2 bytes of padding and the frame, so that the network header is aligned as it is in a receive buffer.
- * Key: source and destination address (16 bytes each, an IPv4 address in the first 4), source and destination port, outermost VLAN identifier (all in
- * network order), protocol, hop limit. r0 is where the transport payload begins in the frame, or one of the errors below. Nothing is written after an
- * error. */
+ * Key: source and destination address (16 bytes each, an IPv4 address in the first 4), source and destination port, outermost VLAN identifier
+ * (all in network order), protocol, hop limit. r0 is where the transport payload begins in the frame, or one of the errors below. Nothing is
+ * written after an error. */
 #include "program.h"
 
 #define TRUNCATED (-1ll)

@@ -1,6 +1,6 @@
-/* FNV-1a (64 bits, draft-eastlake-fnv) of the context, then the finalisers of MurmurHash3: 64 bits, and 32 bits on both halves.
- * Products of 64-bit constants that no immediate holds. The three hashes are stored, in native byte order, in the first 24 bytes of the context after
- * it was hashed; r0 is FNV-1a. Without room for them r0 is 0. */
+/* FNV-1a (64 bits, draft-eastlake-fnv) of the context, then the finalisers of MurmurHash3: 64 bits, and 32 bits on both halves. Products of
+ * 64-bit constants that no immediate holds. The three hashes are stored, in native byte order, in the first 24 bytes of the context after it
+ * was hashed; r0 is FNV-1a. Without room for them r0 is 0. */
 #include "program.h"
 
 static u64 finalise64(u64 value) {

@@ -1,6 +1,6 @@
-/* Greatest common divisors after Euclid, least common multiples: unsigned division and modulo by registers at both widths. The context holds records of
- * 40 bytes in native byte order: two u64 operands, room for their divisor and multiple (wrapping; 0 for two zeros), room for divisor and multiple of
- * the low halves (u32 each). r0 is the number of coprime pairs of 64 bits. */
+/* Greatest common divisors after Euclid, least common multiples: unsigned division and modulo by registers at both widths. The context holds
+ * records of 40 bytes in native byte order: two u64 operands, room for their divisor and multiple (wrapping; 0 for two zeros), room for
+ * divisor and multiple of the low halves (u32 each). r0 is the number of coprime pairs of 64 bits. */
 #include "program.h"
 
 struct record {

@@ -1,6 +1,6 @@
-/* Global variables of every width in .data, .bss and .rodata: a histogram of the bytes of the context and running statistics. Configuration is in
- * .rodata, read as libbpf programs do it (const volatile). What the globals hold at the end is what the first 64 bytes of the context become, in
- * native byte order; r0 is the number of bytes counted, 0 when the context is too short. */
+/* Global variables of every width in .data, .bss and .rodata: a histogram of the bytes of the context and running statistics. Configuration is
+ * in .rodata, read as libbpf programs do it (const volatile). What the globals hold at the end is what the first 64 bytes of the context
+ * become, in native byte order; r0 is the number of bytes counted, 0 when the context is too short. */
 #include "program.h"
 
 static const volatile u32 limit = 200;

@@ -1,4 +1,5 @@
-/* Heap sort of u64 in native byte order, in place, with the sift in a subprogram. r0 is the median (the upper of two), 0 when there are no numbers. */
+/* Heap sort of u64 in native byte order, in place, with the sift in a subprogram. r0 is the median (the upper of two), 0 when there are no
+ * numbers. */
 #include "program.h"
 
 SUBPROGRAM void sift_down(u64 *numbers, u64 root, u64 count) {

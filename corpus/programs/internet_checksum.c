@@ -1,5 +1,5 @@
-/* Internet checksum (RFC 1071) of the context, summed as 16-bit words in native byte order: section 2 (B) shows that the byte order of the sum does
- * not matter as long as it is stored back the same way. The checksum is returned in host order. */
+/* Internet checksum (RFC 1071) of the context, summed as 16-bit words in native byte order: section 2 (B) shows that the byte order of the sum
+ * does not matter as long as it is stored back the same way. The checksum is returned in host order. */
 #include "program.h"
 
 u64 entry(void *memory, u64 length) {

@@ -1,5 +1,6 @@
-/* Bob Jenkins' lookup3 (public domain, 2006), function hashlittle: the context is the initial value, a little-endian u32 padded to 8 bytes, followed by
- * the key. Three 32-bit words are mixed by subtractions, exclusive ors and rotations. r0 is the hash; all ones without an initial value. */
+/* Bob Jenkins' lookup3 (public domain, 2006), function hashlittle: the context is the initial value, a little-endian u32 padded to 8 bytes,
+ * followed by the key. Three 32-bit words are mixed by subtractions, exclusive ors and rotations. r0 is the hash; all ones without an initial
+ * value. */
 #include "program.h"
 
 #define MIX(x, y, z, count) (x -= z, x ^= rotate_left32(z, count), z += y)

@@ -1,7 +1,7 @@
-/* A scanner for JSON (RFC 8259): objects, arrays, strings without control characters, integers, true, false, null; white space. Integers are summed,
- * nesting is checked with a stack of one bit a level. The context is 16 bytes and the text. r0 is the sum of all integers (s64) of a well-formed text; else
- * 2^63 plus the place in the text where it went wrong. The first 16 bytes become, in native byte order: u32 integers, u32 strings, u32 literals,
- * u32 deepest level, as far as they were counted. */
+/* A scanner for JSON (RFC 8259): objects, arrays, strings without control characters, integers, true, false, null; white space. Integers are
+ * summed, nesting is checked with a stack of one bit a level. The context is 16 bytes and the text. r0 is the sum of all integers (s64) of a
+ * well-formed text; else 2^63 plus the place in the text where it went wrong. The first 16 bytes become, in native byte order: u32 integers,
+ * u32 strings, u32 literals, u32 deepest level, as far as they were counted. */
 #include "program.h"
 
 #define DEEPEST 64

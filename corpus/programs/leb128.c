@@ -1,6 +1,6 @@
 /* LEB128 (DWARF 5 section 7.6), unsigned and signed. The first 16 bytes of the context are room for two sums in native byte order: of the
- * unsigned numbers (u64) and of the signed ones (s64); then numbers follow, unsigned and signed by turns. r0 is how many there were, or the place of
- * the number that is longer than 64 bits or lacks its last byte, as ~place. Sums up to there are stored in any case. */
+ * unsigned numbers (u64) and of the signed ones (s64); then numbers follow, unsigned and signed by turns. r0 is how many there were, or the
+ * place of the number that is longer than 64 bits or lacks its last byte, as ~place. Sums up to there are stored in any case. */
 #include "program.h"
 
 u64 entry(void *memory, u64 length) {

@@ -1,5 +1,6 @@
-/* The product of two square matrices of s32 with sums of 64 bits. The context in native byte order: u64 order n (1 to 8), then n * n s32 of each
- * factor, then n * n s64 of the product. r0 is the trace of the product; all ones when the order is out of range or the context too short. */
+/* The product of two square matrices of s32 with sums of 64 bits. The context in native byte order: u64 order n (1 to 8), then n * n s32 of
+ * each factor, then n * n s64 of the product. r0 is the trace of the product; all ones when the order is out of range or the context too
+ * short. */
 #include "program.h"
 
 u64 entry(void *memory, u64 length) {

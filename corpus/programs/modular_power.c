@@ -1,6 +1,6 @@
-/* Modular exponentiation by squaring: base^exponent mod modulus, with a modulus below 2^32, so that products fit in 64 bits. The context holds triples
- * of u64 in native byte order: base, exponent, modulus. The result replaces the base. r0 is the sum of the results; a triple with a modulus of zero or
- * above 2^32 gives all ones and stays as it is. Each step is a 64-bit `%`, which 32-bit code has to call. */
+/* Modular exponentiation by squaring: base^exponent mod modulus, with a modulus below 2^32, so that products fit in 64 bits. The context holds
+ * triples of u64 in native byte order: base, exponent, modulus. The result replaces the base. r0 is the sum of the results; a triple with a
+ * modulus of zero or above 2^32 gives all ones and stays as it is. Each step is a 64-bit `%`, which 32-bit code has to call. */
 #include "program.h"
 
 u64 entry(void *memory, u64 length) {

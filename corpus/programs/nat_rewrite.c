@@ -1,5 +1,5 @@
-/* Source NAT of an IPv4 packet with TCP or UDP: new source address and port, one hop less, both checksums corrected incrementally
- * (RFC 1624, equation 3: HC' = ~(~HC + ~m + m')). The context is the new address (4 bytes), the new port (2 bytes), 2 bytes of padding, all in network
+/* Source NAT of an IPv4 packet with TCP or UDP: new source address and port, one hop less, both checksums corrected incrementally (RFC 1624,
+ * equation 3: HC' = ~(~HC + ~m + m')). The context is the new address (4 bytes), the new port (2 bytes), 2 bytes of padding, all in network
  * order, and the packet. r0: 0 done, 1 truncated, 2 not for us, 3 hop limit exhausted. */
 #include "program.h"
 

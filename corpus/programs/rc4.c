@@ -1,6 +1,6 @@
-/* RC4, obsolete as a cipher and good as a test: 256 bytes of state on the stack, permuted by byte loads and stores at computed addresses.
- * The first byte of the context is the length of the key, then key and data, which are encrypted in place. r0 is the length of the data; all ones for an
- * empty or cut key. */
+/* RC4, obsolete as a cipher and good as a test: 256 bytes of state on the stack, permuted by byte loads and stores at computed addresses. The
+ * first byte of the context is the length of the key, then key and data, which are encrypted in place. r0 is the length of the data; all ones
+ * for an empty or cut key. */
 #include "program.h"
 
 u64 entry(void *memory, u64 length) {

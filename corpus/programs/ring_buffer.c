@@ -1,8 +1,8 @@
 /* The consumer of a ring buffer between CPUs: flags and positions are read with acquire and written with release ordering, at all four widths.
- * Context in native byte order: u64 total, u32 head, u32 tail, then 8 slots of 16 bytes: u8 state (1: ready), u8 tag, u16 sequence, u32 value, u64 stamp.
- * Slots from head on (modulo 8) are consumed until the tail or a slot that is not ready: the state becomes 2, the sequence grows by one, the value becomes
- * its complement, the stamp becomes the total so far, to which value, sequence and stamp were added. r0 is the number of consumed slots; all ones when the
- * context is too short.
+ * Context in native byte order: u64 total, u32 head, u32 tail, then 8 slots of 16 bytes: u8 state (1: ready), u8 tag, u16 sequence, u32 value,
+ * u64 stamp. Slots from head on (modulo 8) are consumed until the tail or a slot that is not ready: the state becomes 2, the sequence grows by
+ * one, the value becomes its complement, the stamp becomes the total so far, to which value, sequence and stamp were added. r0 is the number
+ * of consumed slots; all ones when the context is too short.
  *
  * Before v4 there are no such instructions: there the accesses are volatile ones. */
 #include "program.h"

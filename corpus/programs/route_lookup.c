@@ -1,5 +1,5 @@
-/* Longest-prefix match: IPv4 addresses against routes in .rodata, sorted by falling prefix length, the first that matches wins.
- * The context is a list of addresses in network order; each is replaced by the next hop of its route (a number in network order). r0 counts the addresses
+/* Longest-prefix match: IPv4 addresses against routes in .rodata, sorted by falling prefix length, the first that matches wins. The context is
+ * a list of addresses in network order; each is replaced by the next hop of its route (a number in network order). r0 counts the addresses
  * that only the default route matches. */
 #include "program.h"
 

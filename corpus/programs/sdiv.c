@@ -1,8 +1,9 @@
-/* Signed division and remainder of 64-, 32-, 16- and 8-bit operands. The context holds pairs (dividend, divisor) of s64 in native byte order; each
- * pair is replaced by (quotient, remainder), and r0 mixes the results of the narrower operands. A zero divisor and the overflowing quotient are left to the
- * program, as in C: the pair stays as it is.
+/* Signed division and remainder of 64-, 32-, 16- and 8-bit operands. The context holds pairs (dividend, divisor) of s64 in native byte order;
+ * each pair is replaced by (quotient, remainder), and r0 mixes the results of all widths. A zero divisor and the overflowing
+ * quotient are left to the program, as in C: the pair stays as it is.
  *
- * For size instead of speed, so that divisions by constants stay divisions. Before v4 there is no signed division: there the program divides magnitudes, as every portable BPF program has to. */
+ * For size instead of speed, so that divisions by constants stay divisions. Before v4 there is no signed division: there the program divides
+ * magnitudes, as every portable BPF program has to. */
 #include "program.h"
 
 #ifdef __BPF_FEATURE_SDIV_SMOD

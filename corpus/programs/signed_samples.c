@@ -1,7 +1,7 @@
 /* Signed narrow loads and conversions: sound of 8, 16 and 32 bits a sample is summed, scaled, clipped and stored. The context in native byte
- * order: s64 for the sum of all samples, s64 for the sum of the clipped ones, then records of s8 gain (applied as gain / 64), s8 sample, s16 sample, s32
- * sample, s16 room for the mixture, s8 room for its upper byte and u8 room for 1 when it was clipped, 4 bytes of padding. r0 is the smallest mixture
- * before clipping (0 when there is none), as s64. */
+ * order: s64 for the sum of all samples, s64 for the sum of the clipped ones, then records of s8 gain (applied as gain / 64), s8 sample, s16
+ * sample, s32 sample, s16 room for the mixture, s8 room for its upper byte and u8 room for 1 when it was clipped, 4 bytes of padding. r0 is
+ * the smallest mixture before clipping (0 when there is none), as s64. */
 #include "program.h"
 
 struct record {

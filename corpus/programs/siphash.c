@@ -1,5 +1,5 @@
-/* SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF"): the context is the 16-byte key followed by the message.
- * r0 is the 64-bit tag; all ones when there is no key. */
+/* SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF"): the context is the 16-byte key followed by the message. r0 is the
+ * 64-bit tag; all ones when there is no key. */
 #include "program.h"
 
 static u64 load_little(const u8 *bytes, u32 count) {

@@ -1,5 +1,6 @@
-/* String search after Horspool: a skip table of 256 bytes on the stack, then comparisons from the end. The first byte of the context is the length n of
- * the needle, then needle and haystack. r0 is where the needle occurs first, all ones when it does not (or the needle is empty or not there). */
+/* String search after Horspool: a skip table of 256 bytes on the stack, then comparisons from the end. The first byte of the context is the
+ * length n of the needle, then needle and haystack. r0 is where the needle occurs first, all ones when it does not (or the needle is empty or
+ * not there). */
 #include "program.h"
 
 u64 entry(void *memory, u64 length) {

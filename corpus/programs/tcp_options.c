@@ -1,7 +1,7 @@
-/* TCP options (RFC 9293 section 3.1, RFC 7323, RFC 2018): the context is 16 bytes for what is found and the option bytes.
- * Found, in native byte order: u32 timestamp value, u32 timestamp echo, u16 maximum segment size, u8 window scale, u8 SACK permitted, u8 number of
- * SACK blocks, u8 number of unknown options. What is not found is 0, but for the segment size, which is 536 (RFC 9293 section 3.7.1).
- * r0 is the number of options; all ones when there is no room, or when a length is malformed, after which no default is set. */
+/* TCP options (RFC 9293 section 3.1, RFC 7323, RFC 2018): the context is 16 bytes for what is found and the option bytes. Found, in native
+ * byte order: u32 timestamp value, u32 timestamp echo, u16 maximum segment size, u8 window scale, u8 SACK permitted, u8 number of SACK blocks,
+ * u8 number of unknown options. What is not found is 0, but for the segment size, which is 536 (RFC 9293 section 3.7.1). r0 is the number of
+ * options; all ones when there is no room, or when a length is malformed, after which no default is set. */
 #include "program.h"
 
 struct found {

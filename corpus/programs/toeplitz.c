@@ -1,6 +1,6 @@
 /* The Toeplitz hash with which network cards spread flows over queues (receive side scaling). The context is what is hashed: addresses, then
- * ports, in network order, at most 36 bytes (an IPv6 flow). The key, that of the published verification suite, is in .rodata. r0 is the hash; all ones when
- * the input is too long. */
+ * ports, in network order, at most 36 bytes (an IPv6 flow). The key, that of the published verification suite, is in .rodata. r0 is the hash;
+ * all ones when the input is too long. */
 #include "program.h"
 
 static const u8 key[40] = {

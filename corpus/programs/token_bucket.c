@@ -1,7 +1,7 @@
-/* A token bucket (policer): bytes are paid for with tokens that come in at a rate and are capped by a burst. All in native byte order, context:
- * u64 rate (bytes per second, below 2^32), u64 burst (bytes, below 2^32), u64 tokens, u64 time of the last update (nanoseconds), then events: u64 time,
- * u32 bytes, u32 verdict (set to 1 pass, 2 drop). Time that buys no whole token is kept for later: the update time advances by what the tokens took.
- * r0 is the number of bytes that passed. One 64-bit division an event, another one when tokens come in. */
+/* A token bucket (policer): bytes are paid for with tokens that come in at a rate and are capped by a burst. All in native byte order,
+ * context: u64 rate (bytes per second, below 2^32), u64 burst (bytes, below 2^32), u64 tokens, u64 time of the last update (nanoseconds), then
+ * events: u64 time, u32 bytes, u32 verdict (set to 1 pass, 2 drop). Time that buys no whole token is kept for later: the update time advances
+ * by what the tokens took. r0 is the number of bytes that passed. One 64-bit division an event, another one when tokens come in. */
 #include "program.h"
 
 #define SECOND 1000000000ull

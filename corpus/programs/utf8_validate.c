@@ -1,5 +1,5 @@
-/* A state machine: strict UTF-8 (Unicode Standard, table 3-7) by a transition table in .rodata. r0 is the number of code points in the context, or
- * ~place of the first byte that begins no well-formed sequence. */
+/* A state machine: strict UTF-8 (Unicode Standard, table 3-7) by a transition table in .rodata. r0 is the number of code points in the
+ * context, or ~place of the first byte that begins no well-formed sequence. */
 #include "program.h"
 
 enum state { START, ONE, TWO, THREE, AFTER_E0, AFTER_ED, AFTER_F0, AFTER_F4, STATES, BAD = STATES };
