@@ -299,8 +299,8 @@ def _check_facts(mnemonic: str, facts: frozenset[str], names: tuple[str, ...]) -
             raise ValueError(f"{mnemonic}: {fact} without that operand")
     if len(facts & {"delay", "compact"}) != len(facts & {"branch", "jump"}):
         raise ValueError(f"{mnemonic}: a transfer of control, and nothing else, is either compact or has a delay slot")
-    for narrower, wider in (("likely", "delay"), ("forbidden", "compact"), ("ll", "load"), ("sc", "store")):
-        if narrower in facts and wider not in facts:
+    for narrower, wider in (("likely", "delay"), ("forbidden", "compact"), ("call", "delay compact"), ("ll", "load"), ("sc", "store")):
+        if narrower in facts and facts.isdisjoint(wider.split()):
             raise ValueError(f"{mnemonic}: {narrower} without {wider}")
 
 

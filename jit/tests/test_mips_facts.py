@@ -218,7 +218,10 @@ def _seen(row: Row, after: Result, writes: Sequence[int], block: int) -> set[obj
         taken = mark & 0b1100 != 0
         slot = not taken if "compact" in row.facts else taken if "likely" in row.facts else True
         assert mark & 0b11 == slot | (not taken) << 1
-        if "call" in row.facts:
+        assert not after.exception
+        assert row.facts.isdisjoint({"trap", "sync", "word_result"})
+        assert ("call" in row.facts) == bool(writes)
+        if writes:
             assert [after.registers[number] for number in writes] == [block + (4 if "compact" in row.facts else 8)]
         return {"taken" if taken else "not taken"}
     words = all(is_word(after.registers[number]) for number in writes)

@@ -278,6 +278,7 @@ ADDU = Line("addu", "=rd, rs, rt", "000000 sssss ttttt ddddd 00000 100001", "mip
         ({"facts": "branch"}, "addu: a transfer of control, and nothing else"),
         ({"facts": "delay"}, "addu: a transfer of control, and nothing else"),
         ({"facts": "branch compact likely"}, "addu: likely without delay"),
+        ({"facts": "call"}, "addu: call without delay compact"),
         ({"facts": "branch delay forbidden"}, "addu: forbidden without compact"),
         ({"condition": "rs<base"}, "addu: condition 'rs<base' names what is not an operand"),
         ({"condition": "rs"}, "addu: condition 'rs' compares nothing"),
@@ -319,6 +320,31 @@ def test_a_wrong_table_is_refused(first: dict[str, str], second: dict[str, str],
 )
 def test_rows_that_share_bits_but_no_word_are_allowed(first: dict[str, str], second: dict[str, str]) -> None:
     defend([parse(ADDU._replace(**first)), parse(ADDU._replace(**second))])
+
+
+WORD_OPERANDS = {
+    # MD00087, under "Restrictions" of each; for mul to modu of release 6 see the head of the table.
+    ("word_rs", "word_rt"): "add addu sub subu mult multu div divu madd maddu msub msubu mul muh mulu muhu mod modu ins",
+    ("word_rs",): "addi addiu clz clo ext",
+    ("word_rt",): "srl sra srlv srav rotr rotrv seb seh wsbh",
+}
+
+
+def test_operands_that_must_be_words() -> None:
+    restricted = {row.mnemonic: tuple(sorted(row.facts & {"word_rs", "word_rt"})) for row in ROWS if row.facts & {"word_rs", "word_rt"}}
+    assert restricted == {mnemonic: facts for facts, mnemonics in WORD_OPERANDS.items() for mnemonic in mnemonics.split()}
+
+
+@pytest.mark.parametrize(("fact", "mnemonics"), [("ll", "ll lld"), ("sc", "sc scd"), ("sync", "sync")])
+def test_facts_of_a_few(fact: str, mnemonics: str) -> None:
+    assert {row.mnemonic for row in ROWS if fact in row.facts} == set(mnemonics.split())
+
+
+def test_pc_relative_rows_write_a_register_and_read_none() -> None:
+    for row in ROWS:
+        if row.figure.startswith("111011"):
+            assert (row.reads((4, 1)), row.writes((4, 1))) == ((), (4,)), row
+            assert ("load" in row.facts, "word_result" in row.facts) == (row.mnemonic.startswith("l"), row.mnemonic == "lwpc"), row
 
 
 def test_every_fact_is_used() -> None:
