@@ -1,0 +1,137 @@
+"""Serving the calls that an image makes: runtime routines, helpers and kernel functions, on behalf of a target.
+
+A call is served as a C function that does its worst within the ABI: it takes its arguments from where the ABI has them, and leaves seeded
+random values in every register, and every byte of its caller's argument area, that it may change and that is no result. A compiler that
+relies on anything else to survive a call shows.
+"""
+
+import struct
+from collections.abc import Callable, Sequence
+from hashlib import shake_128
+from typing import NamedTuple
+
+from fuzz.abi import CALLER_SAVED, GP, REGISTERS, SP, STACK_ALIGNMENT, AbiError, Caller, argument_area, helper_signature, register_name, result
+from fuzz.environment import Call, environment
+from fuzz.layout import Function, Placement, Segment
+from fuzz.routines import MEANINGS, RoutineError
+from fuzz.verdict import Difference
+from jit.config import Config
+from jit.runtime import ROUTINES, Routine
+from oracle.outcome import Fault, FaultKind
+from oracle.world import Helper
+
+
+class Bytes(NamedTuple):
+    """Access to the program's memory by address, without checks."""
+
+    load: Callable[[int, int], bytes]
+    store: Callable[[int, bytes], None]
+
+
+def noise(width: int, seed: int, number: int) -> list[int]:
+    """For each register a random value as a signed integer: of 64 bits, for 32-bit code a sign-extended word."""
+    kind, size = ("q", 8) if width == 64 else ("i", 4)
+    return list(struct.unpack(f"<{REGISTERS}{kind}", shake_128(b"registers %d %d" % (seed, number)).digest(size * REGISTERS)))
+
+
+class ProgramMemory:
+    """Memory as runtime routines access it: whole regions, and the eBPF stack."""
+
+    def __init__(self, placement: Placement, memory: Bytes) -> None:
+        world = placement.world
+        self._memory = memory
+        self._order = world.byte_order
+        self._areas = [(region.address, region.address + len(region.contents), region.writable) for region in world.regions]
+        self._areas.append((world.frame_pointer - len(world.stack), world.frame_pointer, True))
+
+    def _check(self, address: int, size: int, write: bool) -> None:
+        for start, end, writable in self._areas:
+            if start <= address and address + size <= end:
+                if write and not writable:
+                    raise RoutineError(Fault(FaultKind.READ_ONLY, None, address, size))
+                return
+        raise RoutineError(Fault(FaultKind.OUT_OF_BOUNDS, None, address, size))
+
+    def load(self, address: int, size: int) -> int:
+        """The unsigned integer there; raises RoutineError when it is not wholly in one region."""
+        self._check(address, size, write=False)
+        return int.from_bytes(self._memory.load(address, size), self._order)
+
+    def store(self, address: int, size: int, value: int) -> None:
+        """Store an unsigned integer; raises RoutineError when it is not wholly in one writable region."""
+        self._check(address, size, write=True)
+        self._memory.store(address, value.to_bytes(size, self._order))
+
+
+class Service:
+    """The functions during one run.
+
+    calls        of helpers and kernel functions so far
+    violations   of the ABI that were seen at calls
+    """
+
+    def __init__(self, placement: Placement, config: Config, memory: Bytes, gp: int) -> None:
+        self._placement, self._config, self._memory, self._gp = placement, config, memory, gp
+        self._program_memory = ProgramMemory(placement, memory)
+        self._environment = environment(placement.seed)
+        self._served = 0
+        self.violations: list[Difference] = []
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Of helpers and kernel functions."""
+        return tuple(self._environment.calls)
+
+    def serve(self, function: Function, registers: Sequence[int]) -> list[int]:
+        """The registers after the call, as signed integers; raises RoutineError when the run ends here."""
+        self._served += 1
+        if self._served > self._placement.world.instruction_limit:
+            raise RoutineError(Fault(FaultKind.INSTRUCTION_LIMIT, None, detail=f"{self._served - 1} calls"))
+        signature, meaning = self._meaning(function)
+        self._check_state(function, registers)
+        try:
+            arguments = Caller(self._config, registers, self._stack_bytes).arguments(signature.arguments)
+        except AbiError as error:
+            raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"ABI: argument of {function.kind} {function.key} in {error}")) from None
+        value = meaning(*arguments)
+        random = noise(self._config.width, self._placement.seed, self._served)
+        after = [value - (value >> 63 << 64) for value in registers]
+        for register in CALLER_SAVED:
+            after[register] = random[register]
+        for register, word in result(signature.result, value, self._config).items():
+            after[register] = word
+        self._spoil(argument_area(signature.arguments, self._config.width), registers[SP])
+        return after
+
+    def _meaning(self, function: Function) -> tuple[Routine, Callable[..., int]]:
+        if function.kind == "routine":
+            name = str(function.key)
+            meaning, memory, packet = MEANINGS[name], self._program_memory, self._placement.world.packet
+            return ROUTINES[name], lambda *arguments: meaning(memory, packet, *arguments)
+        table = self._environment.helpers if function.kind == "helper" else self._environment.kernel_functions
+        helper: Helper = table[int(function.key)]
+        return helper_signature(helper.arguments), helper.function
+
+    def _check_state(self, function: Function, registers: Sequence[int]) -> None:
+        place = f"at call {self._served}, of {function.kind} {function.key}"
+        if registers[SP] % (alignment := STACK_ALIGNMENT[self._config.width]):
+            self.violations.append(Difference("ABI", f"$sp {place}", f"a multiple of {alignment}", f"{registers[SP]:#x}"))
+        if registers[GP] != self._gp:
+            self.violations.append(Difference("ABI", f"{register_name(GP, self._config)} {place}", f"{self._gp:#x}", f"{registers[GP]:#x}"))
+
+    def _stack_segment(self) -> Segment:
+        return self._placement.segments[-1]
+
+    def _check_stack(self, address: int, size: int) -> None:
+        segment = self._stack_segment()
+        if not segment.address <= address <= segment.address + len(segment.initial) - size:
+            raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"ABI: $sp is outside the stack: {size} bytes at {address:#x}"))
+
+    def _stack_bytes(self, address: int, size: int) -> bytes:
+        self._check_stack(address, size)
+        return self._memory.load(address, size)
+
+    def _spoil(self, size: int, sp: int) -> None:
+        if size:
+            self._check_stack(sp, size)
+            self._memory.store(sp, shake_128(b"arguments %d %d" % (self._placement.seed, self._served)).digest(size))

@@ -1,0 +1,227 @@
+"""Where everything lies during a run, and the world that the oracle is given so that it sees the same addresses.
+
+    what          physical     in 32-bit code   in 64-bit code   contents
+    image         1000 0000        1000 0000      1 1000 0000    up to 4 MiB; what the image leaves free is filled with `break`
+    return page   1080 0000        1080 0000      1 1080 0000    where the image returns to
+    functions     1081 0000        1081 0000      1 1081 0000    helpers, kernel functions and runtime routines, 16 bytes each
+      far layout  21e0 0000        21e0 0000     23 21e0 0000    the same, out of reach of `jal`
+    context       2010 0000        2010 0000     23 2010 0000
+    data          2040 0000        2040 0000     23 2040 0000    sections one after the other, each on pages of its own
+    stack         21f0 0000        21f0 0000     23 21f0 0000
+
+Only pages that are in use are mapped, and between two areas there is always one that is not. In a mapped page what does not belong to a region is filled with
+guard bytes, which must not change. 64-bit code sees addresses above 4 GiB, with different upper halves for code and data, so that a pointer that
+was truncated or sign-extended on the way leads nowhere.
+
+The three stack pages:
+
+    +3000  end
+           guard bytes, and the first 16 bytes of the caller's frame, which o32 gives to the callee
+           sp at entry
+           native frame of the main program (Compiled.frame_pointer bytes)
+    +2C00  r10 of the main program
+           8 * 512 bytes of eBPF stack, native frames below what the program uses of it
+    +1C00  native frames
+    +0000
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from hashlib import shake_128
+from typing import NamedTuple
+
+from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
+from ebpf.program import DataSection, ProgramError, link
+from fuzz.case import Case
+from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, Call, environment
+from jit.compiled import Addresses
+from jit.config import Config, ancestry
+from jit.runtime import ROUTINES
+from oracle.world import Region, World
+
+PAGE = 0x1000
+IMAGE_SIZE = 4 << 20
+"""Bytes that an image may have."""
+
+FUNCTION_SIZE = 16
+"""Distance from one function to the next."""
+
+STACK_SIZE = FRAME_SIZE * MAXIMUM_CALL_DEPTH
+"""Bytes of eBPF stack."""
+
+_FRAME_POINTER = 0x2C00
+_STACK_PAGES = 3
+_MARGIN = 64
+_GUARD = shake_128(b"guard").digest(PAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The first address of each area, as the code sees it. The physical address is the low half."""
+
+    image: int
+    return_page: int
+    functions: int
+    context: int
+    data: int
+    stack: int
+
+
+# fmt: off
+LAYOUTS = {
+    32: Layout(  0x1000_0000,   0x1080_0000,   0x1081_0000,    0x2010_0000,    0x2040_0000,    0x21F0_0000),
+    64: Layout(0x1_1000_0000, 0x1_1080_0000, 0x1_1081_0000, 0x23_2010_0000, 0x23_2040_0000, 0x23_21F0_0000),
+}
+"""By width of the code."""
+
+FAR_LAYOUTS = {
+    32: replace(LAYOUTS[32], functions=0x21E0_0000),
+    64: replace(LAYOUTS[64], functions=0x23_21E0_0000),
+}
+"""The same with functions that `jal` cannot reach, as where a kernel has its modules far from its core."""
+# fmt: on
+
+AREA_SIZE = 0x200_0000
+"""Code and data each lie within this many bytes, aligned to as many: one pair of TLB entries."""
+
+
+def physical(address: int) -> int:
+    """The physical address of an address of a layout."""
+    return address & 0xFFFFFFFF
+
+
+class Function(NamedTuple):
+    """Something that the image may call: `kind` "routine", "helper" or "kernel function"; its name or number."""
+
+    kind: str
+    key: str | int
+
+
+FUNCTIONS: tuple[Function, ...] = (
+    *(Function("routine", name) for name in ROUTINES),
+    *(Function("helper", number) for number in HELPERS),
+    *(Function("kernel function", number) for number in KERNEL_FUNCTIONS),
+)
+"""In the order in which they lie in memory."""
+
+
+@cache
+def addresses(layout: Layout) -> Addresses:
+    """What a compiler is told."""
+    tables: dict[str, dict[str | int, int]] = {"routine": {}, "helper": {}, "kernel function": {}}
+    for number, function in enumerate(FUNCTIONS):
+        tables[function.kind][function.key] = layout.functions + FUNCTION_SIZE * number
+    return Addresses(
+        base=layout.image,
+        routines={str(key): address for key, address in tables["routine"].items()},
+        helpers={int(key): address for key, address in tables["helper"].items()},
+        kernel_functions={int(key): address for key, address in tables["kernel function"].items()},
+    )
+
+
+class Segment(NamedTuple):
+    """Mapped pages: what they hold at the start of a run, and which of their bytes, from `start` on, are a region or the stack."""
+
+    name: str
+    address: int
+    initial: bytes
+    start: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A case placed in memory.
+
+    `world` lacks the functions, which keep a state: `fresh_world` gives a world for one run of the oracle, and the calls that it will have made.
+    """
+
+    slots: tuple[Instruction, ...]
+    world: World
+    layout: Layout
+    addresses: Addresses
+    segments: tuple[Segment, ...]
+    seed: int
+
+    def fresh_world(self) -> tuple[World, list[Call]]:
+        """The world with functions in their initial state, and the list that records their calls."""
+        functions = environment(self.seed)
+        world = replace(self.world, helpers=functions.helpers, kernel_functions=functions.kernel_functions)
+        return world, functions.calls
+
+
+class Setting(NamedTuple):
+    """All that a placement depends on of a configuration: configurations with the same setting share placements and runs of the oracle."""
+
+    width: int
+    big_endian: bool
+    alignment: int
+
+
+def setting(config: Config) -> Setting:
+    """Release 6 permits misaligned ordinary accesses; before that 32-bit code has no accesses that must be aligned to more than 4 bytes."""
+    permissive = "mips32r6" in ancestry(config.isa)
+    return Setting(config.width, config.big_endian, 1 if permissive else config.width // 8)
+
+
+def place(case: Case, config: Config, layout: Layout | None = None) -> Placement:
+    """Place a program and an input for a configuration, in `LAYOUTS` unless told otherwise.
+
+    Raises ProgramError for a program that cannot be linked or does not fit, or has two data sections of one name.
+    """
+    layout = layout or LAYOUTS[config.width]
+    program, given = case.program, case.input
+    segments = [_segment("context", layout.context, given.memory, 16)]
+    for section in program.data:
+        last = segments[-1]
+        free = layout.data if len(segments) == 1 else last.address + len(last.initial) + PAGE
+        segments.append(_segment(section.name, free, section.contents, section.alignment))
+    names = [segment.name for segment in segments]
+    if len(set(names) | {"stack"}) <= len(names):
+        raise ProgramError(f"{program.source}: {program.section}: two data sections of the same name among {', '.join(names[1:])}")
+    for segment, end in zip(segments, (layout.data, *[layout.stack] * len(program.data)), strict=True):
+        if segment.address + len(segment.initial) >= end:
+            raise ProgramError(f"{program.source}: {program.section}: no room for {segment.size} bytes of {segment.name}")
+    starts = [segment.address + segment.start for segment in segments]
+    stack = _stack(given.seed)
+    frame_pointer = layout.stack + _FRAME_POINTER
+    width, big_endian, alignment = setting(config)
+    world = World(
+        byte_order="big" if big_endian else "little",
+        address_width=width,
+        alignment=alignment,
+        frame_pointer=frame_pointer,
+        stack=stack,
+        arguments=(starts[0], len(given.memory)),
+        regions=_regions(given.memory, program.data, starts),
+        packet=given.packet,
+    )
+    segments.append(_stack_segment(layout.stack, stack))
+    slots = link(program, starts[1:], layout.image)
+    return Placement(slots, world, layout, addresses(layout), tuple(segments), given.seed)
+
+
+def _segment(name: str, address: int, contents: bytes, alignment: int) -> Segment:
+    start = max(alignment, _MARGIN)
+    pages = -(-(start + len(contents) + _MARGIN) // PAGE)
+    guard = _GUARD * pages
+    return Segment(name, address, guard[:start] + contents + guard[start + len(contents) :], start, len(contents))
+
+
+def _stack_segment(address: int, stack: bytes) -> Segment:
+    guard = _GUARD * _STACK_PAGES
+    start = _FRAME_POINTER - STACK_SIZE
+    return Segment("stack", address, guard[:start] + stack + guard[_FRAME_POINTER:], start, STACK_SIZE)
+
+
+@lru_cache(maxsize=256)
+def _stack(seed: int) -> bytes:
+    return shake_128(b"stack %d" % seed).digest(STACK_SIZE)
+
+
+def _regions(memory: bytes, data: tuple[DataSection, ...], starts: list[int]) -> tuple[Region, ...]:
+    sections = zip(data, starts[1:], strict=True)
+    return (
+        Region("context", starts[0], memory, True),
+        *(Region(section.name, start, section.contents, section.writable) for section, start in sections),
+    )

@@ -1,0 +1,54 @@
+"""Hooks that run inside the engine as native code: a Python hook costs 345 ns a call, these 2 to 10 ns.
+
+They are compiled by numba and kept in its cache. Each gets a pointer to four 64-bit counters as its user data (`Counters`).
+"""
+
+import ctypes
+from typing import Any
+
+import llvmlite.binding
+from numba import cfunc, types
+from unicorn.unicorn_py3.unicorn import uclib
+
+EXECUTED, LIMIT, LAST = range(3)
+"""Indices of the counters: instructions executed so far, how many there may be, address of the last one that was begun."""
+
+Counters = ctypes.c_uint64 * 3
+
+# Numba refers to the function by name, so that the compiled code can be cached; LLVM must know the name before.
+llvmlite.binding.add_symbol("uc_emu_stop", ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value)
+_emu_stop = types.ExternalFunction("uc_emu_stop", types.int32(types.voidptr))
+
+# The signature of UC_HOOK_CODE and UC_HOOK_BLOCK: engine, address, size in bytes, user data.
+_SIGNATURE = types.void(types.voidptr, types.uint64, types.uint32, types.CPointer(types.uint64))
+
+
+@cfunc(_SIGNATURE, cache=True)
+def _count(engine, address, size, counters):  # type: ignore[no-untyped-def]
+    counters[EXECUTED] += size >> 2
+    if counters[EXECUTED] > counters[LIMIT]:
+        _emu_stop(engine)
+
+
+@cfunc(_SIGNATURE, cache=True)
+def _note(engine, address, size, counters):  # type: ignore[no-untyped-def]
+    counters[LAST] = address
+
+
+@cfunc(_SIGNATURE, cache=True)
+def _nothing(engine, address, size, counters):  # type: ignore[no-untyped-def]
+    pass
+
+
+def _address(function: Any) -> int:
+    return int(function.address)
+
+
+COUNT = _address(_count)
+"""For UC_HOOK_BLOCK: counts the instructions of each block that is entered and stops the engine when there were too many."""
+
+NOTE = _address(_note)
+"""For UC_HOOK_CODE: notes the address of each instruction."""
+
+NOTHING = _address(_nothing)
+"""For UC_HOOK_CODE: does nothing, but makes the translator end its blocks earlier."""

@@ -1,0 +1,121 @@
+"""What the runtime routines of `jit.runtime` do, in Python, for targets to serve when the image calls them.
+
+Atomicity needs no care here: one CPU, and nothing interrupts a routine.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from jit.runtime import ROUTINES
+from oracle.outcome import Fault, FaultKind
+
+_U64 = (1 << 64) - 1
+
+OUTSIDE = 1 << 63
+"""What `packet_load` returns for an access outside the packet: the negative number that differs from -1 in the most bits."""
+
+
+class RoutineError(Exception):
+    """A call that ends the run; `fault` lacks the slot, which the target knows."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+class Memory(Protocol):
+    """The memory of the program."""
+
+    def load(self, address: int, size: int) -> int:
+        """The unsigned integer there; raises RoutineError when it is not wholly in one region."""
+
+    def store(self, address: int, size: int, value: int) -> None:
+        """Store an unsigned integer; raises RoutineError when it is not wholly in one writable region."""
+
+
+Meaning = Callable[..., int]
+"""(memory, packet, *arguments) to the result."""
+
+
+def _signed(value: int, bits: int) -> int:
+    return value - (1 << bits) if value >> bits - 1 else value
+
+
+def _division(name: str) -> Meaning:
+    def divide(memory: Memory, packet: bytes, dividend: int, divisor: int) -> int:
+        if divisor == 0:
+            raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"{name} called with divisor 0"))
+        if name[0] == "s":
+            dividend, divisor = _signed(dividend, 64), _signed(divisor, 64)
+        quotient = abs(dividend) // abs(divisor)
+        if (dividend < 0) != (divisor < 0):
+            quotient = -quotient
+        return (quotient if "div" in name else dividend - quotient * divisor) & _U64
+
+    return divide
+
+
+def _aligned(address: int, size: int) -> None:
+    if address % size:
+        raise RoutineError(Fault(FaultKind.MISALIGNED, None, address, size))
+
+
+def _exchange(size: int, update: Callable[[int, int], int]) -> Meaning:
+    def exchange(memory: Memory, packet: bytes, address: int, operand: int) -> int:
+        _aligned(address, size)
+        old = memory.load(address, size)
+        memory.store(address, size, update(old, operand) & (1 << 8 * size) - 1)
+        return old
+
+    return exchange
+
+
+def _compare_exchange(size: int) -> Meaning:
+    def compare_exchange(memory: Memory, packet: bytes, address: int, expected: int, new: int) -> int:
+        _aligned(address, size)
+        old = memory.load(address, size)
+        if old == expected:
+            memory.store(address, size, new)
+        return old
+
+    return compare_exchange
+
+
+def _load(memory: Memory, packet: bytes, address: int) -> int:
+    _aligned(address, 8)
+    return memory.load(address, 8)
+
+
+def _store(memory: Memory, packet: bytes, address: int, value: int) -> int:
+    _aligned(address, 8)
+    memory.store(address, 8, value)
+    return 0
+
+
+def _packet_load(memory: Memory, packet: bytes, context: int, offset: int, size: int) -> int:
+    if size not in (1, 2, 4):
+        raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"packet_load called with size {size}"))
+    start = _signed(offset, 32)
+    if start < 0 or start + size > len(packet):
+        return OUTSIDE
+    return int.from_bytes(packet[start : start + size], "big")
+
+
+def _meanings() -> dict[str, Meaning]:
+    table: dict[str, Meaning] = {name: _division(name) for name in ("udiv64", "umod64", "sdiv64", "smod64")}
+    for size in (4, 8):
+        prefix = f"atomic{8 * size}_"
+        for name, update in (("add", operator.add), ("and", operator.and_), ("or", operator.or_), ("xor", operator.xor)):
+            table[f"{prefix}fetch_{name}"] = _exchange(size, update)
+        table[f"{prefix}xchg"] = _exchange(size, lambda old, new: new)
+        table[f"{prefix}cmpxchg"] = _compare_exchange(size)
+    return table | {"atomic64_load": _load, "atomic64_store": _store, "packet_load": _packet_load}
+
+
+MEANINGS: Mapping[str, Meaning] = MappingProxyType(_meanings())
+"""By name, with the names of `jit.runtime.ROUTINES`. The result of a "void" routine is 0 and means nothing."""
+
+if MEANINGS.keys() != ROUTINES.keys():
+    raise ValueError(f"runtime routines without a meaning, or the other way round: {MEANINGS.keys() ^ ROUTINES.keys()}")

@@ -1,0 +1,40 @@
+"""The protocol of targets: what runs an image, and what it must tell.
+
+    target.load(compiled, placement)     once per image, of which translation is the dear part
+    target.run(placement) -> Run         once per input; all placements of one image have the same slots and addresses
+
+A target calls the image as the kernel does, as a C function of the platform's ABI. Everything that the image must not depend on holds
+values made from the seed of the input; everything that it must leave alone is compared afterwards.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from fuzz.environment import Call
+from fuzz.layout import Placement
+from fuzz.verdict import Difference
+from jit.compiled import Compiled
+from oracle.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of the oracle or of a target.
+
+    calls        the calls of helpers and kernel functions in their order; runtime routines are an affair of the compiler and not among them
+    violations   what the image did that no C function of its ABI may do; empty for the oracle
+    """
+
+    outcome: Outcome
+    calls: tuple[Call, ...] = ()
+    violations: tuple[Difference, ...] = ()
+
+
+class Target(Protocol):
+    """What runs images."""
+
+    def load(self, compiled: Compiled, placement: Placement) -> None:
+        """Make the image ready to run. Raises ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
+
+    def run(self, placement: Placement) -> Run:
+        """Run the loaded image on an input. What happens to the image is told in the outcome and never raised."""

@@ -1,0 +1,265 @@
+"""One Unicorn instance, held in the way in which its traps do not bite.
+
+* Memory is host memory that all engines share. Code is written without the engine's knowledge, so `install` drops all translated code.
+* A run ends by returning to a page of its own, never at an address inside the image.
+* Every page with code is filled with `break`.
+* After an exception or a stop the engine may remember that it is in a delay slot, and would take the first instruction of its next run for one: it is
+  for the caller to throw an engine away after each of them (`UnicornTarget` does).
+* Addresses above 4 GiB need TLB entries, which nothing but guest code can write: each 64-bit engine executes some at its start.
+* CPU models are supersets in places, and none models the MIPS I load delay slot or the HI/LO hazard: agreement in value does not prove legality.
+"""
+
+import ctypes
+import mmap
+import struct
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from unicorn import UC_ARCH_MIPS, UC_HOOK_INTR, UC_MODE_BIG_ENDIAN, UC_MODE_LITTLE_ENDIAN, UC_MODE_MIPS32, UC_MODE_MIPS64, Uc, UcError, mips_const
+from unicorn.unicorn_const import UC_PROT_EXEC, UC_PROT_READ, UC_PROT_WRITE
+from unicorn.unicorn_py3.unicorn import uclib
+
+from fuzz.abi import REGISTERS
+from fuzz.layout import AREA_SIZE, FAR_LAYOUTS, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, LAYOUTS, PAGE, Segment, physical
+from fuzz.native_hooks import Counters
+from jit.config import Config
+
+
+class Model(NamedTuple):
+    """A CPU of the engine."""
+
+    name: str
+    bits: int
+
+
+# The nearest superset for MIPS I, II, V and releases 3 and 5 of MIPS64, which the engine does not have.
+# fmt: off
+MODELS: Mapping[str, Model] = MappingProxyType({
+    "mips1":    Model("MIPS32_4KC",              32),
+    "mips2":    Model("MIPS32_4KC",              32),
+    "mips32r1": Model("MIPS32_4KC",              32),
+    "mips32r2": Model("MIPS32_24KC",             32),
+    "mips32r3": Model("MIPS32_24KC",             32),
+    "mips32r5": Model("MIPS32_P5600",            32),
+    "mips32r6": Model("MIPS32_MIPS32R6_GENERIC", 32),
+    "mips3":    Model("MIPS64_R4000",            64),
+    "mips4":    Model("MIPS64_VR5432",           64),
+    "mips5":    Model("MIPS64_5KC",              64),
+    "mips64r1": Model("MIPS64_5KC",              64),
+    "mips64r2": Model("MIPS64_MIPS64R2_GENERIC", 64),
+    "mips64r3": Model("MIPS64_MIPS64R2_GENERIC", 64),
+    "mips64r5": Model("MIPS64_MIPS64R2_GENERIC", 64),
+    "mips64r6": Model("MIPS64_I6400",            64),
+})
+"""By ISA."""
+# fmt: on
+
+BREAK = 0x0000000D
+_RETURN = (0x03E00009, 0x00000000, BREAK, BREAK)
+"""`jalr zero, ra` is `jr ra` on every ISA, before and after release 6; then its delay slot."""
+
+_CODE = physical(LAYOUTS[32].image)
+_RETURN_PAGE = physical(LAYOUTS[32].return_page)
+_FUNCTION_PAGE = physical(LAYOUTS[32].functions)
+_FAR_FUNCTION_PAGE = physical(FAR_LAYOUTS[32].functions)
+_DATA = physical(LAYOUTS[32].context) & -AREA_SIZE
+_BOOT = _RETURN_PAGE + PAGE // 2
+
+_REGISTER_IDS = (*(mips_const.UC_MIPS_REG_0 + number for number in range(32)), mips_const.UC_MIPS_REG_HI, mips_const.UC_MIPS_REG_LO)
+
+HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
+"""The type of a hook on code or blocks: engine, address, size, user data."""
+
+INTERRUPT_HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
+"""The type of a hook on exceptions: engine, QEMU's number of the exception, user data."""
+
+
+class Hook(NamedTuple):
+    """A hook on the addresses from `first` to `last`: the engine's number of its kind, and the address of a native function."""
+
+    kind: int
+    function: int
+    first: int
+    last: int
+
+
+def function_address(callback: Any) -> int:
+    """The native address of a ctypes callback."""
+    return ctypes.cast(callback, ctypes.c_void_p).value or 0
+
+
+def _check(status: int) -> None:
+    if status:
+        raise UcError(status)
+
+
+class HostMemory:
+    """The memory of all engines: one code area for each byte order, and one data area."""
+
+    def __init__(self) -> None:
+        self.code = {big_endian: self._code_area(big_endian) for big_endian in (False, True)}
+        self.data = mmap.mmap(-1, AREA_SIZE)
+        self._length = {False: 0, True: 0}
+
+    @staticmethod
+    def _code_area(big_endian: bool) -> mmap.mmap:
+        area = mmap.mmap(-1, _FUNCTION_PAGE + PAGE - _CODE)
+        order = ">" if big_endian else "<"
+        filler = struct.pack(f"{order}I", BREAK)
+        area[:IMAGE_SIZE] = filler * (IMAGE_SIZE // 4)
+        boot = struct.pack(f"{order}{len(_BOOT_WORDS)}I", *_BOOT_WORDS)
+        functions = struct.pack(f"{order}4I", *_RETURN) * len(FUNCTIONS)
+        for page, offset, contents in ((_RETURN_PAGE, _BOOT - _RETURN_PAGE, boot), (_FUNCTION_PAGE, 0, functions)):
+            at = page - _CODE
+            area[at : at + PAGE] = filler * (PAGE // 4)
+            area[at + offset : at + offset + len(contents)] = contents
+        return area
+
+    def write_image(self, image: bytes, big_endian: bool) -> None:
+        """Put an image into the code area, and `break` over the rest of the one before."""
+        area = self.code[big_endian]
+        area[: len(image)] = image
+        excess = self._length[big_endian] - len(image)
+        if excess > 0:
+            area[len(image) : len(image) + excess] = struct.pack(">I" if big_endian else "<I", BREAK) * (excess // 4)
+        self._length[big_endian] = len(image)
+
+    def write(self, segment: Segment) -> None:
+        """Put the initial contents of a segment in place."""
+        at = physical(segment.address) - _DATA
+        self.data[at : at + len(segment.initial)] = segment.initial
+
+    def read(self, segment: Segment) -> bytes:
+        """What a segment holds now."""
+        at = physical(segment.address) - _DATA
+        return self.data[at : at + len(segment.initial)]
+
+    def load(self, address: int, size: int) -> bytes:
+        """Bytes of the data area."""
+        at = physical(address) - _DATA
+        return self.data[at : at + size]
+
+    def store(self, address: int, contents: bytes) -> None:
+        """Change bytes of the data area."""
+        at = physical(address) - _DATA
+        self.data[at : at + len(contents)] = contents
+
+
+def _host_address(area: mmap.mmap) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(area))
+
+
+def _mtc0(register: int, cp0: int, wide: bool = False) -> int:
+    return (0x40A00000 if wide else 0x40800000) | register << 16 | cp0 << 11
+
+
+# Move t0 to t5 to Index, EntryHi, EntryLo0, EntryLo1, PageMask and Status; write the TLB entry between the last two; return to ra. (MD00091, chapters 4 and 9)
+_BOOT_WORDS = (
+    _mtc0(8, 0),
+    _mtc0(9, 10, wide=True),
+    _mtc0(10, 2, wide=True),
+    _mtc0(11, 3, wide=True),
+    _mtc0(12, 5),
+    0x42000002,  # tlbwi
+    _mtc0(13, 12),
+    *_RETURN[:2],
+)
+_PAGE_MASK_16M = 0x01FFE000
+_ENTRY_FLAGS = 3 << 3 | 7  # cacheable; dirty, valid, global
+_STATUS_64 = 0xE0  # KX, SX, UX: 64-bit addresses in all modes
+
+
+class Engine:
+    """One instance of a CPU model in one byte order; it may be used for code of both widths."""
+
+    def __init__(self, config: Config, host: HostMemory, on_interrupt: Any) -> None:
+        model = MODELS[config.isa]
+        mode = UC_MODE_MIPS64 if model.bits == 64 else UC_MODE_MIPS32
+        self._uc = Uc(UC_ARCH_MIPS, mode | (UC_MODE_BIG_ENDIAN if config.big_endian else UC_MODE_LITTLE_ENDIAN))
+        self._uc.ctl_set_cpu_model(getattr(mips_const, f"UC_CPU_{model.name}"))
+        self._handle = self._uc._uch
+        self._data = _host_address(host.data)
+        self._mapped: tuple[tuple[int, int], ...] = ()
+        self._hooks: list[ctypes.c_size_t] = []
+        self._make_registers()
+        code = _host_address(host.code[config.big_endian])
+        for address, size, at in (
+            (_CODE, IMAGE_SIZE, 0),
+            (_RETURN_PAGE, PAGE, _RETURN_PAGE - _CODE),
+            (_FUNCTION_PAGE, PAGE, _FUNCTION_PAGE - _CODE),
+            (_FAR_FUNCTION_PAGE, PAGE, _FUNCTION_PAGE - _CODE),
+        ):
+            _check(uclib.uc_mem_map_ptr(self._handle, address, size, UC_PROT_READ | UC_PROT_EXEC, ctypes.c_void_p(code + at)))
+        if model.bits == 64:
+            self._map_areas()
+        self._add(Hook(UC_HOOK_INTR, function_address(on_interrupt), 1, 0))
+
+    def _make_registers(self) -> None:
+        self._ids = (ctypes.c_int * REGISTERS)(*_REGISTER_IDS)
+        # Separate arrays, because reading a 32-bit register leaves the upper half of its place alone.
+        self._read, self._write = (ctypes.c_uint64 * REGISTERS)(), (ctypes.c_uint64 * REGISTERS)()
+        self._read_places, self._write_places = (
+            (ctypes.c_void_p * REGISTERS)(*(ctypes.addressof(array) + 8 * number for number in range(REGISTERS)))
+            for array in (self._read, self._write)
+        )
+
+    def _map_areas(self) -> None:
+        status = self._uc.reg_read(mips_const.UC_MIPS_REG_CP0_STATUS)
+        layout = LAYOUTS[64]
+        for index, address in enumerate((layout.image, layout.context)):
+            area = address & -AREA_SIZE
+            entries = [(physical(area) + half) >> 12 << 6 | _ENTRY_FLAGS for half in (0, AREA_SIZE // 2)]
+            values = [0] * REGISTERS
+            values[8:14] = [index, area, *entries, _PAGE_MASK_16M, status | _STATUS_64]
+            values[31] = _RETURN_PAGE
+            self.write_registers(struct.pack(f"<{REGISTERS}Q", *values))
+            _check(self.start(_BOOT, _RETURN_PAGE))
+
+    def map(self, segments: Iterable[Segment]) -> None:
+        """Map the pages of these segments and no others of the data area."""
+        wanted = tuple((physical(segment.address), len(segment.initial)) for segment in segments)
+        if wanted == self._mapped:
+            return
+        for address, size in set(self._mapped) - set(wanted):
+            _check(uclib.uc_mem_unmap(self._handle, address, size))
+        for address, size in set(wanted) - set(self._mapped):
+            place = ctypes.c_void_p(self._data + address - _DATA)
+            _check(uclib.uc_mem_map_ptr(self._handle, address, size, UC_PROT_READ | UC_PROT_WRITE, place))
+        self._mapped = wanted
+
+    def install(self, hooks: Iterable[Hook], counters: Counters) -> None:  # type: ignore[valid-type]
+        """Replace all hooks by these, which get the counters as user data, and drop all translated code."""
+        for handle in self._hooks:
+            _check(uclib.uc_hook_del(self._handle, handle))
+        self._hooks = [self._add(hook, counters) for hook in hooks]
+        self._uc.ctl_flush_tb()
+
+    def _add(self, hook: Hook, counters: Any = None) -> ctypes.c_size_t:
+        handle = ctypes.c_size_t()
+        data = None if counters is None else ctypes.cast(counters, ctypes.c_void_p)
+        first, last = ctypes.c_uint64(hook.first), ctypes.c_uint64(hook.last)
+        _check(uclib.uc_hook_add(self._handle, ctypes.byref(handle), hook.kind, ctypes.c_void_p(hook.function), data, first, last))
+        return handle
+
+    def start(self, address: int, until: int) -> int:
+        """Run from an address until the other one is reached; returns the engine's error number, 0 for none or after a stop."""
+        return int(uclib.uc_emu_start(self._handle, address, until, 0, 0))
+
+    def stop(self) -> None:
+        """End the run, from a hook."""
+        uclib.uc_emu_stop(self._handle)
+
+    def registers(self) -> list[int]:
+        """The general registers, HI and LO: unsigned, of 64 bits on a 64-bit CPU and 32 bits otherwise."""
+        uclib.uc_reg_read_batch(self._handle, self._ids, self._read_places, REGISTERS)
+        return list(self._read)
+
+    def write_registers(self, values: bytes) -> None:
+        """Write them all, from little-endian 64-bit integers of which a 32-bit CPU takes the low halves."""
+        ctypes.memmove(self._write, values, 8 * REGISTERS)
+        uclib.uc_reg_write_batch(self._handle, self._ids, self._write_places, REGISTERS)
+
+
+if FUNCTION_SIZE != 4 * len(_RETURN):
+    raise ValueError("the functions do not lie where the layout says")

@@ -1,0 +1,68 @@
+"""What judging a case on a configuration comes to: types only.
+
+A verdict is one of four. AGREE: everything that can be observed is equal. DIFFER: something is not, and every such thing is listed.
+TRIPPED: what was observed is equal, but a rule of the architecture was broken on the way (`fuzz.legality`). INCONCLUSIVE: nothing was
+compared, for a reason that is to be counted and shown.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from jit.config import Config
+
+
+class Status(Enum):
+    """The four verdicts."""
+
+    AGREE = "agree"
+    DIFFER = "differ"
+    TRIPPED = "tripped"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as it should be.
+
+    kind      "register", "return value", "memory", "fault", "calls": oracle and image disagree; "callee-saved", "ABI": the image breaks the
+              platform's calling convention; "compiler": there is no image
+    place     which register, which bytes of which region, which call
+    """
+
+    kind: str
+    place: str
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.place}".rstrip() + f": expected {self.expected}, got {self.actual}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A rule that was broken: the tripwire, the index of the MIPS word, the eBPF slot it belongs to (None: entry or exit code), details."""
+
+    wire: str
+    word: int
+    slot: int | None
+    detail: str
+
+    def __str__(self) -> str:
+        where = "entry or exit code" if self.slot is None else f"instruction {self.slot}"
+        return f"{self.wire}: word {self.word} ({where}): {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict on one input of a program on one configuration; `input` is the number of the input, from 0."""
+
+    status: Status
+    config: Config
+    input: int = 0
+    differences: tuple[Difference, ...] = ()
+    trips: tuple[Trip, ...] = ()
+    reason: str = ""
+
+    def __str__(self) -> str:
+        details = [str(detail) for detail in (*self.differences, *self.trips)] or [self.reason]
+        return f"{self.config} input {self.input}: {self.status.value}" + "".join(f"\n  {detail}" for detail in details if detail)
