@@ -86,7 +86,8 @@ def _read(path: str, contents: bytes) -> Object:
         raise ProgramError(f"{path}: truncated ELF object")
     elf = ELFFile(BytesIO(contents))
     if elf["e_machine"] != "EM_BPF":
-        raise ProgramError(f"{path}: an object for {elf.get_machine_arch()}, not for eBPF")
+        machine = elf["e_machine"]
+        raise ProgramError(f"{path}: an object for {f'machine {machine}' if isinstance(machine, int) else elf.get_machine_arch()}, not for eBPF")
     if elf.elfclass != 64 or elf["e_type"] != "ET_REL":
         raise ProgramError(f"{path}: not a 64-bit relocatable object")
     if elf["e_shoff"] + elf.num_sections() * elf["e_shentsize"] > len(contents):

@@ -33,7 +33,7 @@ def _why_no_row(slot: Instruction) -> str:
         return f"unknown opcode {slot.opcode:#04x}"
     nearest = min(rows, key=lambda row: len(_mismatches(row, slot)))
     field = _mismatches(nearest, slot)[0]
-    allowed = {getattr(row, field) for row in rows if _mismatches(row, slot) == [field]} or {getattr(nearest, field)}
+    allowed = {getattr(row, field) for row in rows if isinstance(getattr(row, field), int)}
     reserved = "reserved field " if allowed == {0} else ""
     return f"opcode {slot.opcode:#04x}: {reserved}{field} is {getattr(slot, field)}, must be {' or '.join(map(str, sorted(allowed)))}"
 

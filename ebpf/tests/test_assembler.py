@@ -37,7 +37,7 @@ def _labelled(program: Program) -> str:
     lines = []
     for at, text in enumerate(disassemble(program.slots)):
         head, _, last = text.rpartition(" ")
-        if head.endswith(("goto", "gotol", "call", "code")) and last.startswith(("+", "-", "pc")) and "skb" not in text:
+        if head.endswith(("goto", "gotol", "code")) or last.startswith("pc"):
             text = f"{head} at{at + 1 + int(last.removeprefix('pc'))}"
         lines.append(f"at{at}: {text}" if text else "")
     return "\n".join(lines)
@@ -58,6 +58,7 @@ def test_comments_and_blanks_mean_nothing(program: Program, trailer: str) -> Non
     ("text", "slot"),
     [
         ("r1 = 0xffffffff", Instruction(0xB7, 1, imm=-1)),
+        ("r1 = 0x80000000", Instruction(0xB7, 1, imm=-(1 << 31))),
         ("r1 = -0x80000000", Instruction(0xB7, 1, imm=-(1 << 31))),
         ("r1 = 0xfffffffffffffffe", Instruction(0xB7, 1, imm=-2)),
         ("w1 = *(u32 *)(r2 + 4)", Instruction(0x61, 1, 2, 4)),

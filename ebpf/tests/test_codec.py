@@ -27,7 +27,7 @@ def test_layout(byte_order: ByteOrder, code: str) -> None:
     assert encode([Instruction(0x69, 3, 2, -4, 0x11223344)], byte_order).hex() == code
 
 
-@pytest.mark.parametrize("size", [1, 7, 9, 15])
+@pytest.mark.parametrize("size", [1, 4, 7, 9, 12, 15])
 def test_partial_slot_is_refused(size: int) -> None:
     with pytest.raises(ProgramError, match=f"^prog.o: xdp: {size} bytes of code, not a multiple of 8$"):
         decode(bytes(size), "little", "prog.o", "xdp")

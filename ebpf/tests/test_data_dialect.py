@@ -105,6 +105,8 @@ def test_the_implicit_exit_label() -> None:
     program = read(_file("ja exit\njeq %r0, 1, exit\nmov %r0, 2\nexit"), "t.data").program
     assert [slot.offset for slot in program.slots] == [2, 1, 0, 0]
     check(program)
+    program = read(_file("ja exit\nmov %r0, 2\nexit\nja -2\nexit"), "t.data").program
+    assert program.slots[0].offset == 1
     assert read(_file("ja exit\nexit\nexit:\nexit"), "t.data").program.slots[0].offset == 1
 
 

@@ -218,6 +218,53 @@ def test_functions_lie_inside_their_section(little: bytes, tmp_path: Path) -> No
             load(tmp_path / "s.o")
 
 
+def _section_header(contents: bytes, name: str, offset: int, value: bytes) -> bytes:
+    """The object with a field of a section header replaced: type is at 4 (4 bytes), size at 32 and entry size at 56 (8 bytes each)."""
+    elf = ELFFile(io.BytesIO(contents))
+    number = elf.get_section_index(name)
+    assert number is not None
+    at = elf["e_shoff"] + 64 * number + offset
+    return contents[:at] + value + contents[at + len(value) :]
+
+
+@needs_clang
+def test_a_section_past_the_end_of_the_file(little: bytes, tmp_path: Path) -> None:
+    path = _write(tmp_path, _section_header(little, "alone", 32, struct.pack("<Q", 1 << 20)))
+    with pytest.raises(ProgramError, match=r"w.o: truncated ELF object: section 'alone' reaches past the end of the file$"):
+        load(path)
+
+
+@needs_clang
+def test_relocations_with_addends(little: bytes, tmp_path: Path) -> None:
+    changed = _section_header(little, ".relalone", 4, struct.pack("<I", 4))
+    path = _write(tmp_path, _section_header(changed, ".relalone", 56, struct.pack("<Q", 24)))
+    with pytest.raises(ProgramError, match=r"w.o: section '.relalone' has relocations with addends, which eBPF objects do not have$"):
+        load(path)
+
+
+@needs_clang
+@pytest.mark.parametrize(("at", "value"), [(4, b"\1"), (16, b"\2\0")])
+def test_only_64_bit_relocatable_objects(little: bytes, at: int, value: bytes, tmp_path: Path) -> None:
+    (tmp_path / "e.o").write_bytes(little[:at] + value + little[at + len(value) :])
+    with pytest.raises(ProgramError, match=r"e.o: (not a 64-bit relocatable object|damaged ELF object: .*)$"):
+        load(tmp_path / "e.o")
+
+
+@needs_clang
+@pytest.mark.parametrize(("addend", "outcome"), [(-8, -8), (4, 4), (1 << 31, None), (-(1 << 31) - 1, None)])
+def test_addends_are_signed_and_fit_32_bits(little: bytes, addend: int, outcome: int | None, tmp_path: Path) -> None:
+    contents = read_object(str(_write(tmp_path, little)))
+    number = next(n for n, section in contents.sections.items() if section.name == "alone")
+    at = next(at for at, relocation in contents.sections[number].relocations.items() if relocation.symbol.name == "start")
+    changed = _patched(little, "alone", at + 4, struct.pack("<I", addend & 0xFFFFFFFF))
+    path = _write(tmp_path, _patched(changed, "alone", at + 12, struct.pack("<i", addend >> 32)))
+    if outcome is None:
+        with pytest.raises(ProgramError, match=rf"alone: instruction {at // 8}: offset {addend} in section '.data' does not fit 32 bits$"):
+            load(path)
+    else:
+        assert load(path)[0].slots[at // 8 + 1].imm == outcome
+
+
 @needs_clang
 def test_a_call_into_the_middle_of_a_function(little: bytes, tmp_path: Path) -> None:
     contents = read_object(str(_write(tmp_path, little)))
