@@ -11,10 +11,10 @@ from itertools import pairwise
 from jit.config import Config, ancestry
 
 LONGEST = 256
-"""So many instructions without a transfer of control are left alone: the smallest number at which a crash was seen, over all rows of the MIPS table, is above 340."""
+"""So many instructions without a transfer of control are left alone. Over all rows of the MIPS table no crash was seen below 340."""
 
-# Major opcodes of transfers of control, after the opcode tables of MD00086 (MIPS32) and MD00087 (MIPS64). Taking something else for a transfer would let a
-# long run pass; missing one only costs time, so what depends on further fields is left out.
+# Major opcodes of transfers of control, after the opcode tables of MD00086 (MIPS32) and MD00087 (MIPS64). Taking something else for a transfer
+# would let a long run pass; missing one only costs time, so what depends on further fields is left out.
 _JUMPS = frozenset((0x02, 0x03, 0x04, 0x05, 0x06, 0x07))
 _LIKELY = frozenset((0x14, 0x15, 0x16, 0x17))
 _COMPACT = frozenset((0x06, 0x07, 0x08, 0x16, 0x17, 0x18, 0x32, 0x36, 0x3A, 0x3E))

@@ -41,6 +41,7 @@ class ProgramMemory:
         world = placement.world
         self._memory = memory
         self._order = world.byte_order
+        self.alignment = world.alignment
         self._areas = [(region.address, region.address + len(region.contents), region.writable) for region in world.regions]
         self._areas.append((world.frame_pointer - len(world.stack), world.frame_pointer, True))
 

@@ -1,6 +1,6 @@
 """Every difference between what the oracle says and what an image did, not only the first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import zip_longest
 
 from fuzz.layout import Placement

@@ -9,9 +9,9 @@
     data          2040 0000        2040 0000     23 2040 0000    sections one after the other, each on pages of its own
     stack         21f0 0000        21f0 0000     23 21f0 0000
 
-Only pages that are in use are mapped, and between two areas there is always one that is not. In a mapped page what does not belong to a region is filled with
-guard bytes, which must not change. 64-bit code sees addresses above 4 GiB, with different upper halves for code and data, so that a pointer that
-was truncated or sign-extended on the way leads nowhere.
+Only pages that are in use are mapped, and between two areas there is always one that is not. In a mapped page what does not belong to a region
+is filled with guard bytes, which must not change. 64-bit code sees addresses above 4 GiB, with different upper halves for code and data, so that
+a pointer that was truncated or sign-extended on the way leads nowhere.
 
 The three stack pages:
 

@@ -1,7 +1,7 @@
 """The tripwire for words that are no instruction of the configuration: engines execute some that the CPU lacks.
 
-The rule: each word is a row of the MIPS table that is legal on the ISA, and 32-bit code uses only what 32-bit CPUs have as well. A word that is not in
-the table may still be legal MIPS; no compiler judged here has a reason to emit it.
+The rule: each word is a row of the MIPS table that is legal on the ISA, and 32-bit code uses only what 32-bit CPUs have as well. A word that is
+not in the table may still be legal MIPS; no compiler judged here has a reason to emit it.
 """
 
 from collections.abc import Iterator

@@ -20,7 +20,7 @@ llvmlite.binding.add_symbol("uc_emu_stop", ctypes.cast(uclib.uc_emu_stop, ctypes
 _emu_stop = types.ExternalFunction("uc_emu_stop", types.int32(types.voidptr))
 
 # The signature of UC_HOOK_CODE and UC_HOOK_BLOCK: engine, address, size in bytes, user data.
-_SIGNATURE = types.void(types.voidptr, types.uint64, types.uint32, types.CPointer(types.uint64))
+_SIGNATURE = types.void(types.voidptr, types.uint64, types.uint32, types.CPointer(types.uint64))  # type: ignore[no-untyped-call]
 
 
 @cfunc(_SIGNATURE, cache=True)

@@ -1,6 +1,7 @@
 """What the runtime routines of `jit.runtime` do, in Python, for targets to serve when the image calls them.
 
-Atomicity needs no care here: one CPU, and nothing interrupts a routine.
+Atomicity needs no care here: one CPU, and nothing interrupts a routine. Read-modify-write operations insist on natural alignment, as LL and SC do.
+Ordered loads and stores are ordinary accesses and need what those need.
 """
 
 import operator
@@ -26,7 +27,11 @@ class RoutineError(Exception):
 
 
 class Memory(Protocol):
-    """The memory of the program."""
+    """The memory of the program. `alignment` is what an ordinary access of 8 bytes must have, in bytes."""
+
+    @property
+    def alignment(self) -> int:
+        """In bytes."""
 
     def load(self, address: int, size: int) -> int:
         """The unsigned integer there; raises RoutineError when it is not wholly in one region."""
@@ -57,14 +62,14 @@ def _division(name: str) -> Meaning:
     return divide
 
 
-def _aligned(address: int, size: int) -> None:
-    if address % size:
+def _check_alignment(address: int, size: int, alignment: int) -> None:
+    if address % alignment:
         raise RoutineError(Fault(FaultKind.MISALIGNED, None, address, size))
 
 
 def _exchange(size: int, update: Callable[[int, int], int]) -> Meaning:
     def exchange(memory: Memory, packet: bytes, address: int, operand: int) -> int:
-        _aligned(address, size)
+        _check_alignment(address, size, size)
         old = memory.load(address, size)
         memory.store(address, size, update(old, operand) & (1 << 8 * size) - 1)
         return old
@@ -74,7 +79,7 @@ def _exchange(size: int, update: Callable[[int, int], int]) -> Meaning:
 
 def _compare_exchange(size: int) -> Meaning:
     def compare_exchange(memory: Memory, packet: bytes, address: int, expected: int, new: int) -> int:
-        _aligned(address, size)
+        _check_alignment(address, size, size)
         old = memory.load(address, size)
         if old == expected:
             memory.store(address, size, new)
@@ -84,12 +89,12 @@ def _compare_exchange(size: int) -> Meaning:
 
 
 def _load(memory: Memory, packet: bytes, address: int) -> int:
-    _aligned(address, 8)
+    _check_alignment(address, 8, memory.alignment)
     return memory.load(address, 8)
 
 
 def _store(memory: Memory, packet: bytes, address: int, value: int) -> int:
-    _aligned(address, 8)
+    _check_alignment(address, 8, memory.alignment)
     memory.store(address, 8, value)
     return 0
 

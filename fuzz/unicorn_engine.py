@@ -16,9 +16,9 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from unicorn import UC_ARCH_MIPS, UC_HOOK_INTR, UC_MODE_BIG_ENDIAN, UC_MODE_LITTLE_ENDIAN, UC_MODE_MIPS32, UC_MODE_MIPS64, Uc, UcError, mips_const
+from unicorn import UC_ARCH_MIPS, UC_HOOK_INTR, UC_MODE_BIG_ENDIAN, UC_MODE_LITTLE_ENDIAN, UC_MODE_MIPS32, UC_MODE_MIPS64, mips_const
 from unicorn.unicorn_const import UC_PROT_EXEC, UC_PROT_READ, UC_PROT_WRITE
-from unicorn.unicorn_py3.unicorn import uclib
+from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
 from fuzz.abi import REGISTERS
 from fuzz.layout import AREA_SIZE, FAR_LAYOUTS, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, LAYOUTS, PAGE, Segment, physical
@@ -154,7 +154,8 @@ def _mtc0(register: int, cp0: int, wide: bool = False) -> int:
     return (0x40A00000 if wide else 0x40800000) | register << 16 | cp0 << 11
 
 
-# Move t0 to t5 to Index, EntryHi, EntryLo0, EntryLo1, PageMask and Status; write the TLB entry between the last two; return to ra. (MD00091, chapters 4 and 9)
+# Move t0 to t5 to Index, EntryHi, EntryLo0, EntryLo1, PageMask and Status; write the TLB entry between the last two; return to ra.
+# (MIPS64 privileged resource architecture, MD00091, chapters 4 and 9.)
 _BOOT_WORDS = (
     _mtc0(8, 0),
     _mtc0(9, 10, wide=True),
@@ -261,5 +262,5 @@ class Engine:
         uclib.uc_reg_write_batch(self._handle, self._ids, self._write_places, REGISTERS)
 
 
-if FUNCTION_SIZE != 4 * len(_RETURN):
+if 4 * len(_RETURN) != FUNCTION_SIZE:
     raise ValueError("the functions do not lie where the layout says")
