@@ -28,8 +28,8 @@ REGISTERS = 34
 
 V0, V1, A0, A1, GP, SP, RA = 2, 3, 4, 5, 28, 29, 31
 
-CALLER_SAVED = (1, *range(2, 16), 24, 25, HI, LO)
-"""What a called function may change; the numbers are the same in both ABIs: at, v0, v1, a0 on, t0 on, t8, t9, HI, LO."""
+CALLER_SAVED = (slice(1, 16), slice(24, 26), slice(HI, LO + 1))
+"""What a called function may change; the numbers are the same in both ABIs: at, v0, v1, a0 on, t0 on; t8, t9; HI, LO."""
 
 PRESERVED = (*range(16, 24), 26, 27, GP, SP, 30)
 """What must hold after a function what it held before: s0 to s7, k0, k1, gp, sp, fp."""
@@ -111,20 +111,21 @@ def argument_area(types: Sequence[str], width: int) -> int:
 
 
 def result(kind: str, value: int, config: Config) -> dict[int, int]:
-    """The registers of a result and their values, as signed integers; raises ValueError for a value that is not of the type."""
+    """The registers of a result and their values, words sign-extended to 64 bits; raises ValueError for a value that is not of the type."""
     if kind == "void":
         return {}
     bits = 32 if kind == "u32" else 64
     if not 0 <= value < 1 << bits:
         raise ValueError(f"{value:#x} is no {kind}")
     if kind == "u32" or config.width == 64:
-        return {V0: _signed(value, bits)}
-    low, high = _signed(value & 0xFFFFFFFF, 32), _signed(value >> 32, 32)
+        return {V0: value if bits == 64 else sign_extended(value)}
+    low, high = sign_extended(value & 0xFFFFFFFF), sign_extended(value >> 32)
     return {V0: high, V1: low} if config.big_endian else {V0: low, V1: high}
 
 
-def _signed(value: int, bits: int) -> int:
-    return value - (value >> bits - 1 << bits)
+def sign_extended(word: int) -> int:
+    """An unsigned 32-bit integer as a 64-bit register holds it."""
+    return word | 0xFFFF_FFFF_0000_0000 if word >> 31 else word
 
 
 def helper_signature(arguments: int) -> Routine:

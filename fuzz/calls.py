@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from hashlib import shake_128
 from typing import NamedTuple
 
-from fuzz.abi import CALLER_SAVED, GP, REGISTERS, SP, STACK_ALIGNMENT, AbiError, Caller, argument_area, helper_signature, register_name, result
+from fuzz import abi
+from fuzz.abi import CALLER_SAVED, GP, REGISTERS, SP, STACK_ALIGNMENT, AbiError, Caller
 from fuzz.environment import Call, environment
 from fuzz.layout import Function, Placement, Segment
 from fuzz.routines import MEANINGS, RoutineError
@@ -28,10 +29,16 @@ class Bytes(NamedTuple):
     store: Callable[[int, bytes], None]
 
 
-def noise(width: int, seed: int, number: int) -> list[int]:
-    """For each register a random value as a signed integer: of 64 bits, for 32-bit code a sign-extended word."""
-    kind, size = ("q", 8) if width == 64 else ("i", 4)
-    return list(struct.unpack(f"<{REGISTERS}{kind}", shake_128(b"registers %d %d" % (seed, number)).digest(size * REGISTERS)))
+_POOL = shake_128(b"noise").digest(1 << 16)
+_DOUBLEWORDS = tuple(value for (value,) in struct.iter_unpack("<Q", _POOL))
+_WORDS = tuple(abi.sign_extended(value) for (value,) in struct.iter_unpack("<I", _POOL))
+
+
+def noise(width: int, seed: int, number: int) -> tuple[int, ...]:
+    """For each register a random value: 64 bits, for 32-bit code a sign-extended word."""
+    pool = _DOUBLEWORDS if width == 64 else _WORDS
+    start = (seed * 7919 + number * 104729) % (len(pool) - REGISTERS)
+    return pool[start : start + REGISTERS]
 
 
 class ProgramMemory:
@@ -84,7 +91,7 @@ class Service:
         return tuple(self._environment.calls)
 
     def serve(self, function: Function, registers: Sequence[int]) -> list[int]:
-        """The registers after the call, as signed integers; raises RoutineError when the run ends here."""
+        """The registers after the call, of 64 bits each; raises RoutineError when the run ends here."""
         self._served += 1
         if self._served > self._placement.world.instruction_limit:
             raise RoutineError(Fault(FaultKind.INSTRUCTION_LIMIT, None, detail=f"{self._served - 1} calls"))
@@ -96,12 +103,12 @@ class Service:
             raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"ABI: argument of {function.kind} {function.key} in {error}")) from None
         value = meaning(*arguments)
         random = noise(self._config.width, self._placement.seed, self._served)
-        after = [value - (value >> 63 << 64) for value in registers]
-        for register in CALLER_SAVED:
-            after[register] = random[register]
-        for register, word in result(signature.result, value, self._config).items():
+        after = list(registers)
+        for group in CALLER_SAVED:
+            after[group] = random[group]
+        for register, word in abi.result(signature.result, value, self._config).items():
             after[register] = word
-        self._spoil(argument_area(signature.arguments, self._config.width), registers[SP])
+        self._spoil(abi.argument_area(signature.arguments, self._config.width), registers[SP])
         return after
 
     def _meaning(self, function: Function) -> tuple[Routine, Callable[..., int]]:
@@ -111,14 +118,14 @@ class Service:
             return ROUTINES[name], lambda *arguments: meaning(memory, packet, *arguments)
         table = self._environment.helpers if function.kind == "helper" else self._environment.kernel_functions
         helper: Helper = table[int(function.key)]
-        return helper_signature(helper.arguments), helper.function
+        return abi.helper_signature(helper.arguments), helper.function
 
     def _check_state(self, function: Function, registers: Sequence[int]) -> None:
         place = f"at call {self._served}, of {function.kind} {function.key}"
         if registers[SP] % (alignment := STACK_ALIGNMENT[self._config.width]):
             self.violations.append(Difference("ABI", f"$sp {place}", f"a multiple of {alignment}", f"{registers[SP]:#x}"))
         if registers[GP] != self._gp:
-            self.violations.append(Difference("ABI", f"{register_name(GP, self._config)} {place}", f"{self._gp:#x}", f"{registers[GP]:#x}"))
+            self.violations.append(Difference("ABI", f"{abi.register_name(GP, self._config)} {place}", f"{self._gp:#x}", f"{registers[GP]:#x}"))
 
     def _stack_segment(self) -> Segment:
         return self._placement.segments[-1]
@@ -135,4 +142,5 @@ class Service:
     def _spoil(self, size: int, sp: int) -> None:
         if size:
             self._check_stack(sp, size)
-            self._memory.store(sp, shake_128(b"arguments %d %d" % (self._placement.seed, self._served)).digest(size))
+            start = self._served * 104729 % (len(_POOL) - size)
+            self._memory.store(sp, _POOL[start : start + size])

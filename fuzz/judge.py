@@ -7,7 +7,7 @@
 that see the same world, and compiles and loads once for all inputs.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ebpf.program import Program
 from fuzz.case import Case, Compiler, Input
@@ -35,7 +35,7 @@ def interpret(placement: Placement) -> Run:
 
 
 def judge_all(
-    program: Program, inputs: Sequence[Input], configs: Iterable[Config], target: Target, compiler: Compiler, layouts: dict[int, Layout] = LAYOUTS
+    program: Program, inputs: Sequence[Input], configs: Iterable[Config], target: Target, compiler: Compiler, layouts: Mapping[int, Layout] = LAYOUTS
 ) -> Iterator[Verdict]:
     """The verdicts on all inputs on the first configuration, in their order, then on the next one.
 

@@ -25,9 +25,11 @@ The three stack pages:
     +0000
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from hashlib import shake_128
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
@@ -49,6 +51,9 @@ FUNCTION_SIZE = 16
 STACK_SIZE = FRAME_SIZE * MAXIMUM_CALL_DEPTH
 """Bytes of eBPF stack."""
 
+DATA_SIZE = 0x1A0_0000
+"""Bytes that all data sections together may have."""
+
 _FRAME_POINTER = 0x2C00
 _STACK_PAGES = 3
 _MARGIN = 64
@@ -68,16 +73,16 @@ class Layout:
 
 
 # fmt: off
-LAYOUTS = {
+LAYOUTS: Mapping[int, Layout] = MappingProxyType({
     32: Layout(  0x1000_0000,   0x1080_0000,   0x1081_0000,    0x2010_0000,    0x2040_0000,    0x21F0_0000),
     64: Layout(0x1_1000_0000, 0x1_1080_0000, 0x1_1081_0000, 0x23_2010_0000, 0x23_2040_0000, 0x23_21F0_0000),
-}
+})
 """By width of the code."""
 
-FAR_LAYOUTS = {
+FAR_LAYOUTS: Mapping[int, Layout] = MappingProxyType({
     32: replace(LAYOUTS[32], functions=0x21E0_0000),
     64: replace(LAYOUTS[64], functions=0x23_21E0_0000),
-}
+})
 """The same with functions that `jal` cannot reach, as where a kernel has its modules far from its core."""
 # fmt: on
 
@@ -179,7 +184,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     names = [segment.name for segment in segments]
     if len(set(names) | {"stack"}) <= len(names):
         raise ProgramError(f"{program.source}: {program.section}: two data sections of the same name among {', '.join(names[1:])}")
-    for segment, end in zip(segments, (layout.data, *[layout.stack] * len(program.data)), strict=True):
+    for segment, end in zip(segments, (layout.data, *[layout.data + DATA_SIZE] * len(program.data)), strict=True):
         if segment.address + len(segment.initial) >= end:
             raise ProgramError(f"{program.source}: {program.section}: no room for {segment.size} bytes of {segment.name}")
     starts = [segment.address + segment.start for segment in segments]

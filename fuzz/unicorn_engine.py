@@ -12,7 +12,7 @@
 import ctypes
 import mmap
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -214,7 +214,7 @@ class Engine:
             values = [0] * REGISTERS
             values[8:14] = [index, area, *entries, _PAGE_MASK_16M, status | _STATUS_64]
             values[31] = _RETURN_PAGE
-            self.write_registers(struct.pack(f"<{REGISTERS}Q", *values))
+            self.write_registers(values)
             _check(self.start(_BOOT, _RETURN_PAGE))
 
     def map(self, segments: Iterable[Segment]) -> None:
@@ -256,9 +256,9 @@ class Engine:
         uclib.uc_reg_read_batch(self._handle, self._ids, self._read_places, REGISTERS)
         return list(self._read)
 
-    def write_registers(self, values: bytes) -> None:
-        """Write them all, from little-endian 64-bit integers of which a 32-bit CPU takes the low halves."""
-        ctypes.memmove(self._write, values, 8 * REGISTERS)
+    def write_registers(self, values: Sequence[int]) -> None:
+        """Write them all; of 64-bit values a 32-bit CPU takes the low halves."""
+        self._write[:] = values
         uclib.uc_reg_write_batch(self._handle, self._ids, self._write_places, REGISTERS)
 
 

@@ -7,13 +7,12 @@ The engine does not tell where an exception happened: its program counter reads 
 that notes each instruction; runs are deterministic, so that it ends at the same place.
 """
 
-import struct
 from dataclasses import replace
 
 from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE
 
 from fuzz import observe
-from fuzz.abi import A0, A1, GP, HOME_AREA, RA, REGISTERS, SP, STACK_ALIGNMENT, V0
+from fuzz.abi import A0, A1, GP, HOME_AREA, RA, SP, STACK_ALIGNMENT, V0
 from fuzz.blocks import straight_runs
 from fuzz.calls import Bytes, Service, noise
 from fuzz.layout import FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, PAGE, Placement
@@ -93,7 +92,7 @@ class UnicornTarget:
         registers = self._running.registers()
         try:
             after = self._service.serve(FUNCTIONS[number], registers)
-            self._running.write_registers(struct.pack(f"<{REGISTERS}q", *after))
+            self._running.write_registers(after)
         except RoutineError as error:
             # Such a fault belongs to the instruction that called: the word before the return address is its call, or the delay slot of that.
             self._fault = replace(error.fault, slot=self._slot(registers[RA] - 4))
@@ -199,11 +198,11 @@ def _check(compiled: Compiled, placement: Placement) -> None:
         raise ValueError(f"the stack pointer at entry would be {sp:#x}: not a multiple of {alignment}, or outside the stack")
 
 
-def _entry_registers(compiled: Compiled, placement: Placement) -> bytes:
+def _entry_registers(compiled: Compiled, placement: Placement) -> list[int]:
     world = placement.world
-    values = noise(world.address_width, placement.seed, 0)
+    values = list(noise(world.address_width, placement.seed, 0))
     values[0] = 0
     values[A0], values[A1] = world.arguments
     values[SP] = world.frame_pointer + compiled.frame_pointer
     values[RA] = placement.layout.return_page
-    return struct.pack(f"<{REGISTERS}q", *values)
+    return values
