@@ -137,10 +137,11 @@ def _sections(text: str, source: str) -> dict[str, list[tuple[int, str]]]:
 
 def _with_exit_label(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
     exits = [at for at, (_, line) in enumerate(lines) if re.fullmatch(r"([\w.$]+:\s*)*exit", line)]
-    if exits and not any(re.match(r"exit\s*:", line) for _, line in lines):
-        number, line = lines[exits[0]]
-        return [*lines[: exits[0]], (number, f"exit: {line}"), *lines[exits[0] + 1 :]]
-    return lines
+    if not exits or any(re.match(r"exit\s*:", line) for _, line in lines):
+        return lines
+    first = exits[0]
+    number, line = lines[first]
+    return [*lines[:first], (number, f"exit: {line}"), *lines[first + 1 :]]
 
 
 def _raw(lines: list[tuple[int, str]], source: str) -> Iterator[Instruction]:

@@ -29,6 +29,7 @@ static u32 local[10];
 __attribute__((noinline)) static u32 helper(u32 x) { return x * 3 + table[x & 3]; }
 __attribute__((noinline)) static u32 twice(u32 x) { return helper(x) + helper(x + 1); }
 __attribute__((noinline)) u32 in_text(u32 x) { return x ^ 5; }
+__attribute__((section("license"))) char license[] = "MIT";
 __attribute__((section("alone"))) u32 entry(unsigned char *context, u32 length) {
     local[length & 7]++;
     return twice(context[0]) + start + local[3] + ++counter + in_text(length);
@@ -40,7 +41,7 @@ __attribute__((section("pair"))) unsigned long right(void) { return (unsigned lo
 
 def _compile(directory: Path, source: str, byte_order: ByteOrder = "little") -> Path:
     (directory / "prog.c").write_text(source)
-    run = clang(directory / "prog.c", directory / "prog.o", byte_order, "-O2", "-c", cpu="v3")
+    run = clang(directory / "prog.c", directory / "prog.o", byte_order, "-O2", "-g", "-c", cpu="v3")
     assert run.returncode == 0, run.stderr
     return directory / "prog.o"
 
@@ -57,6 +58,8 @@ def little(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @needs_clang
 def test_programs_of_an_object(compiled: Path) -> None:
+    with compiled.open("rb") as file:
+        assert {".BTF", ".debug_info", "license"} <= {section.name for section in ELFFile(file).iter_sections()}
     programs = load(compiled)
     for program in programs:
         check(program)
