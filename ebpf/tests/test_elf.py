@@ -29,7 +29,7 @@ static u32 local[10];
 __attribute__((noinline)) static u32 helper(u32 x) { return x * 3 + table[x & 3]; }
 __attribute__((noinline)) static u32 twice(u32 x) { return helper(x) + helper(x + 1); }
 __attribute__((noinline)) u32 in_text(u32 x) { return x ^ 5; }
-__attribute__((section("license"))) char license[] = "MIT";
+__attribute__((section("license"))) char terms[] = "MIT";
 __attribute__((section("alone"))) u32 entry(unsigned char *context, u32 length) {
     local[length & 7]++;
     return twice(context[0]) + start + local[3] + ++counter + in_text(length);
