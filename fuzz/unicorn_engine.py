@@ -258,7 +258,7 @@ class Engine:
 
     def write_registers(self, values: Sequence[int]) -> None:
         """Write them all; of 64-bit values a 32-bit CPU takes the low halves."""
-        self._write[:] = values
+        self._write[:] = [*values]
         uclib.uc_reg_write_batch(self._handle, self._ids, self._write_places, REGISTERS)
 
 
