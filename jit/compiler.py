@@ -8,7 +8,8 @@ Lowering goes from instruction to instruction and looks at nothing else: there i
 is only which eBPF registers its instructions name, so that registers that do not occur are not saved.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -21,10 +22,10 @@ from jit.call import CompileError
 from jit.code import Emitter, Function, Item, Label, Op, Place
 from jit.compiled import Addresses, Compiled
 from jit.config import Config
-from jit.frame import epilogue, layout, prologue
+from jit.frame import Frame, epilogue, layout, prologue
 from jit.layout import Laid, lay_out
-from jit.lowering import LOWERING, lddw
-from jit.passes import fill_delay_slots, separate
+from jit.lowering import LOWERING, Lowering
+from jit.passes import PASSES, Code
 from jit.registers import SINGLES, pairs
 
 # An upper bound of the code of one slot, entry and exit of a function that is called there included.
@@ -44,22 +45,39 @@ class _Use(NamedTuple):
     writes: frozenset[int]
 
 
-def compile_program(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What the compiler is made of. The tests of the harness put broken parts in the place of single ones."""
+
+    lowering: Mapping[str, Lowering] = field(default_factory=lambda: LOWERING)
+    frame: Callable[[Emitter, bool, frozenset[int], int], Frame] = layout
+    prologue: Callable[[Emitter, Frame, bool], None] = prologue
+    epilogue: Callable[[Emitter, Frame], None] = epilogue
+    passes: tuple[Callable[[Code, Config], Code], ...] = PASSES
+    lay_out: Callable[[Code, Config, int, Set[int]], Laid] = lay_out
+
+
+PARTS = Parts()
+"""The compiler as it is."""
+
+
+def compile_program(slots: Sequence[Instruction], config: Config, addresses: Addresses, parts: Parts = PARTS) -> Compiled:
     """Compile a linked and valid program.
 
     Raises CompileError when it calls something whose address is not given, or is not a valid program.
     """
-    return _Compiler(slots, config, addresses).run()
+    return _Compiler(slots, config, addresses, parts).run()
 
 
 class _Compiler:
-    def __init__(self, slots: Sequence[Instruction], config: Config, addresses: Addresses) -> None:
+    def __init__(self, slots: Sequence[Instruction], config: Config, addresses: Addresses, parts: Parts) -> None:
         self.slots = slots
         self.config = config
         self.addresses = addresses
+        self.parts = parts
         self.decoded = tuple(_decode(slots))
         self.emitter = Emitter(config)
-        self.cache = _lowered(config)
+        self.cache = _lowered(parts, config)
         self.use = _use(self.decoded)
         for d in self.decoded:
             if d.row.name == "CALL_LOCAL" and d.slot + 1 + d.instruction.imm == 0:
@@ -75,16 +93,15 @@ class _Compiler:
         self.frame_pointer = 0
 
     def run(self) -> Compiled:
-        code: list[Item] = []
-        bounds = [*self.entries, len(self.slots)]
-        for start, end in pairwise(bounds):
-            code.extend(self._function(start, end))
-        targets = {item.target for item in code if isinstance(item, Op) and item.target is not None} | set(self.exits)
-        code, passed = fill_delay_slots(code, self.config, targets, len(self.slots))
-        code = separate(code, self.config, self.emitter.make("sll", 0, 0, 0))
-        outside = range(len(self.slots), len(self.slots) + 2 * len(self.entries))
-        laid = lay_out(code, self.config, self.addresses.base, len(self.slots), frozenset(outside))
-        return self._compiled(laid, passed)
+        items: list[Item] = []
+        for start, end in pairwise((*self.entries, len(self.slots))):
+            items.extend(self._function(start, end))
+        targets = {item.target for item in items if isinstance(item, Op) and item.target is not None}.union(self.exits)
+        code = Code(items, len(self.slots), targets)
+        for change in self.parts.passes:
+            code = change(code, self.config)
+        outside = frozenset(range(len(self.slots), len(self.slots) + 2 * len(self.entries)))
+        return self._compiled(self.parts.lay_out(code, self.config, self.addresses.base, outside), code.passed)
 
     def _compiled(self, laid: Laid, passed: frozenset[int]) -> Compiled:
         registers: list[tuple[int, ...] | None] = [(r,) for r in SINGLES] if self.config.width == 64 else list(pairs(self.config))
@@ -111,12 +128,12 @@ class _Compiler:
         emitter = self.emitter
         emitter.calls = emitter.spills = False
         bodies = {d.slot: self._lower(d, function) for d in own if d.row.name != "EXIT"}
-        frame = layout(emitter, main, use.writes, self.stack, bool(self.stack), emitter.calls, emitter.spills)
+        frame = self.parts.frame(emitter, main, use.writes, self.stack)
         if main:
             self.frame_pointer = frame.top
-        prologue(emitter, frame, 2 in self.use.reads)
+        self.parts.prologue(emitter, frame, 2 in self.use.reads)
         code: list[Item] = [Label(self.entries[start]), *emitter.take()]
-        epilogue(emitter, frame)
+        self.parts.epilogue(emitter, frame)
         leave = emitter.take()
         for d in own:
             code.append(Label(d.slot))
@@ -146,11 +163,9 @@ class _Compiler:
         items = self.cache.get(key)
         if items is None:
             self.emitter.enter(Place(function, d.slot, self.addresses, _BYTES_PER_SLOT * (len(self.slots) + 16)))
-            if wide:
-                lddw(self.emitter, d.instruction, wide_immediate(d.instruction, self.slots[d.slot + 1]))
-            else:
-                lowering = LOWERING[d.row.name]
-                (lowering.single if self.config.width == 64 else lowering.pair)(self.emitter, d.instruction)
+            whole = d.instruction._replace(imm=wide_immediate(d.instruction, self.slots[d.slot + 1])) if wide else d.instruction
+            lowering = self.parts.lowering[d.row.name]
+            (lowering.single if self.config.width == 64 else lowering.pair)(self.emitter, whole)
             items = self.emitter.take()
             if self.emitter.reusable:
                 self.cache[key] = items
@@ -173,8 +188,8 @@ def _renamed(item: Item, names: Mapping[int, int]) -> Item:
 
 
 @cache
-def _lowered(config: Config) -> dict[tuple[Instruction, int], tuple[Item, ...]]:
-    """For each configuration the code of instructions that occurred before."""
+def _lowered(parts: Parts, config: Config) -> dict[tuple[Instruction, int], tuple[Item, ...]]:
+    """The code of instructions that occurred before."""
     return {}
 
 
@@ -182,7 +197,7 @@ def _decode(slots: Sequence[Instruction]) -> Iterator[_Decoded]:
     at = 0
     while at < len(slots):
         row = lookup(slots[at])
-        if row is None or (row.name not in LOWERING and row.name not in ("EXIT", "LDDW")):
+        if row is None or (row.name not in LOWERING and row.name != "EXIT"):
             raise CompileError(f"instruction {at}: not an instruction of a linked program")
         yield _Decoded(at, slots[at], row)
         at += row.slots
@@ -192,11 +207,11 @@ def _use(decoded: Sequence[_Decoded]) -> _Use:
     reads: set[int] = set()
     writes: set[int] = set()
     for _, instruction, row in decoded:
-        for field, number in ((row.dst, instruction.dst), (row.src, instruction.src)):
-            if isinstance(field, str):
-                if "r" in field:
+        for use, number in ((row.dst, instruction.dst), (row.src, instruction.src)):
+            if isinstance(use, str):
+                if "r" in use:
                     reads.add(number)
-                if "w" in field:
+                if "w" in use:
                     writes.add(number)
         if row.name.startswith("CALL"):
             # The arguments, by convention; r0 and r1 to r5 are changed, which matters to nobody: no function has to preserve them.

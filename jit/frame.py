@@ -40,10 +40,13 @@ class Frame(NamedTuple):
     moves_fp: bool
 
 
-def layout(e: Emitter, main: bool, written: frozenset[int], stack: int, moves_fp: bool, calls: bool, spills: bool) -> Frame:
-    """The frame of a function that writes the given eBPF registers."""
+def layout(e: Emitter, main: bool, written: frozenset[int], stack: int) -> Frame:
+    """The frame of a function that writes the given eBPF registers, in a program with so many bytes of eBPF stack, none if it does not use r10.
+
+    The body of the function has been lowered: the emitter knows whether it calls something and spills registers.
+    """
     wide = e.config.width == 64
-    saved: list[int] = [RA] if calls else []
+    saved: list[int] = [RA] if e.calls else []
     for number in range(6, 10):
         if number in written:
             saved.extend([S0 + number - 6] if wide else [S0 + 2 * (number - 6), S0 + 2 * (number - 6) + 1])
@@ -51,9 +54,9 @@ def layout(e: Emitter, main: bool, written: frozenset[int], stack: int, moves_fp
         saved.append(FP)
     unit, alignment = (8, 16) if wide else (4, 8)
     top = _align(unit * len(saved), alignment)
-    below = 0 if wide else (SPILL + 4 * SPILLED if spills else ARGUMENTS if calls else 0)
+    below = 0 if wide else (SPILL + 4 * SPILLED if e.spills else ARGUMENTS if e.calls else 0)
     own = stack if main else 0
-    return Frame(main, tuple(saved), own, _align(top + own + below, alignment), top, moves_fp and not main)
+    return Frame(main, tuple(saved), own, _align(top + own + below, alignment), top, moves_fp=bool(stack) and not main)
 
 
 def _align(size: int, alignment: int) -> int:

@@ -20,9 +20,10 @@ from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from jit.call import REGION
-from jit.code import Item, Label, Op
+from jit.code import Label, Op
 from jit.config import Config
 from jit.mips import Row, rows
+from jit.passes import Code
 from jit.registers import AT, RA, ZERO
 
 _INVERSE = {
@@ -44,18 +45,18 @@ class Laid(NamedTuple):
     labels: Mapping[int, int]
 
 
-def lay_out(code: list[Item], config: Config, base: int, slots: int, outside: Set[int]) -> Laid:
-    """Place the code at address `base`. Labels below `slots` start the code of an eBPF slot, those in `outside` code that belongs to none."""
-    return _Layout(code, config, base, slots, outside).run()
+def lay_out(code: Code, config: Config, base: int, outside: Set[int]) -> Laid:
+    """Place the code at address `base`. The labels in `outside` start code that belongs to no eBPF slot."""
+    return _Layout(code, config, base, outside).run()
 
 
 class _Layout:
-    def __init__(self, code: list[Item], config: Config, base: int, slots: int, outside: Set[int]) -> None:
-        self.code = code
+    def __init__(self, code: Code, config: Config, base: int, outside: Set[int]) -> None:
+        self.code = code.items
         self.rows = rows(config)
         self.config = config
         self.base = base
-        self.slots = slots
+        self.slots = code.slots
         self.outside = outside
         self.long: set[int] = set()
         self.far = False

@@ -47,7 +47,7 @@ def rr(operation: Operation) -> Cell:
 
 
 def ri(operation: Operation) -> Cell:
-    """(dst, immediate)."""
+    """(dst, immediate). A wide load gets its whole immediate, unsigned 64 bits."""
     return lambda e, i: operation(e, e.registers[i.dst], i.imm)
 
 
@@ -208,6 +208,7 @@ LOWERING: Mapping[str, Lowering] = MappingProxyType({
     "NEG64":            Lowering(r(sa.neg),                                r(pa.neg)),
     "MOV64_REG":        Lowering(rr(sa.mov),                               rr(pa.mov)),
     "MOV64_IMM":        Lowering(ri(sa.mov_imm),                           ri(pa.mov_imm)),
+    "LDDW":             Lowering(ri(sa.lddw),                              ri(pa.lddw)),
     "MOVSX64_8":        Lowering(rr(sized(sa.movsx, 8)),                   rr(sized(pa.movsx, 8))),
     "MOVSX64_16":       Lowering(rr(sized(sa.movsx, 16)),                  rr(sized(pa.movsx, 16))),
     "MOVSX64_32":       Lowering(rr(sized(sa.movsx, 32)),                  rr(sized(pa.movsx, 32))),
@@ -310,9 +311,4 @@ LOWERING: Mapping[str, Lowering] = MappingProxyType({
     },
 })
 # fmt: on
-"""Every row but EXIT, and the wide loads, which take two slots: `lddw` below."""
-
-
-def lddw(e: Emitter, i: Instruction, value: int) -> None:
-    """Load an unsigned 64-bit constant."""
-    (sa.lddw if e.config.width == 64 else pa.lddw)(e, e.registers[i.dst], value)
+"""Every row of a linked program but EXIT."""

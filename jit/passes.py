@@ -1,12 +1,13 @@
-"""Passes over the code of a whole program: functions from code to code.
+"""Passes over the code of a whole program: functions from code to code, applied in the order of `PASSES`.
 
 `fill_delay_slots` moves an instruction from before a branch into its delay slot. `separate` puts `nop` where the pipeline of an old CPU, or the
 forbidden slot of a new one, wants something in between.
 """
 
-from collections.abc import Set
+from collections.abc import Callable, Set
+from typing import NamedTuple
 
-from jit.code import Item, Label, Op
+from jit.code import Item, Label, Op, instruction
 from jit.config import Config
 from jit.mips import rows
 from jit.registers import HI, LO
@@ -30,27 +31,38 @@ def hilo_hazard(config: Config) -> bool:
     return "movz" not in rows(config) and "mfhi" in rows(config)
 
 
-def fill_delay_slots(code: list[Item], config: Config, targets: Set[int], slots: int) -> tuple[list[Item], frozenset[int]]:
-    """Fill open delay slots where possible.
+class Code(NamedTuple):
+    """The code of a program between lowering and layout.
 
-    `targets` are the labels that may be reached other than by falling through, `slots` is the number of eBPF slots. Also returned are the labels at
-    which an instruction from before has not been executed yet, because it has moved behind a later branch.
+    items    instructions and labels
+    slots    the number of eBPF slots; the labels below it are theirs
+    targets  the labels that may be reached other than by falling through
+    passed   labels at which an instruction from before them has not been executed yet, because it has moved behind a later branch
     """
+
+    items: list[Item]
+    slots: int
+    targets: Set[int]
+    passed: frozenset[int] = frozenset()
+
+
+def fill_delay_slots(code: Code, config: Config) -> Code:
+    """Fill open delay slots where possible."""
     loads_too = not load_delay(config)
     result: list[Item] = []
     passed: set[int] = set()
-    for item in code:
+    for item in code.items:
         if isinstance(item, Op) and item.slot is None and "delay" in item.facts and "likely" not in item.facts:
-            found = _candidate(result, item, targets, loads_too)
+            found = _candidate(result, item, code.targets, loads_too)
             if found is not None:
                 at, crossed = found
-                owner = _owner(result, at, slots) if crossed else None
+                owner = _owner(result, at, code.slots) if crossed else None
                 moved = result.pop(at)
                 assert isinstance(moved, Op)
                 item = item._replace(slot=moved, slot_owner=owner)
                 passed.update(crossed)
         result.append(item)
-    return result, frozenset(passed)
+    return code._replace(items=result, passed=code.passed | passed)
 
 
 def _candidate(code: list[Item], branch: Op, targets: Set[int], loads_too: bool) -> tuple[int, list[int]] | None:
@@ -98,16 +110,17 @@ def _owner(code: list[Item], at: int, slots: int) -> int | None:
     return None
 
 
-def separate(code: list[Item], config: Config, nop: Op) -> list[Item]:
+def separate(code: Code, config: Config) -> Code:
     """Insert `nop` between instructions that must not be neighbours. Delay slots have been filled."""
     delay, hilo = load_delay(config), hilo_hazard(config)
     if not delay and not hilo and "bc" not in rows(config):
         return code
+    nop = instruction(rows(config)["sll"], (0, 0, 0))
     result: list[Item] = []
     loaded = 0  # the register that the instruction before has loaded, on MIPS I
     since_read = 2  # instructions since HI or LO was read, at most 2
     forbidden = False  # whether the instruction before was a compact branch with a forbidden slot
-    for item in code:
+    for item in code.items:
         if isinstance(item, Label):
             result.append(item)
             continue
@@ -126,4 +139,8 @@ def separate(code: list[Item], config: Config, nop: Op) -> list[Item]:
             since_read = min(2, since_read + 1)
         loaded = item.writes if delay and "load" in item.facts else 0
         forbidden = "forbidden" in item.facts
-    return result
+    return code._replace(items=result)
+
+
+PASSES: tuple[Callable[[Code, Config], Code], ...] = (fill_delay_slots, separate)
+"""In the order in which they are applied."""

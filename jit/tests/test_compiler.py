@@ -94,7 +94,7 @@ def _registers(use: str | int) -> tuple[int, ...]:
 
 
 def test_every_linked_instruction_has_a_lowering() -> None:
-    assert set(LOWERING) | {"EXIT", "LDDW"} == set(every_row())
+    assert set(LOWERING) | {"EXIT"} == set(every_row())
 
 
 @pytest.mark.parametrize("config", BASE_CONFIGS, ids=str)

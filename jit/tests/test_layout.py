@@ -6,6 +6,7 @@ from jit.code import Emitter, Item
 from jit.config import Config
 from jit.layout import lay_out
 from jit.mips import decode
+from jit.passes import Code
 
 NOP = "sll"
 REACH = 1 << 15
@@ -26,7 +27,7 @@ def branch_over(name: str, mnemonic: str, operands: tuple[int, ...], distance: i
         e.items.extend(nops[1:] if "delay" in e.rows[mnemonic].facts else nops)
         e.place(1)
     e.op("addu", 2, 2, 2)
-    laid = lay_out(list(e.take()), e.config, base, 0, frozenset())
+    laid = lay_out(Code(list(e.take()), 0, frozenset()), e.config, base, frozenset())
     return laid.words, 0 if distance >= 0 else laid.labels[1] + len(nops), laid.labels[1]
 
 
@@ -104,5 +105,5 @@ def test_labels_tell_whose_code_it_is() -> None:
     for label in (0, 7, 1, 5):
         e.place(label)
         e.op("addu", 2, 2, 2)
-    laid = lay_out(list(e.take()), e.config, BASE, 3, frozenset({5}))
+    laid = lay_out(Code(list(e.take()), 3, frozenset()), e.config, BASE, frozenset({5}))
     assert laid.owner == [-1, 0, 0, 1, -1]

@@ -4,7 +4,7 @@ import pytest
 
 from jit.code import Emitter, Item, Label, Op
 from jit.config import BASE_CONFIGS, Config
-from jit.passes import fill_delay_slots, hilo_hazard, load_delay, separate
+from jit.passes import Code, fill_delay_slots, hilo_hazard, load_delay, separate
 
 AT, T0, T1, T2 = 1, 8, 9, 10
 SLOTS = 100
@@ -39,13 +39,13 @@ def written(items: list[Item]) -> list[str]:
 
 def filled(name: str, *lines: str | int, targets: frozenset[int] = frozenset()) -> tuple[list[str], frozenset[int]]:
     e, items = code(name, *lines)
-    result, passed = fill_delay_slots(items, e.config, targets, SLOTS)
-    return written(result), passed
+    result = fill_delay_slots(Code(items, SLOTS, targets), e.config)
+    return written(result.items), result.passed
 
 
 def separated(name: str, *lines: str | int) -> list[str]:
     e, items = code(name, *lines)
-    return written(separate(items, e.config, e.make("sll", 0, 0, 0)))
+    return written(separate(Code(items, SLOTS, frozenset()), e.config).items)
 
 
 # fmt: off
@@ -113,8 +113,7 @@ def test_nothing_moves_past_a_label_that_is_reached_from_elsewhere() -> None:
 
 def test_the_owner_of_a_moved_instruction_is_known() -> None:
     e, items = code("mips2-32le", 4, "addu 8 9 10", 5, "beq 9 0 @7")
-    result, _ = fill_delay_slots(items, e.config, frozenset(), SLOTS)
-    branch = result[-1]
+    branch = fill_delay_slots(Code(items, SLOTS, frozenset()), e.config).items[-1]
     assert isinstance(branch, Op)
     assert branch.slot_owner == 4
 
