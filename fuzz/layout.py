@@ -1,17 +1,17 @@
 """Where everything lies during a run, and the world that the oracle is given so that it sees the same addresses.
 
     what          physical     in 32-bit code   in 64-bit code   contents
-    image         1000 0000        1000 0000      1 1000 0000    up to 4 MiB; what the image leaves free is filled with `break`
-    return page   1080 0000        1080 0000      1 1080 0000    where the image returns to
-    functions     1081 0000        1081 0000      1 1081 0000    helpers, kernel functions and runtime routines, 16 bytes each
-      far layout  21e0 0000        21e0 0000     23 21e0 0000    the same, out of reach of `jal`
-    context       2010 0000        2010 0000     23 2010 0000
-    data          2040 0000        2040 0000     23 2040 0000    sections one after the other, each on pages of its own
-    stack         21f0 0000        21f0 0000     23 21f0 0000
+    image         1000 0000        1000 0000      1 9000 0000    up to 4 MiB; what the image leaves free is filled with `break`
+    return page   1080 0000        1080 0000      1 9080 0000    where the image returns to
+    functions     1081 0000        1081 0000      1 9081 0000    helpers, kernel functions and runtime routines, 16 bytes each
+      far layout  21E0 0000        21E0 0000     23 A1E0 0000    the same, out of reach of `jal`
+    context       2010 0000        2010 0000     23 A010 0000
+    data          2040 0000        2040 0000     23 A040 0000    sections one after the other, each on pages of its own
+    stack         21F0 0000        21F0 0000     23 A1F0 0000
 
 Only pages that are in use are mapped, and between two areas there is always one that is not. In a mapped page what does not belong to a region
-is filled with guard bytes, which must not change. 64-bit code sees addresses above 4 GiB, with different upper halves for code and data, so that
-a pointer that was truncated or sign-extended on the way leads nowhere.
+is filled with guard bytes, which must not change. 64-bit code sees addresses above 4 GiB, with different upper halves for code and data and bit 31 set,
+so that a pointer that was truncated, zero-extended or sign-extended on the way leads nowhere.
 
 The three stack pages:
 
@@ -62,7 +62,7 @@ _GUARD = shake_128(b"guard").digest(PAGE)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The first address of each area, as the code sees it. The physical address is the low half."""
+    """The first address of each area, as the code sees it. The physical address is the low 31 bits of it."""
 
     image: int
     return_page: int
@@ -75,13 +75,13 @@ class Layout:
 # fmt: off
 LAYOUTS: Mapping[int, Layout] = MappingProxyType({
     32: Layout(  0x1000_0000,   0x1080_0000,   0x1081_0000,    0x2010_0000,    0x2040_0000,    0x21F0_0000),
-    64: Layout(0x1_1000_0000, 0x1_1080_0000, 0x1_1081_0000, 0x23_2010_0000, 0x23_2040_0000, 0x23_21F0_0000),
+    64: Layout(0x1_9000_0000, 0x1_9080_0000, 0x1_9081_0000, 0x23_A010_0000, 0x23_A040_0000, 0x23_A1F0_0000),
 })
 """By width of the code."""
 
 FAR_LAYOUTS: Mapping[int, Layout] = MappingProxyType({
     32: replace(LAYOUTS[32], functions=0x21E0_0000),
-    64: replace(LAYOUTS[64], functions=0x23_21E0_0000),
+    64: replace(LAYOUTS[64], functions=0x23_A1E0_0000),
 })
 """The same with functions that `jal` cannot reach, as where a kernel has its modules far from its core."""
 # fmt: on
@@ -92,7 +92,7 @@ AREA_SIZE = 0x200_0000
 
 def physical(address: int) -> int:
     """The physical address of an address of a layout."""
-    return address & 0xFFFFFFFF
+    return address & 0x7FFF_FFFF
 
 
 class Function(NamedTuple):

@@ -16,7 +16,7 @@ _NAMES = {
     17: "system call",
     18: "breakpoint",
     20: "reserved instruction",
-    22: "overflow",
+    21: "overflow",
 }
 
 _SIZES = {"lb": 1, "lbu": 1, "sb": 1, "lh": 2, "lhu": 2, "sh": 2, "ld": 8, "sd": 8, "lld": 8, "scd": 8}
