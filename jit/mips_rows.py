@@ -18,6 +18,9 @@ Columns:
 Sources: MIPS Architecture For Programmers, volume II-A (MD00086 for MIPS32, MD00087 for MIPS64), revision 5.04 for what release 6 removed and
 6.06 for release 6; for the ISAs before, the MIPS IV Instruction Set, revision 3.2. Assembly idioms of the manuals (nop, move, b, ...) have no rows,
 except where release 6 makes an instruction of one: bal, and jr, which jalr replaces there.
+
+On word operands the pages of aui, lsa, align and bitswap state no restriction. For mul to modu of release 6 the restriction of their predecessors is
+kept, which is the cautious reading. Left out although release 6 has them: nal, sigrie, the hazard barriers and the optional llwp, scwp, crc32.
 """
 
 from typing import NamedTuple

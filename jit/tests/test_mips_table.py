@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -140,6 +141,21 @@ def test_every_pos_and_size(name: str) -> None:
                 assert decode(word, "mips64r5") == (row, (4, 5, pos, size))
 
 
+@pytest.mark.parametrize("name", BIT_FIELDS)
+def test_every_msb_and_lsb(name: str) -> None:
+    row = R5[name]
+    meaning = {BIT_FIELDS[name](pos, size): (pos, size) for pos, size in _positions(name)}
+    for fields in range(1 << 10):
+        word = row.encode(4, 5, *_positions(name)[0]) & ~(0x3FF << 6) | fields << 6
+        legal = meaning.get((fields >> 5, fields & 31))
+        assert decode(word, "mips64r5") == (legal and (row, (4, 5, *legal)))
+
+
+@cache
+def _positions(name: str) -> Sequence[tuple[int, int]]:
+    return [(pos, size) for pos in range(64) for size in range(65) if BIT_FIELDS[name](pos, size) is not None]
+
+
 # ------------------------------------------------------------------------------------------ configurations
 
 
@@ -254,6 +270,23 @@ def test_text(width: int, word: int, isa: str, expected: str) -> None:
     decoded = decode(word, isa)
     assert decoded is not None
     assert text(*decoded, 0x80001000 if width == 32 else 0xFFFFFFFF80001000, width) == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "address", "word", "expected"),
+    [
+        (32, 0x00000000, 0x1000FFFE, "beq $zero, $zero, 0xfffffffc"),
+        (64, 0x00000000, 0x1000FFFE, "beq $zero, $zero, 0xfffffffffffffffc"),
+        (32, 0xFFFFFFF8, 0x10000001, "beq $zero, $zero, 0x0"),
+        (32, 0x8FFFFFF8, 0x08000001, "j 0x80000004"),
+        (32, 0x8FFFFFFC, 0x08000001, "j 0x90000004"),
+        (32, 0x88000000, 0x08000001, "j 0x80000004"),
+    ],
+)
+def test_targets(width: int, address: int, word: int, expected: str) -> None:
+    decoded = decode(word, "mips3")
+    assert decoded is not None
+    assert text(*decoded, address, width) == expected
 
 
 # ------------------------------------------------------------------------------ the table defends itself
