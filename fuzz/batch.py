@@ -7,7 +7,6 @@ running are judged again one by one, each in a pool of its own: the one that bre
 """
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -54,7 +53,7 @@ def failed(subject: Subject, failure: str) -> Result:
 def _run_pool(waiting: list[Subject], work: Work, jobs: int, tick: Callable[[], None]) -> Generator[Result, None, list[Subject]]:
     """Take subjects from the end of `waiting` until it is empty or the pool breaks; return those that were under way when it broke."""
     running: dict[Future[Result], Subject] = {}
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn" if os.name == "nt" else None), _prepare_worker)
+    pool = ProcessPoolExecutor(jobs, initializer=_prepare_worker)
     try:
         while waiting or running:
             while waiting and len(running) < _AHEAD * jobs:

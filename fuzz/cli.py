@@ -93,7 +93,7 @@ def disasm(source: str, section: str | None, byte_order: ByteOrder) -> None:
     from ebpf import elf
     from ebpf.disassembler import disassemble
 
-    if Path(source).is_file() and Path(source).open("rb").read(4) == b"\x7fELF":
+    if Path(source).is_file() and Path(source).read_bytes().startswith(b"\x7fELF"):
         programs = tuple(program for program in elf.load(source) if section in (None, program.section))
         if not programs:
             raise ProgramError(f"{source}: no section {section!r}")

@@ -87,7 +87,7 @@ def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Se
             other_order += 1
     for line in refused:
         click.echo(line, err=True)
-    if not subjects and not refused:
+    if not subjects and not refused and not expected:
         refuse("nothing to judge: no configuration of the program's byte order was selected" if other_order else "nothing to judge")
     notes = [f"{other_order} versions left out: no configuration of their byte order was selected"] if other_order else []
     if expected:
@@ -101,7 +101,7 @@ def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Se
     summary = summarise(results)
     if summary.differ or summary.tripped or summary.wrong or summary.failures:
         ctx.exit(DIFFERENT)
-    if refused or unusable or not summary.judged:
+    if refused or unusable or not (summary.judged or summary.expected_errors or expected):
         ctx.exit(UNUSABLE)
 
 
@@ -110,7 +110,7 @@ def _show(results: "Sequence[Result]", seconds: float, refused: Sequence[str], n
 
     if as_json:
         click.echo(results_json(results, seconds, refused, notes))
-    elif results:
+    else:
         print_results(results, seconds, notes)
 
 
@@ -146,4 +146,5 @@ def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], job
             bar.advance(task)
             yield result
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()

@@ -14,14 +14,17 @@ A program without inputs of its own gets 256 bytes of context, the numbers 0 to 
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ebpf import assembler, data_dialect, elf
+from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import ByteOrder, Program, ProgramError
 from ebpf.validity import check
 from fuzz.case import Input
+from fuzz.environment import HELPERS, KERNEL_FUNCTIONS
 
 PROGRAMS = Path(__file__).parent.parent / "corpus" / "programs"
 """Sources of the shipped programs, with their objects in `objects`."""
@@ -103,6 +106,18 @@ def _select(path: str, loaded: Sequence[_Loaded], section: str | None) -> tuple[
     return selected
 
 
+def _check(program: Program) -> None:
+    """Raise ProgramError for a program that is not well-formed or calls a function that `fuzz.environment` does not have."""
+    check(program)
+    for at, slot in enumerate(program.slots):
+        row = lookup(slot)
+        known = HELPERS if row is BY_NAME["CALL"] else KERNEL_FUNCTIONS if row is BY_NAME["CALL_KERNEL"] else None
+        if known is not None and slot.imm not in known:
+            what = "helper" if known is HELPERS else "kernel function"
+            numbers = ", ".join(map(str, known))
+            raise ProgramError(f"{program.source}: {program.section}: instruction {at}: call of unknown {what} {slot.imm}; there is {numbers}")
+
+
 def load_program(path: str, section: str | None) -> tuple[Program, bytes]:
     """The checked program of a file, and the context that the file gives or the default one.
 
@@ -111,7 +126,7 @@ def load_program(path: str, section: str | None) -> tuple[Program, bytes]:
     selected = _select(path, _load(path), section)
     if len(selected) > 1:
         raise ProgramError(f"{path}: several programs, choose one by its section: {', '.join(one.program.section for one in selected)}")
-    check(selected[0].program)
+    _check(selected[0].program)
     return selected[0].program, DEFAULT_MEMORY if selected[0].memory is None else selected[0].memory
 
 
@@ -150,7 +165,7 @@ def _subjects_of(path: str, section: str | None, memory: bytes | None) -> Iterat
         return
     for one in loaded:
         try:
-            check(one.program)
+            _check(one.program)
             subject = _shipped_subject(one.program, shipped) if shipped is not None else None
         except ProgramError as error:
             yield Refusal(str(error), one.error)
@@ -225,12 +240,11 @@ def _answer_table(path: Path) -> Mapping[str, Callable[[ByteOrder], Sequence[Any
 
 
 def suite_subjects(row_glob: str) -> Iterator[Subject]:
-    """The instruction suites of the rows of `ebpf.opcodes.ROWS` whose names match."""
-    from fnmatch import fnmatchcase
+    """The instruction suites of the rows of `ebpf.opcodes.ROWS` whose names match, those with misaligned accesses behind the others."""
+    from fuzz.suite import misaligned_suites, suites
 
-    from fuzz.suite import suites
-
-    for suite in suites():
-        if fnmatchcase(suite.row_name, row_glob):
-            for byte_order in BYTE_ORDERS:
-                yield Subject(suite.row_name, "", suite.program, byte_order, suite.inputs(byte_order))
+    for family, suffix in ((suites(), ""), (misaligned_suites(), " misaligned")):
+        for suite in family:
+            if fnmatchcase(suite.row_name, row_glob):
+                for byte_order in BYTE_ORDERS:
+                    yield Subject(suite.row_name + suffix, "", suite.program, byte_order, suite.inputs(byte_order))

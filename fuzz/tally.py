@@ -39,7 +39,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The counts over all results; a judged pair is a program with an input on a configuration."""
+    """The counts over all results.
+
+    versions  different programs; `programs` counts those that were made from the same source once
+    inputs    of all versions, once for each byte order
+    judged    pairs of an input and a configuration
+    """
 
     programs: int
     versions: int
@@ -75,7 +80,7 @@ def summarise(results: Iterable[Result]) -> Summary:
     tripped = sum(verdict.status is Status.TRIPPED for result in found for verdict in result.findings)
     return Summary(
         programs=len({result.name for result in found}),
-        versions=len({(result.name, result.version, result.section, result.byte_order) for result in found}),
+        versions=len({(result.source, result.section) for result in found}),
         inputs=sum(result.inputs for result in found),
         configurations=len({config for result in found for config in result.judged}),
         judged=sum(sum(result.judged.values()) for result in found),

@@ -1,4 +1,105 @@
 """What a worker process does: judge one subject with the engine that it keeps.
 
-It also compares the oracle with the answer that came with the input, so that oracle and compiler cannot be wrong together.
+Where the verdict is that the image did what the oracle says, what it did is compared with the answer that came with the input: so oracle and
+compiler cannot be wrong together, and the oracle need not run a second time for it. Where they disagree that is reported anyway.
 """
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from ebpf.program import ProgramError
+from fuzz.batch import failed
+from fuzz.case import Compiler
+from fuzz.judge import judge_all
+from fuzz.layout import Placement
+from fuzz.sources import Answer, Subject
+from fuzz.tally import Result
+from fuzz.target import Run, Target
+from fuzz.unicorn_target import UnicornTarget
+from fuzz.verdict import Status, Verdict
+from jit.compiled import Compiled
+from jit.compiler import compile_program
+from jit.config import Config
+from oracle.outcome import Outcome
+
+
+@cache
+def _target() -> UnicornTarget:
+    return UnicornTarget()
+
+
+class _Recorder:
+    """A target that remembers the last run."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self.last: Outcome | None = None
+
+    def load(self, compiled: Compiled, placement: Placement) -> None:
+        self._target.load(compiled, placement)
+
+    def run(self, placement: Placement) -> Run:
+        run = self._target.run(placement)
+        self.last = run.outcome
+        return run
+
+
+def judge_subject(subject: Subject, configs: Sequence[Config], compiler: Compiler = compile_program) -> Result:
+    """Judge a subject on those of the configurations that have its byte order."""
+    selected = [config for config in configs if config.big_endian == (subject.byte_order == "big")]
+    judged: Counter[Config] = Counter()
+    agreed: Counter[Config] = Counter()
+    findings, inconclusive, expected_errors = [], [], 0
+    wrong: dict[str, list[Config]] = {}
+    recorder = _Recorder(_target())
+    try:
+        for verdict in judge_all(subject.program, subject.inputs, selected, recorder, compiler):
+            if verdict.status is Status.INCONCLUSIVE:
+                expected_errors += subject.error
+                inconclusive += [] if subject.error else [verdict]
+                continue
+            judged[verdict.config] += 1
+            if verdict.status is not Status.AGREE:
+                findings.append(verdict)
+                continue
+            agreed[verdict.config] += 1
+            for line in _contradictions(subject, verdict, recorder.last):
+                wrong.setdefault(line, []).append(verdict.config)
+    except ProgramError as error:
+        return failed(subject, str(error))
+    return Result(
+        subject.name,
+        subject.version,
+        subject.program.source,
+        subject.program.section,
+        subject.byte_order,
+        len(subject.inputs),
+        agreed,
+        judged,
+        tuple(findings),
+        tuple(inconclusive),
+        tuple(f"{line} ({len(on)} of {len(selected)} configurations)" for line, on in wrong.items()),
+        expected_errors=expected_errors,
+    )
+
+
+def _contradictions(subject: Subject, verdict: Verdict, outcome: Outcome | None) -> Iterator[str]:
+    """What oracle and image agree about and the answer does not."""
+    if outcome is None:
+        return
+    if subject.error and outcome.fault is None:
+        yield f"input {verdict.input}: an error is expected, but the program exits with {outcome.return_value:#x}"
+    if not subject.answers:
+        return
+    answer: Answer = subject.answers[verdict.input]
+    if outcome.fault is not None:
+        yield f"input {verdict.input}: expected r0 = {answer.r0:#x}, got {outcome.fault}"
+        return
+    r0 = outcome.registers[0] if outcome.registers[0] is not None else outcome.return_value
+    if r0 != answer.r0:
+        yield f"input {verdict.input}: expected r0 = {answer.r0:#x}, got {r0:#x}"
+    after = outcome.memory["context"]
+    if answer.after is not None and after != answer.after:
+        at = next(at for at, (ours, theirs) in enumerate(zip(after, answer.after, strict=True)) if ours != theirs)
+        yield f"input {verdict.input}: expected context[{at}:] = {answer.after[at : at + 8].hex(' ')}, got {after[at : at + 8].hex(' ')}"

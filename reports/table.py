@@ -89,7 +89,7 @@ def _table(results: Sequence[Result]) -> Table:
 
 def print_results(results: Sequence[Result], seconds: float, notes: Sequence[str], output: Console | None = None) -> None:
     """The table, every finding, and the summary, on standard output; in colour where that is a terminal."""
-    console = output or Console(highlight=False, soft_wrap=True)
+    console = output or _console()
     if any(result.judged for result in results):
         console.print(_table(results))
         console.print()
@@ -118,9 +118,9 @@ def findings(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _summary(summary: Summary, seconds: float, notes: Sequence[str]) -> Iterator[str]:
-    counts = f"{summary.programs} programs in {summary.versions} versions, {summary.inputs} inputs, {summary.configurations} configurations"
-    yield f"{counts}, {seconds:.1f} s"
-    yield f"judged        {summary.judged}"
+    programs = f"programs {summary.programs}, versions {summary.versions}, inputs {summary.inputs}"
+    yield f"{programs}, configurations {summary.configurations}, {seconds:.1f} s"
+    yield f"judged        {summary.judged} (program × input × configuration)"
     yield f"AGREE         {summary.agree}"
     yield f"DIFFER        {summary.differ}"
     yield f"TRIPPED       {summary.tripped}"
@@ -175,6 +175,11 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _console() -> Console:
+    """Standard output. Its width is fixed, because a cell that is cut off is worth nothing: a narrow terminal breaks the lines."""
+    return Console(highlight=False, soft_wrap=True, width=200)
+
+
 def _facts(config: Config, cpu_model: str) -> dict[str, Any]:
     return {
         "name": str(config),
@@ -193,7 +198,7 @@ def print_configs(configs: Sequence[tuple[Config, str]]) -> None:
         table.add_column(heading, no_wrap=True)
     for config, cpu_model in configs:
         table.add_row(*(str(value) for value in _facts(config, cpu_model).values()))
-    console = Console(highlight=False, soft_wrap=True)
+    console = _console()
     console.print(table)
     console.print(f"{len(configs)} configurations")
 

@@ -1,6 +1,7 @@
 """The ELF file, read back with pyelftools."""
 
 from io import BytesIO
+from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -16,6 +17,12 @@ BASE = 0x1000_0000
 PROGRAM = assemble("r0 = 0x1122334455667788 ll; r1 = 5; if r1 == 5 goto +1; r0 = 7; r0 += r1; exit").slots
 
 
+def section(elf: ELFFile, name: str) -> Any:
+    found = elf.get_section_by_name(name)
+    assert found is not None
+    return found
+
+
 def image(config: Config) -> tuple[Compiled, ELFFile]:
     compiled = compile_program(PROGRAM, config, Addresses(BASE))
     return compiled, ELFFile(BytesIO(elf_image(compiled)))
@@ -29,7 +36,7 @@ def test_header_and_code_are_those_of_the_configuration(config: Config) -> None:
     assert elf.little_endian != config.big_endian
     assert elf["e_entry"] == BASE
     assert elf["e_flags"] == elf_flags(config)
-    text = elf.get_section_by_name(".text")
+    text = section(elf, ".text")
     assert (text["sh_addr"], text.data()) == (BASE, compiled.image())
     (segment,) = elf.iter_segments()
     assert (segment["p_type"], segment["p_vaddr"], segment.data()) == ("PT_LOAD", BASE, compiled.image())
@@ -38,7 +45,7 @@ def test_header_and_code_are_those_of_the_configuration(config: Config) -> None:
 @pytest.mark.parametrize("config", BASE_CONFIGS[::7], ids=str)
 def test_symbols_name_the_entry_and_where_each_slot_begins(config: Config) -> None:
     compiled, elf = image(config)
-    table = elf.get_section_by_name(".symtab")
+    table = section(elf, ".symtab")
     found = {symbol.name: symbol["st_value"] for symbol in table.iter_symbols() if symbol.name}
     expected = {f"bpf_{slot:04}": BASE + 4 * index for slot, index in enumerate(compiled.bpf_at) if index is not None}
     assert found == expected | {"bpf_program": BASE}
@@ -66,6 +73,6 @@ def test_flags(name: str, flags: int, level: int, release: int, gpr_size: int) -
     config = Config.parse(name)
     _, elf = image(config)
     assert elf["e_flags"] == flags
-    abi_flags = elf.get_section_by_name(".MIPS.abiflags").data()
+    abi_flags = section(elf, ".MIPS.abiflags").data()
     assert len(abi_flags) == 24
     assert tuple(abi_flags[2:5]) == (level, release, gpr_size)

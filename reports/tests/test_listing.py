@@ -85,13 +85,14 @@ def test_entry_and_exit_code_of_each_function_is_marked() -> None:
 
 def test_header() -> None:
     image, lines = listing(Config.parse("mips32r2-32be"))
+    slots, words = len(PROGRAM.slots), len(image.words)
     assert lines[: lines.index("")] == [
         "made.s: .text",
         "configuration  mips32r2-32be: mips32r2, o32, big-endian",
         "CPU model      a model",
         "registers      r0=v0:v1  r1=a0:a1  r2=a2:a3  r3=t0:t1  r4=t2:t3  r5=t4:t5  r6=s0:s1  r7=s2:s3  r8=s4:s5  r9=s6:s7  r10=zero:fp",
-        f"program        {len(PROGRAM.slots)} slots, {8 * len(PROGRAM.slots)} bytes; 4096 bytes of stack",
-        f"image          {len(image.words)} words, {4 * len(image.words)} bytes at 0x10000000; {len(image.words) / len(PROGRAM.slots):.2f} words per slot",
+        f"program        {slots} slots, {8 * slots} bytes; 4096 bytes of stack",
+        f"image          {words} words, {4 * words} bytes at 0x10000000; {words / slots:.2f} words per slot",
     ]
 
 

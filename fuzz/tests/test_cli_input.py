@@ -1,0 +1,148 @@
+"""Unusable input: one line on standard error that says where and why, exit status 2, no traceback."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fuzz.cli import main
+
+OBJECT = Path(__file__).parent.parent.parent / "corpus" / "programs" / "objects" / "crc32.v3.el.o"
+
+
+def run(*arguments: object, text: str | bytes = "") -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=text)
+
+
+@pytest.fixture
+def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str | bytes], str]:
+    """Write a file in an empty current directory, so that messages name it without a path."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(name: str, contents: str | bytes) -> str:
+        (tmp_path / name).write_bytes(contents if isinstance(contents, bytes) else contents.encode())
+        return name
+
+    return write
+
+
+Put = Callable[[str, str | bytes], str]
+
+
+def refused(result: Result, *lines: str) -> None:
+    assert result.stderr.splitlines() == list(lines)
+    assert result.exit_code == 2
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def patched(offset: int, contents: bytes) -> bytes:
+    """The object with other bytes at an offset from the start of its code."""
+    data = bytearray(OBJECT.read_bytes())
+    # ELF64: the section header table is at e_shoff; the code is in the first executable section that is not empty.
+    (table,) = struct.unpack_from("<Q", data, 0x28)
+    size, count = struct.unpack_from("<HH", data, 0x3A)
+    for number in range(count):
+        _, kind, flags, _, start, length = struct.unpack_from("<IIQQQQ", data, table + size * number)
+        if kind == 1 and flags & 4 and length:
+            data[start + offset : start + offset + len(contents)] = contents
+            return bytes(data)
+    raise AssertionError("no code")
+
+
+FILES: dict[str, tuple[str | bytes, str]] = {
+    "truncated.o": (OBJECT.read_bytes()[:300], "truncated.o: truncated ELF object: the section headers are missing"),
+    "short.o": (b"\x7fELF", "short.o: truncated ELF object"),
+    "other.o": (OBJECT.read_bytes()[:0x12] + b"\x3e\0" + OBJECT.read_bytes()[0x14:], "other.o: an object for x64, not for eBPF"),
+    "text.o": (b"hello", "text.o: not an ELF object"),
+    "opcode.o": (patched(0, b"\xff"), "opcode.o: entry: instruction 0: unknown opcode 0xff"),
+    "reserved.o": (patched(2, b"\x01"), "reserved.o: entry: instruction 0: opcode 0xb7: reserved field offset is 1, must be 0"),
+    "far.s": ("r0 = 0\ngoto +5\nexit\n", "far.s: .text: instruction 1: jump to slot 7, outside the program, which has slots 0 to 2"),
+    "middle.s": ("goto +1\nr0 = 1 ll\nexit\n", "middle.s: .text: instruction 0: jump to slot 2, in the middle of lddw"),
+    "endless.s": ("r0 = 0\ngoto -2\n", "endless.s: .text: the program has no exit"),
+    "falls.s": ("exit\nr0 = 0\n", "falls.s: .text: instruction 1: control falls off the end of the program"),
+    "empty.s": ("", "empty.s: .text: the program is empty"),
+    "unknown.s": ("r0 = 1\nfrobnicate r1\n", "unknown.s: line 2: not an instruction: frobnicate r1"),
+    "binary.s": (b"\xff\xfe", "binary.s: not text: byte 0 is not UTF-8"),
+    "raw.data": ("-- raw\n00000000000000ff\n", "raw.data: raw: instruction 0: unknown opcode 0xff"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("command", [("check",), ("oracle",), ("jit", "--config", "mips1-32le")], ids=lambda command: command[0])
+def test_unusable_program(put: Put, command: tuple[str, ...], name: str) -> None:
+    contents, message = FILES[name]
+    refused(run(*command, put(name, contents)), message)
+
+
+@pytest.mark.parametrize("command", [("check",), ("oracle",), ("jit", "--config", "mips1-32le"), ("asm",)], ids=lambda command: command[0])
+def test_missing_file(put: Put, command: tuple[str, ...]) -> None:
+    refused(run(*command, "missing.s"), "missing.s: No such file or directory")
+
+
+@pytest.mark.parametrize("command", [("check",), ("oracle",), ("jit", "--config", "mips1-32le")], ids=lambda command: command[0])
+def test_unknown_section(command: tuple[str, ...]) -> None:
+    refused(run(*command, OBJECT, "--section", "xdp"), f"{OBJECT}: no section 'xdp'; there is entry")
+
+
+def test_unknown_configuration(put: Put) -> None:
+    refused(run("jit", OBJECT, "--config", "mips7-32le"), "bpfmips: unknown configuration 'mips7-32le': unknown ISA 'mips7'; one of " + ISA_NAMES)
+    refused(run("jit", OBJECT, "--config", "fast"), "bpfmips: unknown configuration 'fast'; see `bpfmips configs`")
+    refused(run("check", OBJECT, "--config", "mips7*"), "bpfmips: no configuration matches 'mips7*'; see `bpfmips configs`")
+    refused(run("suite", "--config", "mips7*"), "bpfmips: no configuration matches 'mips7*'; see `bpfmips configs`")
+    refused(run("configs", "mips7*"), "bpfmips: no configuration matches 'mips7*'; see `bpfmips configs`")
+
+
+ISA_NAMES = "mips1, mips2, mips32r1, mips32r2, mips32r3, mips32r5, mips32r6, mips3, mips4, mips5, mips64r1, mips64r2, mips64r3, mips64r5, mips64r6"
+
+
+def test_nothing_left_to_judge(put: Put) -> None:
+    refused(run("check", OBJECT, "--config", "*be"), "bpfmips: nothing to judge: no configuration of the program's byte order was selected")
+    refused(run("suite", "--row", "NOTHING"), "bpfmips: no instruction matches 'NOTHING'")
+
+
+def test_other_byte_order(put: Put) -> None:
+    message = f"{OBJECT}: entry: compiled for little-endian machines, not for big-endian ones"
+    refused(run("jit", OBJECT, "--config", "mips1-32be"), message)
+    refused(run("oracle", OBJECT, "--byte-order", "big"), message)
+
+
+@pytest.mark.parametrize("command", ["check", "oracle"])
+def test_context_that_is_not_hexadecimal(put: Put, command: str) -> None:
+    refused(run(command, OBJECT, "--mem", "xyz"), "bpfmips: --mem: neither a file nor hexadecimal bytes: 'xyz'")
+
+
+def test_context_for_the_shipped_programs() -> None:
+    refused(run("check", "--mem", "00"), "bpfmips: --mem: the shipped programs have contexts of their own")
+
+
+def test_unwritable_output(put: Put) -> None:
+    refused(run("jit", OBJECT, "--config", "mips1-32le", "--output", "no/where"), "no/where: No such file or directory")
+    refused(run("asm", put("a.s", "exit"), "--output", "no/where"), "no/where: No such file or directory")
+
+
+def test_directory_without_programs(put: Put, tmp_path: Path) -> None:
+    put("notes.txt", "")
+    refused(run("check", "."), ".: no programs: no file ends in .o, .s, .asm, .data")
+
+
+def test_no_shipped_programs(put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fuzz.sources.PROGRAMS", tmp_path)
+    refused(
+        run("check"),
+        f"{tmp_path / 'objects'}: no shipped programs: they are part of the source tree, which bpfmips must be installed from with -e",
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("zz", "bpfmips: zz: neither a file nor hexadecimal bytes"),
+        ("b700", "<argument>: raw: 2 bytes of code, not a multiple of 8"),
+        ("ff00000000000000", "<argument>: raw: instruction 0: unknown opcode 0xff"),
+    ],
+)
+def test_disasm(put: Put, source: str, message: str) -> None:
+    refused(run("disasm", source), message)
