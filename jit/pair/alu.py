@@ -194,6 +194,9 @@ def lsh_imm(e: Emitter, d: Pair, imm: int) -> None:
     if count >= 32:
         _shift(e, "sll", high, low, count - 32)
         e.move(low, ZERO)
+    elif count and count % 8 == 0 and e.has("align"):
+        e.op("align", high, low, high, count // 8)
+        e.op("sll", low, low, count)
     elif count:
         e.op("srl", AT, low, 32 - count)
         e.op("sll", high, high, count)
@@ -224,6 +227,10 @@ def arsh_imm(e: Emitter, d: Pair, imm: int) -> None:
 def _right(e: Emitter, d: Pair, mnemonic: str, count: int) -> None:
     low, high = d
     if not count:
+        return
+    if count % 8 == 0 and e.has("align"):
+        e.op("align", low, low, high, 4 - count // 8)
+        e.op(mnemonic, high, high, count)
         return
     e.op("srl", low, low, count)
     if e.has("ins"):

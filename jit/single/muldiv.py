@@ -26,6 +26,8 @@ def mul_imm(e: Emitter, d: int, imm: int) -> None:
         alu.neg(e, d)
     elif shift is not None:
         alu.shift(e, "dsll", d, d, shift)
+    elif above in (1, 2, 3, 4) and e.has("dlsa"):
+        e.op("dlsa", d, d, d, above)
     elif above is not None or below is not None:
         alu.shift(e, "dsll", AT, d, above or below or 0)
         e.op("dsubu" if above is None else "daddu", d, AT, d)
