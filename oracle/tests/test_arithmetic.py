@@ -97,8 +97,8 @@ def test_every_register_as_dst_and_as_src() -> None:
 
 @pytest.mark.parametrize(("name", "operand", "answer"), UNARY)
 def test_unary(name: str, operand: int, answer: int) -> None:
-    source = 4 if "MOV" in name else 0
-    outcome = execute(constant(source, operand), slot(name, 0, source), EXIT)
+    dst, src = (0, 4) if name.startswith("MOV") else (4, 0)
+    outcome = execute(constant(4, operand), slot(name, dst, src), slot("MOV64_REG", 0, dst), EXIT)
     assert (outcome.registers[0], outcome.fault) == (answer, None)
 
 
@@ -111,7 +111,7 @@ def test_moved_immediate(name: str, imm: int, answer: int) -> None:
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("name", "operand", "little", "big"), SWAPS)
 def test_swap_to_order(name: str, operand: int, little: int, big: int, order: ByteOrder) -> None:
-    outcome = execute(constant(0, operand), slot(name), EXIT, world=make_world(byte_order=order))
+    outcome = execute(constant(7, operand), slot(name, 7), slot("MOV64_REG", 0, 7), EXIT, world=make_world(byte_order=order))
     assert outcome.registers[0] == (little if order == "little" else big)
 
 

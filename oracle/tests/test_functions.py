@@ -42,6 +42,15 @@ def test_unknown_function(name: str, kind: str) -> None:
     assert outcome.registers[1] == CONTEXT
 
 
+@pytest.mark.parametrize("result", [0, (1 << 64) - 1])
+@pytest.mark.parametrize("number", [-0x8000_0000, -1, 0, 0x7FFF_FFFF])
+def test_numbers_and_results_at_their_edges(number: int, result: int) -> None:
+    table = {number: Helper("edge", 0, lambda: result)}
+    for name in ("CALL", "CALL_KERNEL"):
+        outcome = execute(slot(name, imm=number), EXIT, world=make_world(helpers=table, kernel_functions=table))
+        assert (outcome.registers[0], outcome.fault) == (result, None)
+
+
 @pytest.mark.parametrize("result", [-1, 1 << 64])
 def test_a_result_that_does_not_fit_is_refused(result: int) -> None:
     with pytest.raises(ValueError, match=f"helper function wrong returned {result}: not an unsigned 64-bit value"):

@@ -89,12 +89,12 @@ def test_a_loop() -> None:
     assert (outcome.registers[0], outcome.executed) == (55, 2 + 3 * 10 + 1)
 
 
-@pytest.mark.parametrize("target", [-3, 2, 1000])
-def test_jump_out_of_the_program(target: int) -> None:
-    outcome = execute(slot("MOV64_IMM", 0), slot("JEQ64_IMM", 0, 0, target, 1), EXIT)
+@pytest.mark.parametrize("offset", [-3, 1, 2, 1000])
+def test_jump_out_of_the_program(offset: int) -> None:
+    outcome = execute(slot("MOV64_IMM", 0), slot("JEQ64_IMM", 0, 0, offset, 1), EXIT)
     assert outcome.fault is not None
     assert (outcome.fault.kind, outcome.fault.slot) == (FaultKind.INVALID, 1)
-    assert outcome.fault.detail == f"jump to {2 + target}, outside the program"
+    assert outcome.fault.detail == f"jump to {2 + offset}, outside the program"
 
 
 def test_jump_into_a_wide_instruction() -> None:

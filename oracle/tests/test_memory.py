@@ -227,6 +227,8 @@ CONTEXT_REGION = Region("context", CONTEXT, bytes(16), True)
         ({"regions": (Region("on the stack", FRAME_POINTER - 4096, bytes(1), True),)}, "overlap"),
         ({"regions": (Region("high", (1 << 32) - 8, bytes(16), True),), "address_width": 32}, "region high does not fit into 32 address bits"),
         ({"frame_pointer": 1 << 32, "address_width": 32, "regions": ()}, None),
+        ({"regions": (Region("empty", CONTEXT, b"", True),)}, None),
+        ({"regions": (Region("below", -8, bytes(16), True),)}, "region below does not fit into 64 address bits"),
         ({"frame_pointer": 1 << 33, "address_width": 32}, "region stack does not fit into 32 address bits"),
     ],
 )
