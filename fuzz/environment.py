@@ -61,11 +61,11 @@ def mix(first: int, second: int, third: int, fourth: int, fifth: int) -> int:
 def environment(seed: int) -> Environment:
     """A fresh set of functions: a clock that starts at a time of the seed's and goes on, pseudo-random numbers, a processor number, `mix`."""
     calls: list[Call] = []
-    start = scramble(seed & _U64)
+    start = scramble((seed ^ _WEIGHTS[1]) & _U64)
 
     def ktime_get_ns() -> int:
-        # Above 2^32 and not a multiple of anything, so that a lost half shows.
-        return (start >> 2) + 1_000_003 * len(calls) & _U64
+        # Above 2^32, so that a lost half shows.
+        return (start >> 2 | 1 << 40) + 1_000_003 * len(calls)
 
     def get_prandom_u32() -> int:
         return scramble(start + len(calls) & _U64) >> 32

@@ -15,6 +15,7 @@ _NAMES = {
     13: "address error, store",
     17: "system call",
     18: "breakpoint",
+    19: "coprocessor unusable",
     20: "reserved instruction",
     21: "overflow",
 }

@@ -64,7 +64,7 @@ def words(config: Config, lines: Sequence[Line]) -> tuple[int, ...]:
 
 
 def image(config: Config, lines: Sequence[Line], *, returns: bool = True, slots: Sequence[int] = ()) -> Compiled:
-    """An image in which r0, r1 and r2 are where the ABI has the result and the arguments; `slots` says of the first words to which slot they belong."""
+    """An image in which r0 to r2 are where the ABI has result and arguments; `slots` are the eBPF instructions of the first words."""
     code = words(config, [*lines, *([("return",)] if returns else [])])
     owners = (*slots, *[-1] * (len(code) - len(slots)))
     single = {0: V0, 1: A0, 2: A1}

@@ -125,8 +125,8 @@ def test_a_jump_to_nowhere(target: UnicornTarget, config: Config, load: bool) ->
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_reserved_instruction(target: UnicornTarget, config: Config) -> None:
     compiled, at = image(config, [NOP, ANSWER], slots=[0, 1]), placement(config)
-    target.load(replace(compiled, words=(compiled.words[0], 0x0000003F | 0x4C000000, *compiled.words[2:])), at)
-    assert target.run(at).outcome.fault == Fault(FaultKind.ENGINE, 1, detail="reserved instruction at word 1: 0x4c00003f")
+    target.load(replace(compiled, words=(compiled.words[0], 0x040F0000, *compiled.words[2:])), at)
+    assert target.run(at).outcome.fault == Fault(FaultKind.ENGINE, 1, detail="reserved instruction at word 1: 0x040f0000")
 
 
 def test_memory_at_a_fault_is_kept(target: UnicornTarget) -> None:

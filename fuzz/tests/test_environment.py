@@ -1,0 +1,69 @@
+"""The functions that programs may call: deterministic, and sensitive to every bit that they are given."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fuzz.environment import GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, KTIME_GET_NS, MIX, environment, mix, scramble
+
+U64 = st.integers(0, (1 << 64) - 1)
+ARGUMENTS = st.tuples(U64, U64, U64, U64, U64)
+
+
+def _session(seed: int) -> list[int]:
+    functions = environment(seed)
+    order = (KTIME_GET_NS, GET_PRANDOM_U32, KTIME_GET_NS, GET_SMP_PROCESSOR_ID, GET_PRANDOM_U32)
+    return [functions.helpers[number].function() for number in order]
+
+
+@given(U64, U64)
+def test_a_seed_gives_the_same_results_each_time(seed: int, other: int) -> None:
+    assert _session(seed) == _session(seed)
+    if seed != other:
+        assert _session(seed) != _session(other)
+
+
+@given(U64)
+def test_results_are_in_range(seed: int) -> None:
+    first, number, second, processor, other_number = _session(seed)
+    assert 0 < first < second < 1 << 63
+    assert second >> 32
+    assert max(number, other_number) < 1 << 32
+    assert number != other_number
+    assert 0 <= processor < 8
+
+
+@given(U64, U64)
+def test_scramble_is_injective(first: int, second: int) -> None:
+    assert 0 <= scramble(first) < 1 << 64
+    assert (scramble(first) == scramble(second)) == (first == second)
+
+
+@given(ARGUMENTS, st.integers(0, 4), st.integers(0, 63))
+@settings(max_examples=200)
+def test_mix_sees_every_bit(arguments: tuple[int, int, int, int, int], at: int, bit: int) -> None:
+    changed = list(arguments)
+    changed[at] ^= 1 << bit
+    assert mix(*arguments) != mix(*changed)
+
+
+@given(ARGUMENTS, st.permutations(range(5)))
+@settings(max_examples=200)
+def test_mix_sees_the_order(arguments: tuple[int, int, int, int, int], order: list[int]) -> None:
+    moved = tuple(arguments[at] for at in order)
+    assert (mix(*moved) == mix(*arguments)) == (moved == arguments)
+
+
+def test_calls_are_recorded() -> None:
+    functions = environment(3)
+    time = functions.helpers[KTIME_GET_NS].function()
+    result = functions.kernel_functions[MIX].function(1, 2, 3, 4, 5)
+    assert [str(call) for call in functions.calls] == [
+        f"ktime_get_ns() = {time:#x}",
+        f"mix(0x1, 0x2, 0x3, 0x4, 0x5) = {result:#x}",
+    ]
+
+
+def test_helpers_declare_their_arguments() -> None:
+    functions = environment(0)
+    assert [functions.helpers[number].arguments for number in (KTIME_GET_NS, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID)] == [0, 0, 0]
+    assert functions.kernel_functions[MIX].arguments == 5

@@ -1,0 +1,182 @@
+"""Judging, end to end: oracle, compiler, target and comparison."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from ebpf.instruction import Instruction
+from ebpf.program import wide_slots
+from fuzz import judge as judging
+from fuzz.case import Case, Input
+from fuzz.judge import interpret, judge, judge_all
+from fuzz.layout import FAR_LAYOUTS, Placement
+from fuzz.suite import misaligned_suites, suites
+from fuzz.target import Run
+from fuzz.tests.images import CONFIGS, MEMORY, image, placement, program
+from fuzz.unicorn_target import UnicornTarget
+from fuzz.verdict import Status, Verdict
+from jit.compiled import Addresses, Compiled
+from jit.compiler import compile_program
+from jit.config import BASE_CONFIGS, Config
+from jit.mips import rows
+
+# r3 = r2; r0 = 42
+CASE = Case(program(Instruction(0xBF, 3, 2), *wide_slots(0, 42)), Input(MEMORY))
+LOAD_MISALIGNED = program(Instruction(0xBF, 3, 2), Instruction(0x61, 0, 1, 1))
+OUT_OF_BOUNDS = program(Instruction(0x61, 0, 1, 64))
+
+
+class Broken:
+    """The compiler, with a change to what it returns."""
+
+    def __init__(self, **changes: object) -> None:
+        self.changes = changes
+
+    def __call__(self, slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+        return replace(compile_program(slots, config, addresses), **self.changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("config", BASE_CONFIGS, ids=str)
+def test_agree(target: UnicornTarget, config: Config) -> None:
+    assert judge(CASE, config, target, compile_program) == Verdict(Status.AGREE, config)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_differ(target: UnicornTarget, config: Config) -> None:
+    def wrong(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+        return compile_program((*slots[:1], *wide_slots(0, 43), *slots[-1:]), config, addresses)
+
+    verdict = judge(CASE, config, target, wrong)
+    assert verdict.status is Status.DIFFER
+    assert str(verdict).splitlines() == [
+        f"{config} input 0: differ",
+        "  register r0: expected 0x2a, got 0x2b",
+        "  return value: expected 0x2a, got 0x2b",
+    ]
+
+
+# fmt: off
+# Instructions that the engine's CPU model executes and the configuration does not have, with operands that change nothing that is observed.
+FOREIGN = (
+    ("mips1-32le",    "mips32r1", "mul",    (1, 1, 1)),
+    ("mips2-32be",    "mips32r1", "movz",   (1, 1, 1)),
+    ("mips3-64be",    "mips64r1", "mul",    (1, 1, 1)),
+    ("mips5-64le",    "mips64r1", "clz",    (1, 1)),
+    ("mips64r2-32be", "mips64r2", "daddiu", (1, 1, 0)),
+    ("mips64r6-32le", "mips64r6", "daddiu", (1, 1, 0)),
+)
+# fmt: on
+
+
+@pytest.mark.parametrize(("name", "owner", "mnemonic", "operands"), FOREIGN)
+def test_tripped(target: UnicornTarget, name: str, owner: str, mnemonic: str, operands: tuple[int, ...]) -> None:
+    config = Config.parse(name)
+    word = rows(Config(owner, 64 if "64" in owner else 32, config.big_endian))[mnemonic].encode(*operands)
+
+    def compiler(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+        good = image(config, [("addiu", 2, 0, 42)])
+        return replace(good, words=(word, *good.words), slot_of=(0, *good.slot_of), exits=(len(good.words) - 1,))
+
+    verdict = judge(Case(constant(42), Input(MEMORY)), config, target, compiler)
+    assert verdict.status is Status.TRIPPED
+    assert [(trip.word, trip.slot) for trip in verdict.trips] == [(0, 0)]
+
+
+def test_inconclusive(target: UnicornTarget) -> None:
+    """Outside what a verifier lets through: the image is not even run."""
+
+    class NeverRun(UnicornTarget):
+        def run(self, placement: Placement) -> Run:
+            raise AssertionError
+
+    verdict = judge(Case(OUT_OF_BOUNDS, Input(MEMORY)), CONFIGS[0], NeverRun(), compile_program)
+    assert verdict.status is Status.INCONCLUSIVE
+    assert verdict.reason == "instruction 0: access out of bounds of 4 bytes at 0x20100080"
+
+
+def test_a_program_for_the_other_byte_order_is_inconclusive(target: UnicornTarget) -> None:
+    case = Case(replace(CASE.program, byte_order="big"), Input(MEMORY))
+    verdicts = [judge(case, Config.parse(f"mips32r2-32{order}"), target, compile_program) for order in ("be", "le")]
+    assert [verdict.status for verdict in verdicts] == [Status.AGREE, Status.INCONCLUSIVE]
+    assert verdicts[1].reason == "the program is for big-endian machines"
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_a_misaligned_access_is_the_same_fault(target: UnicornTarget, config: Config) -> None:
+    case = Case(LOAD_MISALIGNED, Input(MEMORY))
+    assert judge(case, config, target, compile_program).status is Status.AGREE
+    # The fault is compared: an image in which it belongs to another instruction differs, where there is one.
+    verdict = judge(case, config, target, lambda *given: replace(image := compile_program(*given), slot_of=(0,) * len(image.words)))
+    expected = Status.DIFFER if interpret(placement(config, LOAD_MISALIGNED)).outcome.fault else Status.AGREE
+    assert verdict.status is expected
+
+
+def test_a_refusal_of_the_compiler_is_a_difference(target: UnicornTarget) -> None:
+    def refuse(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+        raise NotImplementedError("not today")
+
+    verdicts = list(judge_all(CASE.program, (CASE.input,) * 2, CONFIGS[:1], target, refuse))
+    assert [str(verdict.differences[0]) for verdict in verdicts] == ["compiler: expected an image, got NotImplementedError: not today"] * 2
+    assert {verdict.status for verdict in verdicts} == {Status.DIFFER}
+
+
+@pytest.mark.parametrize("changes", [{"base": 0x5000_0000}, {"frame_pointer": 4}, {"frame_pointer": 1 << 20}, {"frame_pointer": -1 << 20}])
+def test_an_image_that_cannot_be_loaded_is_a_difference(target: UnicornTarget, changes: dict[str, object]) -> None:
+    verdict = judge(CASE, CONFIGS[0], target, Broken(**changes))
+    assert [difference.kind for difference in verdict.differences] == ["compiler"]
+
+
+def test_an_image_that_is_too_long_is_a_difference(target: UnicornTarget) -> None:
+    verdict = judge(CASE, CONFIGS[0], target, Broken(words=(0,) * (1 << 20 | 1)))
+    assert "an image of 4194308 bytes; there is room for 4194304" in str(verdict)
+
+
+def test_order_and_economy(target: UnicornTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run of the oracle per world and input, one compilation per configuration; verdicts by configuration, then input."""
+    oracle: list[Placement] = []
+    compiled: list[Config] = []
+
+    def counting_oracle(placement: Placement) -> Run:
+        oracle.append(placement)
+        return interpret(placement)
+
+    def counting_compiler(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+        compiled.append(config)
+        return compile_program(slots, config, addresses)
+
+    monkeypatch.setattr(judging, "interpret", counting_oracle)
+    inputs = [Input(MEMORY, seed=seed) for seed in range(3)]
+    verdicts = list(judge_all(CASE.program, inputs, BASE_CONFIGS, target, counting_compiler))
+    assert [(verdict.config, verdict.input) for verdict in verdicts] == [(config, number) for config in BASE_CONFIGS for number in range(3)]
+    assert {verdict.status for verdict in verdicts} == {Status.AGREE}
+    assert len(oracle) == 8 * 3
+    assert compiled == list(BASE_CONFIGS)
+
+
+def test_no_inputs_no_verdicts(target: UnicornTarget) -> None:
+    assert list(judge_all(CASE.program, (), BASE_CONFIGS, target, compile_program)) == []
+
+
+FAR = ("CALL", "CALL_KERNEL", "DIV64_REG", "LDABS_W", "XCHG_DW")
+
+
+@pytest.mark.parametrize("row_name", FAR)
+@pytest.mark.parametrize("name", ["mips1-32be", "mips32r6-32le", "mips3-64le", "mips64r6-64be"])
+def test_functions_that_jal_does_not_reach(target: UnicornTarget, name: str, row_name: str) -> None:
+    config = Config.parse(name)
+    suite = next(suite for suite in suites() if suite.row_name == row_name)
+    inputs = suite.inputs("big" if config.big_endian else "little")[:3]
+    verdicts = judge_all(suite.program, inputs, [config], target, compile_program, FAR_LAYOUTS)
+    assert [str(verdict) for verdict in verdicts if verdict.status is not Status.AGREE] == []
+
+
+@pytest.mark.parametrize("name", ["mips1-32be", "mips32r6-32le", "mips3-64le", "mips64r6-64be", "mips64r2-32le"])
+def test_misaligned_accesses_of_every_kind(target: UnicornTarget, name: str) -> None:
+    config = Config.parse(name)
+    found: Counter[Status] = Counter()
+    for suite in misaligned_suites():
+        for verdict in judge_all(suite.program, suite.inputs("big" if config.big_endian else "little"), [config], target, compile_program):
+            found[verdict.status] += 1
+    assert list(found) == [Status.AGREE]
