@@ -14,7 +14,7 @@ from fuzz.judge import interpret, judge, judge_all
 from fuzz.layout import FAR_LAYOUTS, Placement
 from fuzz.suite import misaligned_suites, suites
 from fuzz.target import Run
-from fuzz.tests.images import CONFIGS, MEMORY, image, placement, program
+from fuzz.tests.images import CONFIGS, MEMORY, constant, image, placement, program
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status, Verdict
 from jit.compiled import Addresses, Compiled
