@@ -108,7 +108,7 @@ class Service:
             after[group] = random[group]
         for register, word in abi.result(signature.result, value, self._config).items():
             after[register] = word
-        self._spoil(abi.argument_area(signature.arguments, self._config.width), registers[SP])
+        self._spoil(abi.argument_area(signature.arguments, self._config.width), registers[SP] & (1 << self._config.width) - 1)
         return after
 
     def _meaning(self, function: Function) -> tuple[Routine, Callable[..., int]]:

@@ -86,13 +86,28 @@ FAR_LAYOUTS: Mapping[int, Layout] = MappingProxyType({
 """The same with functions that `jal` cannot reach, as where a kernel has its modules far from its core."""
 # fmt: on
 
+_KSEG0, _CKSEG0, _XKPHYS = 0x8000_0000, 0xFFFF_FFFF_8000_0000, 0x9800_0000_0000_0000
+
+
+def _kernel_like(width: int, segment: int) -> Layout:
+    """The layout with the program's memory in an unmapped segment of the kernel's; the code stays where it is."""
+    return replace(LAYOUTS[width], context=segment + 0x10_0000, data=segment + 0x40_0000, stack=segment + 0x1F0_0000)
+
+
+COMPATIBILITY_LAYOUTS: Mapping[int, Layout] = MappingProxyType({32: _kernel_like(32, _KSEG0), 64: _kernel_like(64, _CKSEG0)})
+"""Memory where a kernel has it: in kseg0, on a 64-bit CPU its sign-extended form; in 32-bit code all pointers have their upper bit set."""
+
+PHYSICAL_LAYOUTS: Mapping[int, Layout] = MappingProxyType({32: COMPATIBILITY_LAYOUTS[32], 64: _kernel_like(64, _XKPHYS + 0x2000_0000)})
+"""The same, for 64-bit code in the 64-bit physical segment, cached: addresses that are no words, and not canonical as other CPUs have it."""
+
 AREA_SIZE = 0x200_0000
 """Code and data each lie within this many bytes, aligned to as many: one pair of TLB entries."""
 
 
 def physical(address: int) -> int:
-    """The physical address of an address of a layout."""
-    return address & 0x7FFF_FFFF
+    """The physical address of an address of a layout (MIPS64 privileged resource architecture, MD00091, table 4-1: the unmapped segments)."""
+    compatibility = address >> 29 in (_KSEG0 >> 29, _CKSEG0 >> 29)
+    return address & (0x1FFF_FFFF if compatibility else 0x7FFF_FFFF)
 
 
 class Function(NamedTuple):

@@ -63,7 +63,6 @@ _CODE = physical(LAYOUTS[32].image)
 _RETURN_PAGE = physical(LAYOUTS[32].return_page)
 _FUNCTION_PAGE = physical(LAYOUTS[32].functions)
 _FAR_FUNCTION_PAGE = physical(FAR_LAYOUTS[32].functions)
-_DATA = physical(LAYOUTS[32].context) & -AREA_SIZE
 _BOOT = _RETURN_PAGE + PAGE // 2
 
 _REGISTER_IDS = (*(mips_const.UC_MIPS_REG_0 + number for number in range(32)), mips_const.UC_MIPS_REG_HI, mips_const.UC_MIPS_REG_LO)
@@ -127,22 +126,22 @@ class HostMemory:
 
     def write(self, segment: Segment) -> None:
         """Put the initial contents of a segment in place."""
-        at = physical(segment.address) - _DATA
+        at = segment.address % AREA_SIZE
         self.data[at : at + len(segment.initial)] = segment.initial
 
     def read(self, segment: Segment) -> bytes:
         """What a segment holds now."""
-        at = physical(segment.address) - _DATA
+        at = segment.address % AREA_SIZE
         return self.data[at : at + len(segment.initial)]
 
     def load(self, address: int, size: int) -> bytes:
         """Bytes of the data area."""
-        at = physical(address) - _DATA
+        at = address % AREA_SIZE
         return self.data[at : at + size]
 
     def store(self, address: int, contents: bytes) -> None:
         """Change bytes of the data area."""
-        at = physical(address) - _DATA
+        at = address % AREA_SIZE
         self.data[at : at + len(contents)] = contents
 
 
@@ -225,7 +224,7 @@ class Engine:
         for address, size in set(self._mapped) - set(wanted):
             _check(uclib.uc_mem_unmap(self._handle, address, size))
         for address, size in set(wanted) - set(self._mapped):
-            place = ctypes.c_void_p(self._data + address - _DATA)
+            place = ctypes.c_void_p(self._data + address % AREA_SIZE)
             _check(uclib.uc_mem_map_ptr(self._handle, address, size, UC_PROT_READ | UC_PROT_WRITE, place))
         self._mapped = wanted
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE
 
 from fuzz import observe
-from fuzz.abi import A0, A1, GP, HOME_AREA, RA, SP, STACK_ALIGNMENT, V0
+from fuzz.abi import A0, A1, GP, HOME_AREA, RA, SP, STACK_ALIGNMENT, V0, sign_extended
 from fuzz.blocks import straight_runs
 from fuzz.calls import Bytes, Service, noise
 from fuzz.layout import FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, PAGE, Placement
@@ -202,7 +202,8 @@ def _entry_registers(compiled: Compiled, placement: Placement) -> list[int]:
     world = placement.world
     values = list(noise(world.address_width, placement.seed, 0))
     values[0] = 0
-    values[A0], values[A1] = world.arguments
-    values[SP] = world.frame_pointer + compiled.frame_pointer
+    pointer = sign_extended if world.address_width == 32 else int
+    values[A0], values[A1] = map(pointer, world.arguments)
+    values[SP] = pointer(world.frame_pointer + compiled.frame_pointer)
     values[RA] = placement.layout.return_page
     return values
