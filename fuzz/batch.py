@@ -26,7 +26,7 @@ _AHEAD = 3
 def judge_subjects(subjects: Sequence[Subject], configs: Sequence[Config], jobs: int, tick: Callable[[], None] = lambda: None) -> Iterator[Result]:
     """Judge each subject on the configurations of its byte order, in `jobs` processes. Results come in the order in which they are ready.
 
-    `tick` is called at least five times a second. A subject that kills its process twice becomes a Result with a failure.
+    `tick` is called at least five times a second, and may raise. A subject that kills its process twice becomes a Result with a failure.
     """
     from fuzz.worker import judge_subject
 
@@ -56,9 +56,11 @@ def _run_pool(waiting: list[Subject], work: Work, jobs: int, tick: Callable[[], 
     pool = ProcessPoolExecutor(jobs, initializer=_prepare_worker)
     try:
         while waiting or running:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             while waiting and len(running) < _AHEAD * jobs:
                 subject = waiting.pop()
                 running[pool.submit(work, subject)] = subject
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
             tick()
             for future in done:
@@ -66,6 +68,7 @@ def _run_pool(waiting: list[Subject], work: Work, jobs: int, tick: Callable[[], 
                 del running[future]
                 yield result
     except BrokenProcessPool:
+        tick()
         return [subject for future, subject in running.items()]
     except BaseException:
         _stop()
@@ -76,8 +79,12 @@ def _run_pool(waiting: list[Subject], work: Work, jobs: int, tick: Callable[[], 
 
 
 def _prepare_worker() -> None:
-    """An interrupt from the terminal goes to all processes of the group; workers end at once, without a word."""
+    """An interrupt from the terminal goes to all processes of the group; workers end at once, without a word.
+
+    They come into being while it is blocked, because an interrupt before this place would run through the code of the parent that they are copies of.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _stop() -> None:

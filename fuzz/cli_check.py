@@ -1,9 +1,11 @@
 """The commands that judge: `check` programs, `suite` the instructions."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -136,15 +138,25 @@ def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], job
     bar = Progress(TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
     task = bar.add_task("judging", total=len(subjects))
     started = time.monotonic()
+    interrupts: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        # The exception is lost when it is raised inside a finaliser or a callback: then the next tick raises it.
+        interrupts.append(number)
+        raise KeyboardInterrupt
 
     def tick() -> None:
+        if interrupts:
+            raise KeyboardInterrupt
         if sys.stderr.isatty() and not bar.live.is_started and time.monotonic() - started > 1:
             bar.start()
 
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
         for result in judge_subjects(subjects, configs, min(jobs, len(subjects)), tick):
             bar.advance(task)
             yield result
     finally:
+        signal.signal(signal.SIGINT, before)
         if bar.live.is_started:
             bar.stop()
