@@ -26,7 +26,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/pytest -n auto
 
 bench: $(VENV)/.installed
-	$(BIN)/python bench/measure.py
+	$(BIN)/python bench/code_size.py
 
 programs: $(VENV)/.installed-dev
 	$(BIN)/python corpus/programs/build.py
