@@ -1,0 +1,63 @@
+"""Atomic operations that are not: emulators run one thread, so that most of these change no value."""
+
+from collections.abc import Sequence
+
+from fuzz.seeded_bug import Bug, Change, before, drop, in_cells, operands, rename, rewrite, several
+from jit.code import Emitter, Item, Label, Op
+from jit.registers import AT, SP, T8, T9, V0, ZERO
+
+LOST = "lost atomicity"
+ORDERING = "lost ordering"
+WITH_LL = ("mips2-32*", "mips32r[1235]-32*", "mips64r[25]-64*", "mips3-64*")
+R6 = ("mips32r6-32*", "mips64r6-64*")
+
+_PLAIN: Change = several(
+    rewrite("ll", lambda e, op: [e.make("lw", *op.operands)]),
+    rewrite("lld", lambda e, op: [e.make("ld", *op.operands)]),
+    # The loop ends because sc leaves 1.
+    rewrite("sc", lambda e, op: [e.make("sw", *op.operands), e.make("ori", AT, ZERO, 1)]),
+    rewrite("scd", lambda e, op: [e.make("sd", *op.operands), e.make("ori", AT, ZERO, 1)]),
+)
+
+
+def _retry_behind_ll(e: Emitter, items: Sequence[Item]) -> list[Item]:
+    """Move the label that the retry goes to behind the LL."""
+    result = list(items)
+    for at, item in enumerate(result[1:], 1):
+        if isinstance(item, Op) and "ll" in item.facts and isinstance(result[at - 1], Label):
+            result[at - 1 : at + 1] = [item, result[at - 1]]
+    return result
+
+
+# fmt: off
+BUGS = (
+    Bug("add-without-ll", LOST, "An atomic addition is a load, an addition and a store.",
+        in_cells("ATOMIC_ADD_*", _PLAIN), ("ATOMIC_ADD_W",), WITH_LL + R6),
+    Bug("xchg-without-ll", LOST, "An exchange is a load and a store.",
+        in_cells("XCHG_*", _PLAIN), ("XCHG_DW",), ("mips64r[25]-64*", "mips3-64*")),
+    Bug("cmpxchg-without-ll", LOST, "A compare and exchange is a load, a comparison and a store.",
+        in_cells("CMPXCHG_W", _PLAIN), ("CMPXCHG_W",), WITH_LL),
+    Bug("add-without-retry", LOST, "An atomic addition does not look whether SC succeeded.",
+        in_cells("ATOMIC_ADD_W", drop("beq beqzc")), ("ATOMIC_ADD_W",), WITH_LL + R6),
+    Bug("or-retry-behind-ll", LOST, "After a failure of SC the operation is repeated with the old value, without LL.",
+        in_cells("ATOMIC_OR_W", _retry_behind_ll), ("ATOMIC_OR_W",), WITH_LL + R6),
+    Bug("store-between-ll-and-sc", LOST, "A register is saved between LL and SC.",
+        in_cells("ATOMIC_FETCH_ADD_W", before("sc", ("lw", (T9, 0, SP)), ("sw", (T9, 0, SP)))), ("ATOMIC_FETCH_ADD_W",), ("mips32r2-32*", "mips64r2-64*")),
+    Bug("load-between-ll-and-sc", LOST, "A register is loaded between LL and SC.",
+        in_cells("ATOMIC_XOR_W", before("sc", ("lw", (T8, 0, SP)))), ("ATOMIC_XOR_W",), ("mips32r2-32*", "mips64r2-64*")),
+    Bug("fetch-without-sync", ORDERING, "A fetching operation is not ordered against what comes before and after.",
+        in_cells("ATOMIC_FETCH_ADD_W", drop("sync")), ("ATOMIC_FETCH_ADD_W",), WITH_LL),
+    Bug("cmpxchg-without-second-sync", ORDERING, "A compare and exchange is not ordered against what comes after.",
+        in_cells("CMPXCHG_W", drop("sync", nth=1)), ("CMPXCHG_W",), WITH_LL),
+    Bug("sc-stores-old", "wrong register", "SC stores what LL read.",
+        in_cells("ATOMIC_ADD_W", operands("addu daddu", lambda rd, rs, rt: (rd, rs, ZERO))), ("ATOMIC_ADD_W",), WITH_LL),
+    Bug("cmpxchg-always-stores", "missing special case", "A compare and exchange stores when the comparison fails.",
+        in_cells("CMPXCHG_W", rewrite("bne", lambda e, op: [op.slot] if op.slot else [])), ("CMPXCHG_W",), WITH_LL),
+    Bug("fetch-result-register", "wrong register", "A fetching operation leaves what it read in r0.",
+        in_cells("ATOMIC_FETCH_AND_DW", operands("or", lambda rd, rs, rt: (V0 if rs == T8 else rd, rs, rt))), ("ATOMIC_FETCH_AND_DW",), ("*-64*",)),
+    Bug("ll-offset-9-bits", "truncated offset", "The offsets of LL and SC of release 6 are cut to 8 bits.",
+        in_cells("ATOMIC_ADD_W", operands("ll sc", lambda rt, offset, base: (rt, (offset & 0x7F ^ 0x40) - 0x40, base))), ("ATOMIC_ADD_W",), R6),
+    Bug("and-for-or", "wrong operation", "An atomic OR is an AND.",
+        in_cells("ATOMIC_OR_*", rename({"or": "and"})), ("ATOMIC_OR_W",), ("mips32r2-32*", "mips64r2-64*")),
+)
+# fmt: on

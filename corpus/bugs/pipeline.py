@@ -1,0 +1,121 @@
+"""Neighbours that a pipeline does not allow, and instructions that the CPU does not have: an emulator executes both."""
+
+from ebpf.instruction import Instruction
+from fuzz.seeded_bug import Bug, anywhere, in_cells, rewrite, with_cells, with_pass
+from jit.code import Emitter, Item, Label, Op, branch, instruction
+from jit.compiler import Parts
+from jit.config import Config
+from jit.passes import Code, fill_delay_slots, separate
+from jit.registers import AT, ZERO
+
+LOAD_DELAY = "missing load delay"
+HILO = "missing HI/LO distance"
+FORBIDDEN = "forbidden slot"
+LEVEL = "instruction above the level"
+
+
+def _fill_with_loads(code: Code, config: Config) -> Code:
+    """As on a CPU that interlocks."""
+    return fill_delay_slots(code, Config("mips2", 32, config.big_endian))
+
+
+def _is_nop(item: Item) -> bool:
+    return isinstance(item, Op) and item.word == 0 and item.target is None
+
+
+def _one_nop(items: list[Item], config: Config) -> list[Item]:
+    """Of two `nop` in a row one goes."""
+    return [item for at, item in enumerate(items) if not (at and _is_nop(item) and _is_nop(items[at - 1]))]
+
+
+def _forget_at_labels(items: list[Item], config: Config) -> list[Item]:
+    """The first `nop` behind a label goes, as if nothing could come from before it."""
+    return [item for at, item in enumerate(items) if not (at and _is_nop(item) and isinstance(items[at - 1], Label))]
+
+
+def _product(e: Emitter, i: Instruction) -> None:
+    """The three-operand multiplication of MIPS32."""
+    d, s = (r if isinstance(r, int) else r[0] for r in (e.registers[i.dst], e.registers[i.src]))
+    e.items.append(instruction(anywhere("mul"), (d, d, s)))
+    if e.config.width == 32:
+        e.move(e.registers[i.dst][1], ZERO)
+
+
+def _conditional_move(e: Emitter, i: Instruction) -> None:
+    d, s = e.registers[i.dst][0], e.registers[i.src][0]
+    e.op("or", AT, s, ZERO)
+    e.op("divu", d, AT)
+    e.op("mflo", d)
+    e.items.append(instruction(anywhere("movz"), (d, ZERO, AT)))
+    e.move(e.registers[i.dst][1], ZERO)
+
+
+def _likely(e: Emitter, op: Op) -> list[Op]:
+    """A branch-likely with an empty slot does what the plain branch does."""
+    assert op.target is not None
+    nop = instruction(anywhere("sll"), (0, 0, 0))
+    return [branch(anywhere(f"{op.row.mnemonic}l"), op.operands, op.target, nop)]
+
+
+def _linked(e: Emitter, i: Instruction) -> None:
+    """LL and SC, which came with MIPS II."""
+    base, s = e.registers[i.dst][0], e.registers[i.src][0]
+    ll, sc = anywhere("ll"), anywhere("sc")
+    retry = e.local()
+    e.place(retry)
+    e.items.append(instruction(ll, (AT, i.offset, base)))
+    e.op("addu", AT, AT, s)
+    e.items.append(instruction(sc, (AT, i.offset, base)))
+    e.branch("beq", AT, ZERO, to=retry, slot=e.make("sll", 0, 0, 0))
+
+
+def _doubleword(e: Emitter, i: Instruction) -> None:
+    """A sum of 64 bits, and its low word."""
+    (low, high), s = e.registers[i.dst], e.registers[i.src][0]
+    e.items.append(instruction(anywhere("daddu"), (low, low, s)))
+    e.op("sll", low, low, 0)
+    e.move(high, ZERO)
+
+
+def _zero_extended(e: Emitter, i: Instruction) -> None:
+    (low, high), base = e.registers[i.dst], e.registers[i.src][0]
+    e.items.append(instruction(anywhere("lwu"), (low, i.offset, base)))
+    e.move(high, ZERO)
+
+
+def _bit_field(e: Emitter, i: Instruction) -> None:
+    low, high = e.registers[i.dst]
+    e.items.append(instruction(anywhere("ext"), (low, low, i.imm & 31, 32 - (i.imm & 31))))
+    e.move(high, ZERO)
+
+
+# fmt: off
+BUGS = (
+    Bug("load-delay", LOAD_DELAY, "What follows a load uses the loaded register at once.",
+        Parts(passes=(fill_delay_slots,)), ("LDX_DW", "STX_W"), ("mips1-*",)),
+    Bug("load-in-slot", LOAD_DELAY, "A load in a delay slot is followed by an instruction at the target that uses the register.",
+        Parts(passes=(_fill_with_loads, separate)), ("JEQ32_REG", "CALL_LOCAL"), ("mips1-*",)),
+    Bug("load-delay-over-label", LOAD_DELAY, "A load is forgotten where another eBPF instruction begins.",
+        with_pass(_forget_at_labels), ("LDX_W", "ADD64_REG"), ("mips1-*",)),
+    Bug("hilo-none", HILO, "HI and LO are written right after they were read.",
+        Parts(passes=(fill_delay_slots,)), ("MUL32_REG", "MUL64_REG"), ("mips2-*", "mips3-*")),
+    Bug("hilo-one", HILO, "One instruction lies between a read of HI or LO and the next write, where there must be two.",
+        with_pass(_one_nop), ("MUL32_REG", "MUL64_REG"), ("mips[123]-*",)),
+    Bug("forbidden-slot", FORBIDDEN, "A compact branch is followed by another branch.",
+        Parts(passes=(fill_delay_slots,)), ("JSET64_REG", "JEQ64_REG"), ("*r6-*",)),
+    Bug("mul-before-mips32", LEVEL, "A product is computed by mul, which came with MIPS32.",
+        with_cells({"MUL32_REG": _product}), ("MUL32_REG",), ("mips[12]-32*", "mips[345]-32*")),
+    Bug("movz-before-mips4", LEVEL, "A condition is computed by movz, which came with MIPS IV.",
+        with_cells({"DIV32_REG": _conditional_move}), ("DIV32_REG",), ("mips[12]-32*",)),
+    Bug("likely-before-mips2", LEVEL, "A branch-likely, which came with MIPS II.",
+        in_cells("JEQ32_REG JNE32_REG", rewrite("beq bne", _likely)), ("JEQ32_REG",), ("mips1-32*",)),
+    Bug("ll-before-mips2", LEVEL, "LL and SC, which came with MIPS II.",
+        with_cells({"ATOMIC_ADD_W": _linked}), ("ATOMIC_ADD_W",), ("mips1-32*",)),
+    Bug("doubleword-in-32-bit-code", LEVEL, "32-bit code adds with a 64-bit instruction.",
+        with_cells({"ADD32_REG": _doubleword}), ("ADD32_REG",), ("mips64r2-32*", "mips3-32*"), "Linux, arch/mips/net/ebpf_jit.c, before 5.16"),
+    Bug("lwu-in-32-bit-code", LEVEL, "32-bit code loads a word zero-extended.",
+        with_cells({"LDX_W": _zero_extended}), ("LDX_W",), ("mips64r2-32*", "mips3-32*")),
+    Bug("ext-before-release-2", LEVEL, "A field is taken by ext, which came with release 2.",
+        with_cells({"RSH32_IMM": _bit_field}), ("RSH32_IMM",), ("mips32r1-32*", "mips2-32*")),
+)
+# fmt: on
