@@ -33,12 +33,13 @@ def test_a_declared_argument_must_hold_something() -> None:
     assert execute(slot("CALL", imm=1), EXIT, world=world).fault == Fault(FaultKind.UNINITIALISED, 0, detail="r3")
 
 
-@pytest.mark.parametrize(("name", "kind"), [("CALL", "helper function 9"), ("CALL_KERNEL", "kernel function 9")])
-def test_unknown_function(name: str, kind: str) -> None:
-    table = {9: Helper("nine", 0, lambda: 0)}
+@pytest.mark.parametrize("number", [9, -9])
+@pytest.mark.parametrize(("name", "kind"), [("CALL", "helper function"), ("CALL_KERNEL", "kernel function")])
+def test_unknown_function(name: str, kind: str, number: int) -> None:
+    table = {number: Helper("known", 0, lambda: 0)}
     world = make_world(kernel_functions=table) if name == "CALL" else make_world(helpers=table)
-    outcome = execute(slot(name, imm=9), EXIT, world=world)
-    assert outcome.fault == Fault(FaultKind.UNKNOWN_FUNCTION, 0, detail=kind)
+    outcome = execute(slot(name, imm=number), EXIT, world=world)
+    assert outcome.fault == Fault(FaultKind.UNKNOWN_FUNCTION, 0, detail=f"{kind} {number}")
     assert outcome.registers[1] == CONTEXT
 
 
