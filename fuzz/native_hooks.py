@@ -1,6 +1,6 @@
 """Hooks that run inside the engine as native code: a Python hook costs 345 ns a call, these 2 to 10 ns.
 
-They are compiled by numba and kept in its cache. Each gets a pointer to four 64-bit counters as its user data (`Counters`).
+They are compiled by numba and kept in its cache. `COUNT` gets a pointer to its `Counters` as user data.
 """
 
 import ctypes
@@ -10,10 +10,10 @@ import llvmlite.binding
 from numba import cfunc, types
 from unicorn.unicorn_py3.unicorn import uclib
 
-EXECUTED, LIMIT, LAST = range(3)
-"""Indices of the counters: instructions executed so far, how many there may be, address of the last one that was begun."""
+EXECUTED, LIMIT = range(2)
+"""Indices of the counters: instructions executed so far, and how many there may be."""
 
-Counters = ctypes.c_uint64 * 3
+Counters = ctypes.c_uint64 * 2
 
 # Numba refers to the function by name, so that the compiled code can be cached; LLVM must know the name before.
 llvmlite.binding.add_symbol("uc_emu_stop", ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value)
@@ -31,11 +31,6 @@ def _count(engine, address, size, counters):  # type: ignore[no-untyped-def]
 
 
 @cfunc(_SIGNATURE, cache=True)
-def _note(engine, address, size, counters):  # type: ignore[no-untyped-def]
-    counters[LAST] = address
-
-
-@cfunc(_SIGNATURE, cache=True)
 def _nothing(engine, address, size, counters):  # type: ignore[no-untyped-def]
     pass
 
@@ -46,9 +41,6 @@ def _address(function: Any) -> int:
 
 COUNT = _address(_count)
 """For UC_HOOK_BLOCK: counts the instructions of each block that is entered and stops the engine when there were too many."""
-
-NOTE = _address(_note)
-"""For UC_HOOK_CODE: notes the address of each instruction."""
 
 NOTHING = _address(_nothing)
 """For UC_HOOK_CODE: does nothing, but makes the translator end its blocks earlier."""

@@ -11,14 +11,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+NO_SLOT = (1 << 64) - 1
+"""In place of a slot: entry or exit code."""
+
 
 class Recording(Enum):
-    """Something that can be recorded."""
+    """Something that can be recorded. FLIPS is OPERANDS with consequences.
+
+    After a run in which a word operand was not a sign-extended word, FLIPS makes a target run the input again, and in that run invert the low 32 bits
+    of every such operand for the one instruction. All that the target tells is then of the second run.
+    """
 
     EDGES = "edges"
     OPERANDS = "operands"
     ACCESSES = "accesses"
     BOUNDARIES = "boundaries"
+    FLIPS = "flips"
 
 
 class OperandEvent(NamedTuple):
@@ -36,9 +44,10 @@ class Record:
     edges       rows (from, to): the image left a straight run of words by its word `from` (the last one executed, in a delay slot where there is
                 one) and went on at word `to`. Each pair once, in the order in which they first happened; -1 for a place outside the image
     operands    in the order of execution
-    accesses    rows (slot, address, size, written): loads and stores, address unsigned 64 bits, written 0 or 1; the slot is the eBPF instruction in whose
-                code the access happened, -1 for entry and exit code
-    boundaries  rows (slot, r0 … r10): registers when execution reached the code of an eBPF instruction (Compiled.bpf_at)
+    accesses    rows (slot, address, size, written, word): loads and stores as the CPU does them (lwl reads a whole word), address unsigned 64 bits,
+                written 0 or 1; the slot is that of the word, `NO_SLOT` in entry and exit code
+    boundaries  rows (slot, r0 … r10): registers when execution reached the code of an eBPF instruction (Compiled.bpf_at); where
+                several have the same first word, because they need no code, the last of them
     truncated   kinds that ran out of room: what is there is the beginning
     """
 
@@ -47,3 +56,7 @@ class Record:
     accesses: NDArray[np.uint64] | None = None
     boundaries: NDArray[np.uint64] | None = None
     truncated: frozenset[Recording] = frozenset()
+
+
+NOTHING_RECORDED = Record()
+"""The record of a run of which nothing was wanted."""

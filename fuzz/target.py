@@ -1,7 +1,7 @@
 """The protocol of targets: what runs an image, and what it must tell.
 
     target.load(compiled, placement)     once per image, of which translation is the dear part
-    target.run(placement) -> Run         once per input; all placements of one image have the same slots and addresses
+    target.run(placement, recordings)    once per input; all placements of one image have the same slots and addresses
 
 A target calls the image as the kernel does, as a C function of the platform's ABI. Everything that the image must not depend on holds
 values made from the seed of the input; everything that it must leave alone is compared afterwards.
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from fuzz.environment import Call
 from fuzz.layout import Placement
+from fuzz.record import NOTHING_RECORDED, Record, Recording
 from fuzz.verdict import Difference
 from jit.compiled import Compiled
 from oracle.outcome import Outcome
@@ -23,11 +24,13 @@ class Run:
 
     calls        the calls of helpers and kernel functions in their order; runtime routines are an affair of the compiler and not among them
     violations   what the image did that no C function of its ABI may do; empty for the oracle
+    record       what was recorded on the way; nothing for the oracle
     """
 
     outcome: Outcome
     calls: tuple[Call, ...] = ()
     violations: tuple[Difference, ...] = ()
+    record: Record = NOTHING_RECORDED
 
 
 class Target(Protocol):
@@ -36,5 +39,8 @@ class Target(Protocol):
     def load(self, compiled: Compiled, placement: Placement) -> None:
         """Make the image ready to run. Raises ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
 
-    def run(self, placement: Placement) -> Run:
-        """Run the loaded image on an input. What happens to the image is told in the outcome and never raised."""
+    def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
+        """Run the loaded image on an input. What happens to the image is told in the outcome and never raised.
+
+        A change of `recordings` from one run of an image to the next costs as much as loading it anew.
+        """

@@ -22,7 +22,6 @@ from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
 from fuzz.abi import REGISTERS
 from fuzz.layout import AREA_SIZE, FAR_LAYOUTS, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, LAYOUTS, PAGE, Segment, physical
-from fuzz.native_hooks import Counters
 from jit.config import Config
 
 
@@ -75,12 +74,16 @@ INTERRUPT_HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes
 
 
 class Hook(NamedTuple):
-    """A hook on the addresses from `first` to `last`: the engine's number of its kind, and the address of a native function."""
+    """A hook on the addresses from `first` to `last`, on all where last < first.
+
+    `kind` is the engine's number, `function` the address of a native function, and `data` the address that this gets as its user data.
+    """
 
     kind: int
     function: int
     first: int
     last: int
+    data: int = 0
 
 
 def function_address(callback: Any) -> int:
@@ -228,17 +231,16 @@ class Engine:
             _check(uclib.uc_mem_map_ptr(self._handle, address, size, UC_PROT_READ | UC_PROT_WRITE, place))
         self._mapped = wanted
 
-    def install(self, hooks: Iterable[Hook], counters: Counters) -> None:  # type: ignore[valid-type]
-        """Replace all hooks by these, which get the counters as user data, and drop all translated code."""
+    def install(self, hooks: Iterable[Hook]) -> None:
+        """Replace all hooks by these, and drop all translated code. Those on the same address run in this order."""
         for handle in self._hooks:
             _check(uclib.uc_hook_del(self._handle, handle))
-        self._hooks = [self._add(hook, counters) for hook in hooks]
+        self._hooks = [self._add(hook) for hook in hooks]
         self._uc.ctl_flush_tb()
 
-    def _add(self, hook: Hook, counters: Any = None) -> ctypes.c_size_t:
+    def _add(self, hook: Hook) -> ctypes.c_size_t:
         handle = ctypes.c_size_t()
-        data = None if counters is None else ctypes.cast(counters, ctypes.c_void_p)
-        first, last = ctypes.c_uint64(hook.first), ctypes.c_uint64(hook.last)
+        data, first, last = ctypes.c_void_p(hook.data), ctypes.c_uint64(hook.first), ctypes.c_uint64(hook.last)
         _check(uclib.uc_hook_add(self._handle, ctypes.byref(handle), hook.kind, ctypes.c_void_p(hook.function), data, first, last))
         return handle
 

@@ -3,11 +3,15 @@
     load    words into memory ─ translated code dropped ─ hooks: functions, exits, block counter, long straight runs
     run     pages mapped, filled ─ registers filled ─ engine runs ─ registers and pages compared with what they must be
 
-The engine does not tell where an exception happened: its program counter reads as zero. After one the run is therefore repeated on a second engine
-that notes each instruction; runs are deterministic, so that it ends at the same place.
+Where something is to be recorded there is a hook on every word of the image as well (`fuzz.native_record`), in an engine of its own.
+
+The engine does not tell where an exception happened: its program counter reads as zero. After one a run without such a hook is therefore
+repeated on an engine that has it; runs are deterministic, so that it ends at the same place.
 """
 
+import ctypes
 from dataclasses import replace
+from typing import NamedTuple
 
 from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE
 
@@ -16,7 +20,9 @@ from fuzz.abi import A0, A1, GP, HOME_AREA, RA, SP, STACK_ALIGNMENT, V0, sign_ex
 from fuzz.blocks import straight_runs
 from fuzz.calls import Bytes, Service, noise
 from fuzz.layout import FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, PAGE, Placement
-from fuzz.native_hooks import COUNT, EXECUTED, LAST, LIMIT, NOTE, NOTHING, Counters
+from fuzz.native_hooks import COUNT, EXECUTED, LIMIT, NOTHING, Counters
+from fuzz.record import NOTHING_RECORDED, Record, Recording
+from fuzz.recorder import Recorder
 from fuzz.routines import RoutineError
 from fuzz.target import Run
 from fuzz.unicorn_engine import HOOK, INTERRUPT_HOOK, MODELS, Engine, Hook, HostMemory, function_address
@@ -29,10 +35,15 @@ INSTRUCTIONS_PER_SLOT = 100
 """An image may execute so many instructions for each eBPF instruction that the oracle may."""
 
 
-class _Key(tuple[str, bool, bool]):
-    """CPU model, byte order, whether it notes each instruction."""
+class _Key(NamedTuple):
+    """CPU model, byte order, whether it sees each instruction."""
 
-    __slots__ = ()
+    model: str
+    big_endian: bool
+    stepping: bool
+
+
+_NOTHING: frozenset[Recording] = frozenset()
 
 
 class UnicornTarget:
@@ -42,7 +53,8 @@ class UnicornTarget:
         self._host = HostMemory()
         self._bytes = Bytes(self._host.load, self._host.store)
         self._engines: dict[_Key, Engine] = {}
-        self._installed: set[_Key] = set()
+        self._installed: dict[_Key, frozenset[Recording]] = {}
+        self._recorder = Recorder()
         # The engines call these; they must live as long as an engine does.
         self._callbacks = HOOK(self._on_function), HOOK(self._on_exit), INTERRUPT_HOOK(self._on_interrupt)
         self._counters = Counters()
@@ -61,27 +73,32 @@ class UnicornTarget:
         self._host.write_image(compiled.image(), compiled.config.big_endian)
         self._installed.clear()
 
-    def _engine(self, compiled: Compiled, trace: bool) -> tuple[_Key, Engine]:
+    def _engine(self, compiled: Compiled, stepping: bool, recordings: frozenset[Recording] = _NOTHING) -> tuple[_Key, Engine]:
         """The engine for the loaded image, with the image's hooks installed."""
         config = compiled.config
-        key = _Key((MODELS[config.isa].name, config.big_endian, trace))
+        key = _Key(MODELS[config.isa].name, config.big_endian, stepping)
         engine = self._engines.get(key)
         if engine is None:
             engine = self._engines[key] = Engine(config, self._host, self._callbacks[2])
-        if key not in self._installed:
-            engine.install(self._hooks(compiled, trace), self._counters)
-            self._installed.add(key)
+        if self._installed.get(key) != recordings:
+            if stepping:
+                self._recorder.prepare(compiled, recordings)
+            engine.install(self._hooks(compiled, stepping, recordings))
+            self._installed[key] = recordings
         return key, engine
 
-    def _hooks(self, compiled: Compiled, trace: bool) -> list[Hook]:
+    def _hooks(self, compiled: Compiled, stepping: bool, recordings: frozenset[Recording]) -> list[Hook]:
         on_function, on_exit = (function_address(callback) for callback in self._callbacks[:2])
         base, last = compiled.base, compiled.base + IMAGE_SIZE - 1
-        hooks = [Hook(UC_HOOK_CODE, on_function, self._functions, self._functions + PAGE - 1), Hook(UC_HOOK_BLOCK, COUNT, base, last)]
-        hooks += (Hook(UC_HOOK_CODE, on_exit, base + 4 * at, base + 4 * at) for at in compiled.exits)
-        if trace:
-            return [*hooks, Hook(UC_HOOK_CODE, NOTE, base, last)]
-        runs = straight_runs(compiled.words, compiled.config)
-        return [*hooks, *(Hook(UC_HOOK_CODE, NOTHING, base + 4 * start, base + 4 * end - 1) for start, end in runs)]
+        hooks = [Hook(UC_HOOK_CODE, on_function, self._functions, self._functions + PAGE - 1)]
+        hooks.append(Hook(UC_HOOK_BLOCK, COUNT, base, last, ctypes.addressof(self._counters)))
+        if stepping:
+            hooks += self._recorder.hooks(compiled, recordings)
+        else:
+            hooks += (
+                Hook(UC_HOOK_CODE, NOTHING, base + 4 * start, base + 4 * end - 1) for start, end in straight_runs(compiled.words, compiled.config)
+            )
+        return [*hooks, *(Hook(UC_HOOK_CODE, on_exit, base + 4 * at, base + 4 * at) for at in compiled.exits)]
 
     # An exception must not leave a hook: it is kept, and raised when the engine has stopped.
 
@@ -89,6 +106,8 @@ class UnicornTarget:
         number, rest = divmod(address - self._functions, FUNCTION_SIZE)
         if rest or number >= len(FUNCTIONS):
             return
+        if self._stepping:
+            self._recorder.leave(self._running)
         registers = self._running.registers()
         try:
             after = self._service.serve(FUNCTIONS[number], registers)
@@ -115,24 +134,38 @@ class UnicornTarget:
         slot = self._loaded.slot_of[word] if 0 <= word < len(self._loaded.words) else -1
         return slot if slot >= 0 else None
 
-    def run(self, placement: Placement) -> Run:
-        """Run the loaded image on an input. What happens to the image is told in the outcome and never raised."""
+    def run(self, placement: Placement, recordings: frozenset[Recording] = _NOTHING) -> Run:
+        """Run the loaded image on an input. What happens to the image is told in the outcome and never raised.
+
+        A change of `recordings` from one run of an image to the next costs as much as loading it anew.
+        """
+        if Recording.FLIPS in recordings:
+            run = self._run(placement, recordings - {Recording.FLIPS} | {Recording.OPERANDS})
+            return self._run(placement, recordings) if run.record.operands else run
+        return self._run(placement, recordings)
+
+    def _run(self, placement: Placement, recordings: frozenset[Recording]) -> Run:
         if self._loaded is None:
             raise ValueError("no image is loaded")
         compiled = self._loaded
-        key, engine = self._engine(compiled, trace=False)
-        status = self._execute(engine, compiled, placement)
+        stepping = bool(recordings)
+        key, engine = self._engine(compiled, stepping, recordings)
+        status = self._execute(engine, compiled, placement, stepping)
         executed, limit = self._counters[EXECUTED], self._counters[LIMIT]
         fault, dirty = self._fault, True
         if fault is None and executed > limit:
             fault = Fault(FaultKind.INSTRUCTION_LIMIT, None, detail=f"{executed} MIPS instructions")
         elif fault is None and (status or self._exception is not None):
-            fault, dirty = self._find_fault(compiled, placement, status)
+            find = self._explain if stepping else self._find_fault
+            fault, dirty = find(engine, compiled, placement, status)
+        elif stepping and fault is None:
+            self._recorder.leave(engine)
+        record = self._recorder.record(compiled, recordings, placement.layout) if recordings else NOTHING_RECORDED
         if fault is not None and dirty:
             self._discard(key)
-        return self._conclude(engine, compiled, placement, fault, executed)
+        return self._conclude(engine, compiled, placement, fault, executed, record)
 
-    def _execute(self, engine: Engine, compiled: Compiled, placement: Placement) -> int:
+    def _execute(self, engine: Engine, compiled: Compiled, placement: Placement, stepping: bool) -> int:
         self._exit = self._fault = self._exception = self._error = None
         engine.map(placement.segments)
         for segment in placement.segments:
@@ -141,33 +174,39 @@ class UnicornTarget:
         engine.write_registers(_entry_registers(compiled, placement))
         self._entry = engine.registers()
         self._service = Service(placement, compiled.config, self._bytes, self._entry[GP])
-        self._running = engine
+        self._running, self._stepping = engine, stepping
+        if stepping:
+            self._recorder.begin()
         status = engine.start(compiled.base, placement.layout.return_page)
         if self._error is not None:
             raise self._error
         return status
 
-    def _find_fault(self, compiled: Compiled, placement: Placement, status: int) -> tuple[Fault, bool]:
-        """Repeat a run that ended in an exception; tell where and why, and whether the engine is fit for nothing more.
-
-        In a delay slot it is. A misaligned access elsewhere leaves nothing behind.
-        """
+    def _find_fault(self, failed: Engine, compiled: Compiled, placement: Placement, status: int) -> tuple[Fault, bool]:
+        """Repeat a run that ended in an exception; tell where and why, and whether the engine is fit for nothing more."""
         exception = self._exception
-        key, engine = self._engine(compiled, trace=True)
-        if (self._execute(engine, compiled, placement), self._exception) != (status, exception):
+        key, engine = self._engine(compiled, stepping=True)
+        if (self._execute(engine, compiled, placement, True), self._exception) != (status, exception):
             raise RuntimeError("a run that ended in an exception did not do so when it was repeated")
-        word = (self._counters[LAST] - compiled.base) // 4
-        fault = explain(compiled, word, engine.registers(), placement.segments, exception)
-        dirty = fault.kind is not FaultKind.MISALIGNED or in_delay_slot(compiled, word)
+        fault, dirty = self._explain(engine, compiled, placement, status)
         if dirty:
             self._discard(key)
         return fault, dirty
 
+    def _explain(self, engine: Engine, compiled: Compiled, placement: Placement, status: int) -> tuple[Fault, bool]:
+        """Where and why a run that saw each instruction ended, and whether the engine is fit for nothing more.
+
+        In a delay slot it is. A misaligned access elsewhere leaves nothing behind.
+        """
+        word = self._recorder.last
+        fault = explain(compiled, word, engine.registers(), placement.segments, self._exception)
+        return fault, fault.kind is not FaultKind.MISALIGNED or in_delay_slot(compiled, word)
+
     def _discard(self, key: _Key) -> None:
         del self._engines[key]
-        self._installed.discard(key)
+        self._installed.pop(key, None)
 
-    def _conclude(self, engine: Engine, compiled: Compiled, placement: Placement, fault: Fault | None, executed: int) -> Run:
+    def _conclude(self, engine: Engine, compiled: Compiled, placement: Placement, fault: Fault | None, executed: int, record: Record) -> Run:
         violations = list(self._service.violations)
         after = [self._host.read(segment) for segment in placement.segments]
         registers, return_value = observe.NO_REGISTERS, None
@@ -183,7 +222,7 @@ class UnicornTarget:
                 violations.append(Difference("register", "r0 to r10", "an exit word to be executed", "a return without"))
         violations += observe.guards(placement, after, compiled)
         memory = {s.name: contents[s.start : s.start + s.size] for s, contents in zip(placement.segments, after, strict=True)}
-        return Run(Outcome(registers, return_value, memory, fault, executed), self._service.calls, tuple(violations))
+        return Run(Outcome(registers, return_value, memory, fault, executed), self._service.calls, tuple(violations), record)
 
 
 def _check(compiled: Compiled, placement: Placement) -> None:
@@ -200,7 +239,7 @@ def _check(compiled: Compiled, placement: Placement) -> None:
 
 def _entry_registers(compiled: Compiled, placement: Placement) -> list[int]:
     world = placement.world
-    values = list(noise(world.address_width, placement.seed, 0))
+    values = list(noise(world.address_width, placement.fill, 0))
     values[0] = 0
     pointer = sign_extended if world.address_width == 32 else int
     values[A0], values[A1] = map(pointer, world.arguments)

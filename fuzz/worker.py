@@ -13,6 +13,7 @@ from fuzz.batch import failed
 from fuzz.case import Compiler
 from fuzz.judge import judge_all
 from fuzz.layout import Placement
+from fuzz.record import Recording
 from fuzz.sources import Answer, Subject
 from fuzz.tally import Result
 from fuzz.target import Run, Target
@@ -39,8 +40,8 @@ class _Recorder:
     def load(self, compiled: Compiled, placement: Placement) -> None:
         self._target.load(compiled, placement)
 
-    def run(self, placement: Placement) -> Run:
-        run = self._target.run(placement)
+    def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
+        run = self._target.run(placement, recordings)
         self.last = run.outcome
         return run
 

@@ -12,6 +12,7 @@ from fuzz import judge as judging
 from fuzz.case import Case, Input
 from fuzz.judge import interpret, judge, judge_all
 from fuzz.layout import FAR_LAYOUTS, Placement
+from fuzz.record import Recording
 from fuzz.suite import misaligned_suites, suites
 from fuzz.target import Run
 from fuzz.tests.images import CONFIGS, MEMORY, constant, image, placement, program
@@ -88,7 +89,7 @@ def test_inconclusive(target: UnicornTarget) -> None:
     """Outside what a verifier lets through: the image is not even run."""
 
     class NeverRun(UnicornTarget):
-        def run(self, placement: Placement) -> Run:
+        def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
             raise AssertionError
 
     verdict = judge(Case(OUT_OF_BOUNDS, Input(MEMORY)), CONFIGS[0], NeverRun(), compile_program)

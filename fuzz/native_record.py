@@ -1,0 +1,207 @@
+"""Hooks that record what an image does, as native code, and the memory in which they record.
+
+All of it is one array of 64-bit integers that a hook gets as its user data:
+
+    header | edges | set of edges | operand events | accesses | boundaries | a description of each word of the image
+
+`STEP` runs before every word of the image, and looks its description up. Hooks on those words alone that matter cost more: the engine walks
+through the list of its hooks at each hooked word, and most words matter anyway. `ACCESS` runs at each load and store, and takes the word from
+`STEP`.
+`FLIP` is `STEP` that also inverts the low halves of word operands that are none, and undoes that before the next word.
+
+A description of a word, from bit 0: rs (5 bits) and rt (5 bits) where they must be sign-extended words, otherwise 0, since register 0 always is;
+whether the instruction writes that rs, that rt; whether it is a boundary; from bit 16 on the slot whose boundary it is.
+"""
+
+import ctypes
+from typing import Any
+
+import llvmlite.binding
+from numba import cfunc, njit, types
+from unicorn import mips_const
+from unicorn.unicorn_const import UC_MEM_WRITE
+from unicorn.unicorn_py3.unicorn import uclib
+
+from ebpf.instruction import REGISTERS
+
+OUTSIDE = -2
+"""In place of a word's index: a place outside of the image. No neighbour of word 0."""
+
+RS_WRITTEN, RT_WRITTEN, BOUNDARY = 1 << 10, 1 << 11, 1 << 12
+RT_SHIFT, SLOT_SHIFT = 5, 16
+"""Bits of a word's description."""
+
+MAXIMUM_EDGES, MAXIMUM_OPERANDS, MAXIMUM_ACCESSES, MAXIMUM_BOUNDARIES = 1 << 13, 1 << 12, 1 << 18, 1 << 18
+EDGE_ROW, OPERAND_ROW, ACCESS_ROW, BOUNDARY_ROW = 3, 3, 4, 1 + REGISTERS
+"""How many rows of each kind there is room for, and the numbers in a row.
+
+edge        from, to, index in the set
+operand     word, register, value
+access      word, address as the engine has it, size, written
+boundary    slot, r0 to r10
+"""
+
+# The header. COUNT_… are rows, also of those that found no room. LOW and HIGH are the MIPS registers of r0 to r10, where 0 reads as zero; HIGH is -1
+# where LOW is all there is. FLIPPED: how many registers are inverted now, then register and old value of each.
+SCRATCH, BASE, WORDS, LAST, WITH_EDGES, COUNT_EDGES, COUNT_OPERANDS, COUNT_ACCESSES, COUNT_BOUNDARIES, FLIPPED = range(10)
+LOW = 16
+HIGH = LOW + REGISTERS
+EDGES = 64
+EDGE_SET = EDGES + EDGE_ROW * MAXIMUM_EDGES
+SET_SIZE = 4 * MAXIMUM_EDGES
+OPERANDS = EDGE_SET + SET_SIZE
+ACCESSES = OPERANDS + OPERAND_ROW * MAXIMUM_OPERANDS
+BOUNDARIES = ACCESSES + ACCESS_ROW * MAXIMUM_ACCESSES
+DESCRIPTIONS = BOUNDARIES + BOUNDARY_ROW * MAXIMUM_BOUNDARIES
+"""Indices in the array."""
+
+for _name in ("uc_reg_read", "uc_reg_write"):
+    llvmlite.binding.add_symbol(_name, ctypes.cast(getattr(uclib, _name), ctypes.c_void_p).value)
+
+# Signed everywhere: numba makes signed integers of mixed ones.
+_MEMORY = types.CPointer(types.int64)  # type: ignore[no-untyped-call]
+_reg_read = types.ExternalFunction("uc_reg_read", types.int32(types.voidptr, types.int32, _MEMORY))
+_reg_write = types.ExternalFunction("uc_reg_write", types.int32(types.voidptr, types.int32, _MEMORY))
+_REGISTER_0 = mips_const.UC_MIPS_REG_0
+
+_CODE_SIGNATURE = types.void(types.voidptr, types.int64, types.uint32, _MEMORY)
+_ACCESS_SIGNATURE = types.void(types.voidptr, types.int32, types.int64, types.int32, types.int64, _MEMORY)
+
+
+@njit(cache=True)
+def _edge(data, source, target):  # type: ignore[no-untyped-def]
+    """Record an edge unless it is known. The set is open-addressed and never more than a quarter full."""
+    at = (source * 2654435761 + target * 40503) & (SET_SIZE - 1)
+    key = (source + 3) << 32 | (target + 3)
+    while data[EDGE_SET + at] != 0:
+        if data[EDGE_SET + at] == key:
+            return
+        at = (at + 1) & (SET_SIZE - 1)
+    count = data[COUNT_EDGES]
+    data[COUNT_EDGES] = count + 1
+    if count < MAXIMUM_EDGES:
+        data[EDGE_SET + at] = key
+        row = EDGES + EDGE_ROW * count
+        data[row] = source
+        data[row + 1] = target
+        data[row + 2] = at
+
+
+@njit(cache=True)
+def _read(engine, data, register):  # type: ignore[no-untyped-def]
+    """The register, with all 64 bits of a 64-bit CPU, the 32 of a 32-bit CPU zero-extended."""
+    data[SCRATCH] = 0
+    _reg_read(engine, _REGISTER_0 + register, data)
+    return data[SCRATCH]
+
+
+@njit(cache=True)
+def _operand(engine, data, word, register):  # type: ignore[no-untyped-def]
+    """Record an operand that is no sign-extended word; tell whether it was one to be recorded."""
+    value = _read(engine, data, register)
+    if -0x80000000 <= value < 0x80000000:
+        return False
+    count = data[COUNT_OPERANDS]
+    data[COUNT_OPERANDS] = count + 1
+    if count < MAXIMUM_OPERANDS:
+        row = OPERANDS + OPERAND_ROW * count
+        data[row] = word
+        data[row + 1] = register
+        data[row + 2] = value
+    return True
+
+
+@njit(cache=True)
+def _boundary(engine, data, slot):  # type: ignore[no-untyped-def]
+    count = data[COUNT_BOUNDARIES]
+    data[COUNT_BOUNDARIES] = count + 1
+    if count >= MAXIMUM_BOUNDARIES:
+        return
+    row = BOUNDARIES + BOUNDARY_ROW * count
+    data[row] = slot
+    for number in range(REGISTERS):
+        low, high = data[LOW + number], data[HIGH + number]
+        value = 0 if low == 0 else _read(engine, data, low)
+        if high >= 0:
+            value &= 0xFFFFFFFF
+            if high > 0:
+                value |= _read(engine, data, high) << 32
+        data[row + 1 + number] = value
+
+
+@njit(cache=True)
+def _flip(engine, data, register, written):  # type: ignore[no-untyped-def]
+    value = _read(engine, data, register)
+    if not written:
+        count = data[FLIPPED]
+        data[FLIPPED + 1 + 2 * count] = register
+        data[FLIPPED + 2 + 2 * count] = value
+        data[FLIPPED] = count + 1
+    data[SCRATCH] = value ^ 0xFFFFFFFF
+    _reg_write(engine, _REGISTER_0 + register, data)
+
+
+@njit(cache=True)
+def _enter(engine, data, address, flips):  # type: ignore[no-untyped-def]
+    """All that happens before a word."""
+    if flips:
+        for number in range(data[FLIPPED]):
+            data[SCRATCH] = data[FLIPPED + 2 + 2 * number]
+            _reg_write(engine, _REGISTER_0 + data[FLIPPED + 1 + 2 * number], data)
+        data[FLIPPED] = 0
+    word = (address - data[BASE]) >> 2
+    last = data[LAST]
+    data[LAST] = word
+    if word >= data[WORDS]:
+        return
+    if word != last + 1 and data[WITH_EDGES]:
+        _edge(data, last, word)
+    description = data[DESCRIPTIONS + word]
+    if description == 0:
+        return
+    if description & BOUNDARY:
+        _boundary(engine, data, description >> SLOT_SHIFT)
+    rs, rt = description & 31, description >> RT_SHIFT & 31
+    bad_rs = rs != 0 and _operand(engine, data, word, rs)
+    bad_rt = rt != 0 and rt != rs and _operand(engine, data, word, rt)
+    if flips:
+        if bad_rs:
+            _flip(engine, data, rs, description & RS_WRITTEN)
+        if bad_rt:
+            _flip(engine, data, rt, description & RT_WRITTEN)
+
+
+@cfunc(_CODE_SIGNATURE, cache=True)
+def _step(engine, address, size, data):  # type: ignore[no-untyped-def]
+    _enter(engine, data, address, False)
+
+
+@cfunc(_CODE_SIGNATURE, cache=True)
+def _flipping_step(engine, address, size, data):  # type: ignore[no-untyped-def]
+    _enter(engine, data, address, True)
+
+
+@cfunc(_ACCESS_SIGNATURE, cache=True)
+def _access(engine, kind, address, size, value, data):  # type: ignore[no-untyped-def]
+    count = data[COUNT_ACCESSES]
+    data[COUNT_ACCESSES] = count + 1
+    if count < MAXIMUM_ACCESSES:
+        row = ACCESSES + ACCESS_ROW * count
+        data[row] = data[LAST]
+        data[row + 1] = address
+        data[row + 2] = size
+        data[row + 3] = kind == UC_MEM_WRITE
+
+
+def _address(function: Any) -> int:
+    return int(function.address)
+
+
+STEP = _address(_step)
+"""For UC_HOOK_CODE over the image."""
+
+FLIP = _address(_flipping_step)
+"""For UC_HOOK_CODE over the image, in place of `STEP`."""
+
+ACCESS = _address(_access)
+"""For UC_HOOK_MEM_READ and UC_HOOK_MEM_WRITE."""
