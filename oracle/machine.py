@@ -74,7 +74,7 @@ class Machine:
         return value
 
     def forget_arguments(self) -> None:
-        """What every call does to r1 to r5 (RFC 9669 section 2.1: scratch registers)."""
+        """What every call does to r1 to r5, the scratch registers (Linux, Documentation/bpf/standardization/abi.rst)."""
         self.registers[1:6] = (None,) * 5
 
     def set_frame_pointer(self, frame_pointer: int) -> None:
