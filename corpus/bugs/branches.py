@@ -83,7 +83,7 @@ BUGS = (
     Bug("label-off-by-one", TARGET, "Labels lie one instruction late.",
         with_pass(_labels_late), ("JGT32_REG",), ("mips32r2-32*", "mips4-64*")),
     Bug("branch-truncated", "truncated offset", "A branch offset that is too large is cut, and the branch lands in other code.",
-        with_words(branch_offsets(lambda offset: (offset & 7 ^ 4) - 4)), ("JSGT64_REG", "JA"), ("mips32r1-32*", "mips64r2-64*"),
+        with_words(branch_offsets(lambda offset: offset & 7 if offset > 7 else offset)), ("JSGT64_REG", "JA"), ("mips32r1-32*", "mips64r2-64*"),
         "CVE-2021-38300, Linux commit 37cb28ec7d3a"),
     Bug("ja32-offset", TARGET, "The 32-bit jump takes its distance from the 16-bit offset.",
         in_cells("JA32", _jump_to_offset), ("JA32",), ("mips32r2-32*", "mips64r6-64*")),

@@ -57,7 +57,10 @@ def build(variant: Variant, directory: Path) -> bytes:
     linked = directory / "image.elf"
     _run("ld.lld", "-T", "image.ld", *objects, "-o", str(linked))
     with linked.open("rb") as file:
-        return bytes(ELFFile(file).get_section_by_name(".text").data())
+        section = ELFFile(file).get_section_by_name(".text")
+        if section is None:
+            raise RuntimeError("the linked file has no .text")
+        return bytes(section.data())
 
 
 def differing(write: bool) -> Iterator[str]:
