@@ -62,10 +62,10 @@ def test_misaligned_linked_loads(target: UnicornTarget, config: Config) -> None:
 @pytest.mark.parametrize("name", ["lw", "sw", "lbu", "sb"])
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_unmapped_memory(target: UnicornTarget, config: Config, name: str, delay_slot: bool) -> None:
-    """Pages next to those in use, address zero, and for 64-bit code the context's address without its upper half."""
+    """Pages next to those in use; in 64-bit code the context's address without its upper half, and one that is an address error when aligned."""
     context = placement(config).world.arguments[0]
     size = 4 if name.endswith("w") else 1
-    wild = [(context & -PAGE) + PAGE, (context & -PAGE) - PAGE, *([context & 0xFFFFFFFF] if config.width == 64 else [])]
+    wild = [(context & -PAGE) + PAGE, (context & -PAGE) - PAGE, *([context & 0xFFFFFFFF, 0x8000_0000_0000] if config.width == 64 else [])]
     for address in wild:
         load = load_address(config, T0, address)
         lines: list[Line] = [*load, ("beq", 0, 0, 1) if delay_slot else NOP, (name, V0, 0, T0), NOP]
