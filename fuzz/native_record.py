@@ -5,12 +5,14 @@ All of it is one array of 64-bit integers that a hook gets as its user data:
     header | edges | set of edges | operand events | accesses | boundaries | a description of each word of the image
 
 `STEP` runs before every word of the image, and looks its description up. Hooks on those words alone that matter cost more: the engine walks
-through the list of its hooks at each hooked word, and most words matter anyway. `ACCESS` runs at each load and store, and takes the word from
-`STEP`.
+through the list of its hooks at each hooked word, and most words matter anyway. The address of a load or store is calculated here too, because a
+memory hook changes what is executed: after an access in a delay slot the engine takes the branch a second time.
 `FLIP` is `STEP` that also inverts the low halves of word operands that are none, and undoes that before the next word.
 
-A description of a word, from bit 0: rs (5 bits) and rt (5 bits) where they must be sign-extended words, otherwise 0, since register 0 always is;
-whether the instruction writes that rs, that rt; whether it is a boundary; from bit 16 on the slot whose boundary it is.
+The description of a word is two numbers. The first, from bit 0: rs (5 bits) and rt (5 bits) where they must be sign-extended words, otherwise 0,
+since register 0 always is; whether the instruction writes that rs, that rt; whether it is a boundary; from bit 16 on the slot whose boundary it is.
+The second, for loads and stores, from bit 0: base register (5 bits); whether it writes; how many bytes (4 bits, 0 for no access); whether it accesses
+of an aligned unit only what lies from the address up or, instead, up to it; from bit 16 on the signed offset.
 """
 
 import ctypes
@@ -19,7 +21,6 @@ from typing import Any
 import llvmlite.binding
 from numba import cfunc, njit, types
 from unicorn import mips_const
-from unicorn.unicorn_const import UC_MEM_WRITE
 from unicorn.unicorn_py3.unicorn import uclib
 
 from ebpf.instruction import REGISTERS
@@ -29,7 +30,12 @@ OUTSIDE = -2
 
 RS_WRITTEN, RT_WRITTEN, BOUNDARY = 1 << 10, 1 << 11, 1 << 12
 RT_SHIFT, SLOT_SHIFT = 5, 16
+STORE, UPWARDS, DOWNWARDS = 1 << 5, 1 << 10, 1 << 11
+SIZE_SHIFT, OFFSET_SHIFT = 6, 16
 """Bits of a word's description."""
+
+DESCRIPTION = 2
+"""Numbers in a description."""
 
 MAXIMUM_EDGES, MAXIMUM_OPERANDS, MAXIMUM_ACCESSES, MAXIMUM_BOUNDARIES = 1 << 13, 1 << 12, 1 << 18, 1 << 18
 EDGE_ROW, OPERAND_ROW, ACCESS_ROW, BOUNDARY_ROW = 3, 3, 4, 1 + REGISTERS
@@ -37,7 +43,7 @@ EDGE_ROW, OPERAND_ROW, ACCESS_ROW, BOUNDARY_ROW = 3, 3, 4, 1 + REGISTERS
 
 edge        from, to, index in the set
 operand     word, register, value
-access      word, address as the engine has it, size, written
+access      word, address, size, written
 boundary    slot, r0 to r10
 """
 
@@ -65,7 +71,6 @@ _reg_write = types.ExternalFunction("uc_reg_write", types.int32(types.voidptr, t
 _REGISTER_0 = mips_const.UC_MIPS_REG_0
 
 _CODE_SIGNATURE = types.void(types.voidptr, types.int64, types.uint32, _MEMORY)
-_ACCESS_SIGNATURE = types.void(types.voidptr, types.int32, types.int64, types.int32, types.int64, _MEMORY)
 
 
 @njit(cache=True)
@@ -109,6 +114,27 @@ def _operand(engine, data, word, register):  # type: ignore[no-untyped-def]
         data[row + 1] = register
         data[row + 2] = value
     return True
+
+
+@njit(cache=True)
+def _access(engine, data, word, access):  # type: ignore[no-untyped-def]
+    count = data[COUNT_ACCESSES]
+    data[COUNT_ACCESSES] = count + 1
+    if count >= MAXIMUM_ACCESSES:
+        return
+    base, size = access & 31, access >> SIZE_SHIFT & 15
+    address = (0 if base == 0 else _read(engine, data, base)) + (access >> OFFSET_SHIFT)
+    if access & UPWARDS:
+        size -= address & (size - 1)
+    elif access & DOWNWARDS:
+        last = address & (size - 1)
+        address -= last
+        size = last + 1
+    row = ACCESSES + ACCESS_ROW * count
+    data[row] = word
+    data[row + 1] = address
+    data[row + 2] = size
+    data[row + 3] = access & STORE != 0
 
 
 @njit(cache=True)
@@ -156,7 +182,10 @@ def _enter(engine, data, address, flips):  # type: ignore[no-untyped-def]
         return
     if word != last + 1 and data[WITH_EDGES]:
         _edge(data, last, word)
-    description = data[DESCRIPTIONS + word]
+    description = data[DESCRIPTIONS + DESCRIPTION * word]
+    access = data[DESCRIPTIONS + DESCRIPTION * word + 1]
+    if access != 0:
+        _access(engine, data, word, access)
     if description == 0:
         return
     if description & BOUNDARY:
@@ -181,18 +210,6 @@ def _flipping_step(engine, address, size, data):  # type: ignore[no-untyped-def]
     _enter(engine, data, address, True)
 
 
-@cfunc(_ACCESS_SIGNATURE, cache=True)
-def _access(engine, kind, address, size, value, data):  # type: ignore[no-untyped-def]
-    count = data[COUNT_ACCESSES]
-    data[COUNT_ACCESSES] = count + 1
-    if count < MAXIMUM_ACCESSES:
-        row = ACCESSES + ACCESS_ROW * count
-        data[row] = data[LAST]
-        data[row + 1] = address
-        data[row + 2] = size
-        data[row + 3] = kind == UC_MEM_WRITE
-
-
 def _address(function: Any) -> int:
     return int(function.address)
 
@@ -202,6 +219,3 @@ STEP = _address(_step)
 
 FLIP = _address(_flipping_step)
 """For UC_HOOK_CODE over the image, in place of `STEP`."""
-
-ACCESS = _address(_access)
-"""For UC_HOOK_MEM_READ and UC_HOOK_MEM_WRITE."""

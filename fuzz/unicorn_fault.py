@@ -20,8 +20,11 @@ _NAMES = {
     21: "overflow",
 }
 
-_SIZES = {"lb": 1, "lbu": 1, "sb": 1, "lh": 2, "lhu": 2, "sh": 2, "ld": 8, "sd": 8, "lld": 8, "scd": 8}
-_UNALIGNED_PARTS = ("lwl", "lwr", "swl", "swr", "ldl", "ldr", "sdl", "sdr")
+SIZES = {"lb": 1, "lbu": 1, "sb": 1, "lh": 2, "lhu": 2, "sh": 2, "ld": 8, "sd": 8, "lld": 8, "scd": 8}
+"""Bytes that loads and stores access, where it is not 4."""
+
+UNALIGNED_PARTS = ("lwl", "lwr", "swl", "swr", "ldl", "ldr", "sdl", "sdr")
+"""Loads and stores of a part of an aligned word or doubleword; their address is that of a byte."""
 
 
 def explain(compiled: Compiled, word: int, registers: Sequence[int], segments: Sequence[Segment], exception: int | None) -> Fault:
@@ -48,7 +51,7 @@ def _access(row: Row, operands: Sequence[int], registers: Sequence[int], width: 
     if not row.facts & {"load", "store"} or "base" not in row.operands:
         return None
     named = dict(zip(row.operands, operands, strict=True))
-    size = 1 if row.mnemonic in _UNALIGNED_PARTS else _SIZES.get(row.mnemonic, 4)
+    size = 1 if row.mnemonic in UNALIGNED_PARTS else SIZES.get(row.mnemonic, 4)
     return registers[named["base"]] + named.get("offset", 0) & (1 << width) - 1, size
 
 

@@ -93,7 +93,7 @@ class UnicornTarget:
         hooks = [Hook(UC_HOOK_CODE, on_function, self._functions, self._functions + PAGE - 1)]
         hooks.append(Hook(UC_HOOK_BLOCK, COUNT, base, last, ctypes.addressof(self._counters)))
         if stepping:
-            hooks += self._recorder.hooks(compiled, recordings)
+            hooks.append(self._recorder.hook(compiled, recordings))
         else:
             hooks += (
                 Hook(UC_HOOK_CODE, NOTHING, base + 4 * start, base + 4 * end - 1) for start, end in straight_runs(compiled.words, compiled.config)
@@ -160,7 +160,7 @@ class UnicornTarget:
             fault, dirty = find(engine, compiled, placement, status)
         elif stepping and fault is None:
             self._recorder.leave(engine)
-        record = self._recorder.record(compiled, recordings, placement.layout) if recordings else NOTHING_RECORDED
+        record = self._recorder.record(compiled, recordings) if recordings else NOTHING_RECORDED
         if fault is not None and dirty:
             self._discard(key)
         return self._conclude(engine, compiled, placement, fault, executed, record)
