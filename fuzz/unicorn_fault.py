@@ -20,7 +20,7 @@ _NAMES = {
     21: "overflow",
 }
 
-SIZES = {"lb": 1, "lbu": 1, "sb": 1, "lh": 2, "lhu": 2, "sh": 2, "ld": 8, "sd": 8, "lld": 8, "scd": 8}
+SIZES = {"lb": 1, "lbu": 1, "sb": 1, "lh": 2, "lhu": 2, "sh": 2, "ld": 8, "sd": 8, "lld": 8, "scd": 8, "ldpc": 8}
 """Bytes that loads and stores access, where it is not 4."""
 
 UNALIGNED_PARTS = ("lwl", "lwr", "swl", "swr", "ldl", "ldr", "sdl", "sdr")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from unicorn import UC_ARCH_MIPS, UC_HOOK_INTR, UC_MODE_LITTLE_ENDIAN, UC_MODE_MIPS32, UC_MODE_MIPS64, mips_const
+from unicorn import UC_ARCH_MIPS, UC_HOOK_INTR, UC_HOOK_MEM_WRITE, UC_MODE_LITTLE_ENDIAN, UC_MODE_MIPS32, UC_MODE_MIPS64, mips_const
 from unicorn.unicorn_py3.unicorn import Uc, UcError
 
 CODE, DATA, END = 0x1000_0000, 0x2000_0000, 0x3000_0000
@@ -94,3 +94,14 @@ def test_long_straight_code_crashes_the_translator(bits: int) -> None:
     codes = [subprocess.run([sys.executable, "-c", _LONG, str(bits), str(length)], check=False).returncode for length in (256, 500)]
     assert codes[0] == 0
     assert codes[1] < 0
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+def test_a_memory_hook_executes_the_target_of_a_branch_twice_after_an_access_in_its_delay_slot(hooked: bool) -> None:
+    engine = _engine()
+    if hooked:
+        engine.hook_add(UC_HOOK_MEM_WRITE, lambda *_: None)
+    engine.reg_write(A0, DATA)
+    store, branch, add = 0xAC820000, 0x10000002, 0x24420001  # sw v0, 0(a0); beq zero, zero, .+12; addiu v0, v0, 1
+    _run(engine, ONE, branch, store, 0, add, *RETURN)
+    assert engine.reg_read(V0) == (3 if hooked else 2)

@@ -1,0 +1,223 @@
+"""What is recorded of a run: the same as the reference in plain Python records, and what examples written by hand say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fuzz import native_record as native
+from fuzz.case import Input
+from fuzz.record import NO_SLOT, NOTHING_RECORDED, OperandEvent, Record, Recording
+from fuzz.target import Run
+from fuzz.tests.images import A0, MEMORY, T0, V0, Line, image, placement
+from fuzz.tests.reference_recorder import ReferenceRecorder
+from fuzz.unicorn_target import UnicornTarget
+from jit.compiled import Compiled
+from jit.config import Config
+from jit.mips import Row, rows
+
+ALL = frozenset(Recording) - {Recording.FLIPS}
+CONFIGS = tuple(
+    Config.parse(name)
+    for name in ("mips1-32be", "mips32r2-32le", "mips32r6-32be", "mips3-64be", "mips64r2-64le", "mips64r2-32be", "mips64r6-64le", "mips64r6-32be")
+)
+T1, T2 = T0 + 1, T0 + 2
+
+
+@pytest.fixture(scope="module")
+def reference() -> UnicornTarget:
+    target = UnicornTarget()
+    target._recorder = ReferenceRecorder(lambda: target._running)  # type: ignore[assignment]
+    return target
+
+
+def recorded(target: UnicornTarget, compiled: Compiled, recordings: frozenset[Recording] = ALL, seed: int = 0) -> Run:
+    at = placement(compiled.config, given=Input(MEMORY, seed=seed))
+    target.load(compiled, at)
+    return target.run(at, recordings)
+
+
+def plain(record: Record) -> tuple[object, ...]:
+    arrays = (record.edges, record.accesses, record.boundaries)
+    return record.operands, record.truncated, *(None if array is None else array.tolist() for array in arrays)
+
+
+# The program's registers, without those that lead somewhere.
+_OPERANDS = st.sampled_from((0, V0, 3, 6, 7, T0, T1, T2, 15, 24))
+
+
+def _harmless(row: Row) -> bool:
+    if row.facts & {"load", "store"}:
+        return "base" in row.operands
+    return row.facts.isdisjoint({"branch", "jump", "trap"})
+
+
+@st.composite
+def _operand(draw: st.DrawFn, row: Row, name: str) -> int:
+    if name == "base":
+        return A0
+    if name in ("rs", "rt", "rd"):
+        return draw(_OPERANDS)
+    if name == "offset":
+        return 8 * draw(st.integers(0, 3)) + (draw(st.integers(0, 7)) if row.mnemonic[1:] in ("wl", "wr", "dl", "dr", "b", "bu") else 0)
+    return draw(st.integers(*row.operand_range(name)))
+
+
+@st.composite
+def _words(draw: st.DrawFn, isa: str) -> tuple[int, ...]:
+    """Instructions of the ISA at any width, and forward branches with their delay slots."""
+    table = rows(Config(isa, 64 if isa in ("mips3", "mips64r2", "mips64r6") else 32, False))
+    harmless = [row for row in table.values() if _harmless(row)]
+
+    def instruction() -> int:
+        row = draw(st.sampled_from(harmless))
+        operands = [draw(_operand(row, name)) for name in row.operands]
+        try:
+            return row.encode(*operands)
+        except ValueError:
+            return table["addu"].encode(T0, T1, T2)
+
+    result: list[int] = []
+    for _ in range(draw(st.integers(1, 8))):
+        result.append(instruction())
+        if draw(st.integers(0, 3)) == 0:
+            name = draw(st.sampled_from([name for name in ("beq", "bne", "beql", "bnel") if name in table]))
+            result += [table[name].encode(draw(_OPERANDS), draw(_OPERANDS), 2), instruction(), instruction()]
+    return tuple(result)
+
+
+@st.composite
+def _images(draw: st.DrawFn) -> Compiled:
+    config = draw(st.sampled_from(CONFIGS))
+    empty = image(config, [])
+    words = (*draw(_words(config.isa)), *empty.words)
+    starts = tuple(draw(st.lists(st.integers(0, len(words) - 1) | st.none(), max_size=6)))
+    owners = tuple(draw(st.lists(st.integers(-1, 5), min_size=len(words), max_size=len(words))))
+    registers = ((V0, 3), (T0, 0), None, *empty.registers[3:]) if config.width == 32 else ((V0,), (T0,), None, *empty.registers[3:])
+    return replace(empty, words=words, bpf_at=starts, slot_of=owners, exits=(len(words) - 2,), registers=registers)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(compiled=_images(), seed=st.integers(0, 1000), flips=st.booleans())
+def test_native_and_reference_record_the_same(target: UnicornTarget, reference: UnicornTarget, compiled: Compiled, seed: int, flips: bool) -> None:
+    wanted = ALL | {Recording.FLIPS} if flips else ALL
+    left, right = (recorded(which, compiled, wanted, seed) for which in (target, reference))
+    assert plain(left.record) == plain(right.record)
+    assert replace(left, record=NOTHING_RECORDED) == replace(right, record=NOTHING_RECORDED)
+
+
+@pytest.mark.parametrize("recording", Recording)
+def test_what_is_not_asked_for_is_not_recorded(target: UnicornTarget, recording: Recording) -> None:
+    run = recorded(target, image(CONFIGS[4], [("lw", V0, 0, A0)]), frozenset({recording}))
+    kinds = {name for name in ("edges", "operands", "accesses", "boundaries") if getattr(run.record, name) is not None}
+    assert kinds == {"operands" if recording is Recording.FLIPS else recording.value}
+    assert recorded(target, image(CONFIGS[4], []), frozenset()).record == NOTHING_RECORDED
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_recording_changes_nothing(target: UnicornTarget, config: Config) -> None:
+    """An access in a delay slot before a word that must not be executed twice, which it is under a memory hook of the engine."""
+    lines: list[Line] = [("addiu", V0, 0, 1), ("beq", 0, 0, 1), ("sb", V0, 0, A0), ("addiu", V0, V0, 1), ("addiu", V0, V0, 1)]
+    compiled = image(config, lines)
+    with_all, without = recorded(target, compiled), recorded(target, compiled, frozenset())
+    assert with_all.outcome.return_value == 3
+    assert replace(with_all, record=NOTHING_RECORDED) == without
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_edges(target: UnicornTarget, config: Config) -> None:
+    """A loop of words 1 to 3, taken four times, left by its delay slot."""
+    lines: list[Line] = [("addiu", T0, 0, 5), ("addiu", T0, T0, -1), ("bne", T0, 0, -2), ("addu", V0, 0, 0), ("addu", V0, 0, 0)]
+    edges = recorded(target, image(config, lines)).record.edges
+    assert edges is not None
+    assert edges.tolist() == [[-1, 0], [3, 1], [6, -1]]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_runs_do_not_see_each_other(target: UnicornTarget, config: Config) -> None:
+    at = placement(config)
+    target.load(replace(image(config, [("lbu", T0, 0, A0), ("beq", 0, 0, 1), ("sb", 0, 0, A0), ("addu", 0, 0, 0)]), bpf_at=(0, 1)), at)
+    first, second = (plain(target.run(at, ALL).record) for _ in range(2))
+    assert first == second
+    assert len(first[3]) == 2  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["mips64r2-64le", "mips3-64be", "mips64r2-32be", "mips64r6-64le"])
+def test_operands(target: UnicornTarget, name: str) -> None:
+    config = Config.parse(name)
+    table = rows(Config(config.isa, 64, config.big_endian))
+    code = image(config, [("addiu", V0, 0, 42)] * 4)
+    words = (table["ori"].encode(T0, 0, 5), table["dsll32"].encode(T0, T0, 0), table["addu"].encode(T1, T0, 0), table["srav"].encode(T1, 0, T0))
+    run = recorded(target, replace(code, words=(*words, *code.words[4:])))
+    assert run.record.operands == (OperandEvent(2, T0, 5 << 32),)
+
+
+def test_words_are_words_on_a_32_bit_cpu(target: UnicornTarget) -> None:
+    lines: list[Line] = [("lui", T0, 0x8000), ("addu", T0, T0, T0)]
+    assert recorded(target, image(Config.parse("mips32r2-32le"), lines)).record.operands == ()
+
+
+def test_accesses(target: UnicornTarget) -> None:
+    lines: list[Line] = [("lw", T0, 4, A0), ("swl", T0, 5, A0), ("swr", T0, 10, A0)]
+    for name, parts in (("mips32r2-32be", [[5, 3], [8, 3]]), ("mips32r2-32le", [[4, 2], [10, 2]])):
+        at = placement(Config.parse(name))
+        accesses = recorded(target, image(Config.parse(name), lines, slots=[3, 4])).record.accesses
+        assert accesses is not None
+        start = at.world.arguments[0]
+        (low, low_size), (high, high_size) = parts
+        expected = [[3, start + 4, 4, 0, 0], [4, start + low, low_size, 1, 1], [NO_SLOT, start + high, high_size, 1, 2]]
+        assert accesses.tolist() == expected
+
+
+@pytest.mark.parametrize(("mnemonic", "offset", "first", "size"), [("lwpc", 1, 4, 4), ("ldpc", 0, 0, 8), ("lwupc", 2, 8, 4)])
+def test_accesses_relative_to_the_pc(target: UnicornTarget, mnemonic: str, offset: int, first: int, size: int) -> None:
+    compiled = image(Config.parse("mips64r6-64le"), [(mnemonic, T0, offset), ("addu", 0, 0, 0)])
+    accesses = recorded(target, compiled).record.accesses
+    assert accesses is not None
+    assert accesses.tolist() == [[NO_SLOT, compiled.base + first, size, 0, 0]]
+
+
+def test_boundaries_of_slots_without_code(target: UnicornTarget) -> None:
+    compiled = replace(image(Config.parse("mips64r2-64le"), [("addiu", V0, 0, 7)]), bpf_at=(0, None, 1, 1))
+    boundaries = recorded(target, compiled).record.boundaries
+    assert boundaries is not None
+    assert boundaries[:, 0].tolist() == [0, 3]
+    assert boundaries[1, 1] == 7
+
+
+def test_a_record_that_runs_out_of_room_says_so(target: UnicornTarget) -> None:
+    config = Config.parse("mips64r2-64le")
+    count = native.MAXIMUM_OPERANDS + 1
+    lines: list[Line] = [
+        ("ori", T0, 0, 1),
+        ("dsll32", T0, T0, 0),
+        ("addiu", T1, 0, count),
+        ("addiu", T1, T1, -1),
+        ("bne", T1, 0, -2),
+        ("addu", T2, T0, 0),
+    ]
+    record = recorded(target, image(config, lines)).record
+    assert record.truncated == {Recording.OPERANDS}
+    assert record.operands is not None
+    assert len(record.operands) == native.MAXIMUM_OPERANDS
+    again = recorded(target, image(config, [("addu", T0, 0, 0)])).record
+    assert (again.truncated, again.operands) == (frozenset(), ())
+
+
+@pytest.mark.parametrize("recordings", [ALL, ALL | {Recording.FLIPS}], ids=["all", "flips"])
+def test_a_fault_is_told_as_without_recording(target: UnicornTarget, recordings: frozenset[Recording]) -> None:
+    config = Config.parse("mips64r2-64le")
+    for lines in ([("addu", 0, 0, 0), ("lw", V0, 1, A0)], [("lw", V0, 0, 0)], [("beq", 0, 0, 1), ("lw", V0, 2, A0)], [("break", 0)]):
+        compiled = image(config, lines, slots=[1, 1])
+        expected = recorded(target, compiled, frozenset())
+        assert expected.outcome.fault is not None
+        assert replace(recorded(target, compiled, recordings), record=NOTHING_RECORDED) == expected
+
+
+def test_a_large_image_has_room(target: UnicornTarget) -> None:
+    length = 5000
+    run = recorded(target, image(Config.parse("mips64r2-64le"), [("addu", V0, 0, 0), *[("addiu", V0, V0, 1)] * length]))
+    assert (run.outcome.return_value, run.record.operands) == (length, ())
+    assert isinstance(run.record.edges, np.ndarray)
