@@ -140,7 +140,7 @@ def test_tripped(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     result = judge(put("adds.s", ADDS), "--config", "mips32r1-32le")
     assert result.exit_code == 1
     assert "TRIPPED adds.s: .text: input 0 on mips32r1-32le" in result.stdout
-    assert summary(result)["TRIPPED"] == "1"
+    assert (summary(result)["TRIPPED"], summary(result)["DIFFER"]) == ("1", "0")
 
 
 def dies(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
@@ -186,6 +186,15 @@ def test_unusable_and_good_programs_together(put: Put) -> None:
     assert summary(result)["AGREE"] == "1"
 
 
+def test_one_line_for_the_same_fault_at_other_addresses(put: Put) -> None:
+    result = judge(put("bad.s", "r0 = *(u8 *)(r10 + 8); exit"), put("good.s", ADDS), "--config", "mips3-*")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("bad.s: .text: instruction 0: access out of bounds of 1 bytes at 0x")
+    assert result.exit_code == 2
+    assert (summary(result)["AGREE"], summary(result)["INCONCLUSIVE"]) == ("4", "4")
+    assert "    4 access out of bounds\n" in result.stdout
+
+
 CONFORMANCE = """
 -- asm
 ldxb %r0, [%r1+1]
@@ -203,6 +212,10 @@ def test_the_result_of_a_conformance_test_is_compared(put: Put, result: str, sta
     assert outcome.exit_code == status
     wrong = "WRONG a.data: asm: input 0: expected r0 = 0x33, got 0x22 (1 of 1 configurations)"
     assert (wrong in outcome.stdout) == (status == 1)
+
+
+def test_the_result_is_not_compared_on_another_context(put: Put) -> None:
+    assert judge(put("a.data", CONFORMANCE.format(result="0x22")), "--config", "mips64r6-64*", "--mem", "1133").exit_code == 0
 
 
 @pytest.mark.parametrize(

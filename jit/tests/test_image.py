@@ -1,5 +1,6 @@
 """The ELF file, read back with pyelftools."""
 
+import re
 from io import BytesIO
 from typing import Any
 
@@ -52,6 +53,20 @@ def test_symbols_name_the_entry_and_where_each_slot_begins(config: Config) -> No
     bindings = [symbol["st_info"]["bind"] for symbol in table.iter_symbols()]
     assert bindings[table["sh_info"] :] == ["STB_GLOBAL"]
     assert "STB_GLOBAL" not in bindings[: table["sh_info"]]
+
+
+@pytest.mark.parametrize("config", BASE_CONFIGS[::3], ids=str)
+def test_symbols_of_slots_cover_the_code_behind_the_entry_without_gaps(config: Config) -> None:
+    compiled, elf = image(config)
+    slots = sorted((s["st_value"], s["st_size"]) for s in section(elf, ".symtab").iter_symbols() if s.name.startswith("bpf_0"))
+    assert [value + size for value, size in slots] == [*(value for value, _ in slots[1:]), BASE + 4 * len(compiled.words)]
+
+
+@pytest.mark.parametrize("config", BASE_CONFIGS, ids=str)
+def test_level_and_release_are_those_of_the_name(config: Config) -> None:
+    _, elf = image(config)
+    level, release = re.fullmatch(r"mips(\d+)(?:r(\d))?", config.isa).groups("0")  # type: ignore[union-attr]
+    assert tuple(section(elf, ".MIPS.abiflags").data()[2:4]) == (int(level), int(release))
 
 
 # Values of the MIPS processor supplement to the System V ABI, written out here a second time.
