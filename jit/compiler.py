@@ -89,6 +89,7 @@ class _Compiler:
         self.stack = 0
         if FRAME_POINTER in self.use.reads:
             self.stack = FRAME_SIZE * (MAXIMUM_CALL_DEPTH if len(starts) > 1 else 1)
+        self.uses_r2 = 2 in self.use.reads | self.use.writes
         self.exits: list[int] = []
         self.frame_pointer = 0
 
@@ -107,6 +108,8 @@ class _Compiler:
         registers: list[tuple[int, ...] | None] = [(r,) for r in SINGLES] if self.config.width == 64 else list(pairs(self.config))
         if not self.stack:
             registers[FRAME_POINTER] = None
+        if self.config.width == 32 and not self.uses_r2:
+            registers[2] = None
         return Compiled(
             config=self.config,
             base=self.addresses.base,
@@ -131,7 +134,7 @@ class _Compiler:
         frame = self.parts.frame(emitter, main, use.writes, self.stack)
         if main:
             self.frame_pointer = frame.top
-        self.parts.prologue(emitter, frame, 2 in self.use.reads)
+        self.parts.prologue(emitter, frame, self.uses_r2)
         code: list[Item] = [Label(self.entries[start]), *emitter.take()]
         self.parts.epilogue(emitter, frame)
         leave = emitter.take()

@@ -63,7 +63,7 @@ def _align(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
 
-def prologue(e: Emitter, frame: Frame, reads_r2: bool) -> None:
+def prologue(e: Emitter, frame: Frame, uses_r2: bool) -> None:
     """Set up the frame; in the main program also r1 and r2, from the C arguments, and r10."""
     add, store, unit = ("daddiu", "sd", 8) if e.config.width == 64 else ("addiu", "sw", 4)
     if frame.size:
@@ -77,13 +77,13 @@ def prologue(e: Emitter, frame: Frame, reads_r2: bool) -> None:
     if frame.stack:
         e.op(add, FP, SP, frame.size - frame.top)
     if e.config.width == 32:
-        _widen_arguments(e, reads_r2)
+        _widen_arguments(e, uses_r2)
 
 
-def _widen_arguments(e: Emitter, reads_r2: bool) -> None:
+def _widen_arguments(e: Emitter, uses_r2: bool) -> None:
     """o32: the two pointer-sized arguments in a0 and a1 become zero-extended pairs. The second one makes room for the first."""
     (low1, high1), (low2, high2) = pairs(e.config)[1:3]
-    if reads_r2:
+    if uses_r2:
         e.move(low2, A1)
         e.move(high2, ZERO)
     e.move(low1, A0)

@@ -159,6 +159,12 @@ def test_only_what_is_used_is_saved(text: str, saved: int, stack: int) -> None:
     assert (image.registers[10] is None) == (stack == 0)
 
 
+@pytest.mark.parametrize(("text", "held"), [("r0 = 1\nexit", False), ("r0 = r2\nexit", True), ("if r1 > 5 goto x\nr2 = 1\nx: r0 = 1\nexit", True)])
+def test_the_second_argument_takes_instructions_only_where_it_is_named(text: str, held: bool) -> None:
+    assert (compiled(text, "mips32r2-32le").registers[2] is not None) == held
+    assert compiled(text, "mips64r2-64le").registers[2] == (5,)
+
+
 def test_a_leaf_without_state_has_no_frame() -> None:
     # r0 = r1; return the sign-extended word.
     assert [row.mnemonic for row, _ in disassembled(compiled("r0 = r1\nexit", "mips64r2-64le"))] == ["or", "jr", "sll"]
