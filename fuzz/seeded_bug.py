@@ -34,9 +34,10 @@ class Bug(NamedTuple):
     kind         the class of bugs that it stands for
     description  one sentence
     parts        the compiler with the bug
-    suites       globs of the sections of the instruction suites that show it
+    suites       globs of the rows whose instruction suites show it
     configs      globs of the configurations where it applies
     source       where such a bug happened in a real compiler, empty where that is not known
+    program      in assembly, what shows it where no suite does
     """
 
     name: str
@@ -46,6 +47,7 @@ class Bug(NamedTuple):
     suites: tuple[str, ...]
     configs: tuple[str, ...]
     source: str = ""
+    program: str = ""
 
     def applies(self) -> tuple[Config, ...]:
         """The configurations where the bug applies, in their usual order."""

@@ -89,14 +89,26 @@ def _bit_field(e: Emitter, i: Instruction) -> None:
     e.move(high, ZERO)
 
 
+_LOAD_AND_BRANCH = """
+    r0 = 0
+    r3 = *(u64 *)(r1 + 0)
+    if r2 != 0 goto +1
+    r0 = 1
+    if r3 s< 0 goto +1
+    r0 = 2
+    exit
+"""
+"""The second word of the load can go into the delay slot of the first jump, and the second jump uses it."""
+
+
 # fmt: off
 BUGS = (
     Bug("load-delay", LOAD_DELAY, "What follows a load uses the loaded register at once.",
         Parts(passes=(fill_delay_slots,)), ("LDX_DW", "STX_W"), ("mips1-*",)),
     Bug("load-in-slot", LOAD_DELAY, "A load in a delay slot is followed by an instruction at the target that uses the register.",
-        Parts(passes=(_fill_with_loads, separate)), ("JEQ32_REG", "CALL_LOCAL"), ("mips1-*",)),
+        Parts(passes=(_fill_with_loads, separate)), (), ("mips1-*",), program=_LOAD_AND_BRANCH),
     Bug("load-delay-over-label", LOAD_DELAY, "A load is forgotten where another eBPF instruction begins.",
-        with_pass(_forget_at_labels), ("LDX_W", "ADD64_REG"), ("mips1-*",)),
+        with_pass(_forget_at_labels), ("LDX_DW",), ("mips1-*",)),
     Bug("hilo-none", HILO, "HI and LO are written right after they were read.",
         Parts(passes=(fill_delay_slots,)), ("MUL32_REG", "MUL64_REG"), ("mips2-*", "mips3-*")),
     Bug("hilo-one", HILO, "One instruction lies between a read of HI or LO and the next write, where there must be two.",
