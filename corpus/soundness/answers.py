@@ -7,7 +7,7 @@ import zlib
 from datetime import date, timedelta
 
 # The places of work.h.
-INPUT_SIZE = 0x4000
+INPUT_SIZE = 0x2000
 SIZE = 0xE000
 RESULT = 0x80000002
 """What it returns, an unsigned 32-bit integer."""
@@ -26,6 +26,14 @@ def _murmur(data: bytes) -> int:
         h ^= _rotated(k, 17) * 0x1B873593 & _U32
         h = _rotated(h, 19) * 5 + 0xE6546B64 & _U32
     return h
+
+
+def _folded(data: bytes) -> int:
+    h, total = 0xCBF29CE484222325, 0
+    for byte in data:
+        h = (h ^ byte) * 0x100000001B3 & (1 << 64) - 1
+        total = total * 31 + ((h & _U32) >> 5) + (h >> 32) % 1000 & _U32
+    return total
 
 
 def _fibonacci(number: int) -> int:
@@ -50,7 +58,7 @@ def answers(data: bytes, byte_order: str) -> dict[int, bytes]:
     halves = struct.unpack(f"{order}2048h", data[:0x1000])
     return {
         0x4000: hashlib.sha256(data).digest(),
-        0x4020: struct.pack(f"{order}3I", zlib.crc32(data), zlib.adler32(data), _murmur(data)),
+        0x4020: struct.pack(f"{order}4I", zlib.crc32(data), zlib.adler32(data), _murmur(data), _folded(data)),
         0x5000: struct.pack(f"{order}2048i", *sorted(words)),
         0x7000: struct.pack(f"{order}2048h", *sorted(halves)),
         0x9000: str(math.factorial(200)).encode() + b"\0",

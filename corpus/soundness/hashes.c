@@ -87,10 +87,23 @@ static u32 murmur(const u8 *data, u32 size)
     return h;
 }
 
+/* A 64-bit FNV-1a, of which both halves are taken as words again and again. */
+static u32 folded(const u8 *data, u32 size)
+{
+    u64 h = 0xcbf29ce484222325;
+    u32 total = 0;
+    for (u32 i = 0; i < size; i++) {
+        h = (h ^ data[i]) * 0x100000001b3;
+        total = total * 31 + ((u32)h >> 5) + (u32)(h >> 32) % 1000;
+    }
+    return total;
+}
+
 void hashes(u8 *memory)
 {
     sha256(memory, INPUT_SIZE, memory + SHA256_AT);
     *(u32 *)(memory + CRC32_AT) = crc32(memory, INPUT_SIZE);
     *(u32 *)(memory + ADLER32_AT) = adler32(memory, INPUT_SIZE);
     *(u32 *)(memory + MURMUR_AT) = murmur(memory, INPUT_SIZE);
+    *(u32 *)(memory + FOLDED_AT) = folded(memory, INPUT_SIZE);
 }

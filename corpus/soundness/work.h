@@ -11,13 +11,14 @@ typedef short s16;
 typedef int s32;
 typedef long s64;
 
-/* The memory that the program is given: 16 KiB of random input, then what it computes. corpus/soundness/answers.py knows the same places. */
+/* The memory that the program is given: 8 KiB of random input, then what it computes. corpus/soundness/answers.py knows the same places. */
 enum {
-    INPUT_SIZE = 0x4000,
+    INPUT_SIZE = 0x2000,
     SHA256_AT = 0x4000,
     CRC32_AT = 0x4020,
     ADLER32_AT = 0x4024,
     MURMUR_AT = 0x4028,
+    FOLDED_AT = 0x402c,
     WORDS_AT = 0x5000,     /* 2048 signed words, sorted */
     HALVES_AT = 0x7000,    /* 2048 signed halfwords, sorted */
     DIGITS_AT = 0x9000,    /* 200! in decimal, most significant digit first, then a zero byte */
