@@ -11,6 +11,7 @@ import pytest
 from fuzz.judge import judge_all
 from fuzz.layout import LAYOUTS, addresses
 from fuzz.suite import Suite, misaligned_suites, suites
+from fuzz.suite_bare import bare_suites
 from fuzz.suite_long import FILLER, long_suite
 from fuzz.suite_program import instruction
 from fuzz.unicorn_target import UnicornTarget
@@ -48,6 +49,12 @@ def agree(suite: Suite, target: UnicornTarget, configs: Sequence[Config] = BASE_
 @pytest.mark.parametrize("suite", suites(), ids=lambda suite: suite.program.section)
 def test_instruction(suite: Suite, target: UnicornTarget) -> None:
     agree(suite, target)
+
+
+@pytest.mark.parametrize("config", BASE_CONFIGS, ids=str)
+def test_programs_that_name_few_registers(config: Config, target: UnicornTarget) -> None:
+    for suite in bare_suites():
+        agree(suite, target, (config,))
 
 
 @pytest.mark.parametrize("row_name", Counter(suite.row_name for suite in misaligned_suites()))

@@ -17,6 +17,7 @@ from fuzz.case import Case
 from fuzz.layout import place
 from fuzz.suite import EXCLUDED, Suite, misaligned_suites, suites
 from fuzz.suite_atomic import is_atomic
+from fuzz.suite_bare import bare_suites
 from fuzz.suite_jumps import is_conditional
 from fuzz.suite_long import long_suite
 from fuzz.suite_memory import access_size
@@ -63,7 +64,7 @@ def test_program_is_valid_and_short(suite: Suite) -> None:
 
 @pytest.mark.parametrize("config", STRICTEST, ids=str)
 def test_no_run_faults_where_alignment_is_strictest(config: Config) -> None:
-    for suite in (*suites(), long_suite()):
+    for suite in (*suites(), *bare_suites(), long_suite()):
         assert [outcome.fault for outcome in outcomes(suite, config)] == [None] * len(suite.operands), suite.program.section
 
 
@@ -87,6 +88,17 @@ def test_each_conditional_jump_goes_both_ways_unless_its_operands_decide(row: Ro
         slot = suite.program.slots[at]
         decided = slot.dst == slot.src or FRAME_POINTER in (slot.dst, slot.src) or (row.imm == "imm" and slot.imm in (0, -1, 0x7FFFFFFF, -0x80000000))
         assert lookup(slot) != row or decided or len(seen) == 2, slot
+
+
+def test_bare_programs_are_short_and_name_few_registers() -> None:
+    assert {suite.row_name for suite in bare_suites()} == {row.name for row in ROWS if "LDDW" not in row.name and row.name != "EXIT"}
+    for suite in bare_suites():
+        check(suite.program)
+        rows = [lookup(slot) for slot in suite.program.slots if slot.opcode]
+        assert BY_NAME[suite.row_name] in rows
+        assert len(rows) <= 8
+        named = {slot.dst for slot in suite.program.slots} | {slot.src for slot in suite.program.slots}
+        assert len(named) <= (7 if suite.row_name == "CALL_KERNEL" else 4)
 
 
 def test_sections_are_unique() -> None:
