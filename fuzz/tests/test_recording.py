@@ -8,10 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fuzz import native_record as native
+from fuzz.abi import is_word
+from fuzz.calls import noise
 from fuzz.case import Input
+from fuzz.environment import KTIME_GET_NS
 from fuzz.record import NO_SLOT, NOTHING_RECORDED, OperandEvent, Record, Recording
 from fuzz.target import Run
-from fuzz.tests.images import A0, MEMORY, T0, V0, Line, image, placement
+from fuzz.tests.images import A0, MEMORY, RA, S0, T0, T9, V0, Line, image, load_address, placement
 from fuzz.tests.reference_recorder import ReferenceRecorder
 from fuzz.unicorn_target import UnicornTarget
 from jit.compiled import Compiled
@@ -45,7 +48,8 @@ def plain(record: Record) -> tuple[object, ...]:
 
 
 # The program's registers, without those that lead somewhere.
-_OPERANDS = st.sampled_from((0, V0, 3, 6, 7, T0, T1, T2, 15, 24))
+_POOL = (V0, 3, 6, 7, T0, T1, T2, 15, 24, 25)
+_OPERANDS = st.sampled_from((0, *_POOL))
 
 
 def _harmless(row: Row) -> bool:
@@ -70,9 +74,10 @@ def _words(draw: st.DrawFn, isa: str) -> tuple[int, ...]:
     """Instructions of the ISA at any width, and forward branches with their delay slots."""
     table = rows(Config(isa, 64 if isa in ("mips3", "mips64r2", "mips64r6") else 32, False))
     harmless = [row for row in table.values() if _harmless(row)]
+    restricted = [row for row in harmless if row.facts & {"word_rs", "word_rt"}]
 
     def instruction() -> int:
-        row = draw(st.sampled_from(harmless))
+        row = draw(st.sampled_from(restricted) | st.sampled_from(harmless))
         operands = [draw(_operand(row, name)) for name in row.operands]
         try:
             return row.encode(*operands)
@@ -80,7 +85,7 @@ def _words(draw: st.DrawFn, isa: str) -> tuple[int, ...]:
             return table["addu"].encode(T0, T1, T2)
 
     result: list[int] = []
-    for _ in range(draw(st.integers(1, 8))):
+    for _ in range(draw(st.integers(1, 6))):
         result.append(instruction())
         if draw(st.integers(0, 3)) == 0:
             name = draw(st.sampled_from([name for name in ("beq", "bne", "beql", "bnel") if name in table]))
@@ -95,7 +100,8 @@ def _images(draw: st.DrawFn) -> Compiled:
     words = (*draw(_words(config.isa)), *empty.words)
     starts = tuple(draw(st.lists(st.integers(0, len(words) - 1) | st.none(), max_size=6)))
     owners = tuple(draw(st.lists(st.integers(-1, 5), min_size=len(words), max_size=len(words))))
-    registers = ((V0, 3), (T0, 0), None, *empty.registers[3:]) if config.width == 32 else ((V0,), (T0,), None, *empty.registers[3:])
+    pairs = ((V0, 3), (T0, 0), (6, 7), (T2, T1), (15, 24), (25, 0), *[None] * 5)
+    registers = pairs if config.width == 32 else (*((number,) for number in _POOL), None)
     return replace(empty, words=words, bpf_at=starts, slot_of=owners, exits=(len(words) - 2,), registers=registers)
 
 
@@ -106,6 +112,36 @@ def test_native_and_reference_record_the_same(target: UnicornTarget, reference: 
     left, right = (recorded(which, compiled, wanted, seed) for which in (target, reference))
     assert plain(left.record) == plain(right.record)
     assert replace(left, record=NOTHING_RECORDED) == replace(right, record=NOTHING_RECORDED)
+
+
+@given(
+    value=st.integers(-3, 3).flatmap(lambda near: st.sampled_from((near, (1 << 31) + near, (1 << 32) + near, -(1 << 31) + near, (1 << 63) + near)))
+)
+def test_what_is_a_word(target: UnicornTarget, value: int) -> None:
+    config = Config.parse("mips64r2-64le")
+    at = placement(config, given=Input((value % (1 << 64)).to_bytes(8, "little")))
+    target.load(image(config, [("ld", T0, 0, A0), ("addu", T1, T0, 0)]), at)
+    word = -(1 << 31) <= value < 1 << 31
+    assert target.run(at, ALL).record.operands == (() if word else (OperandEvent(1, T0, value % (1 << 64)),))
+
+
+@pytest.mark.parametrize("returns", [False, True])
+def test_an_operand_flipped_in_the_delay_slot_of_a_call_or_return_is_as_it_was_afterwards(target: UnicornTarget, returns: bool) -> None:
+    """$s0 must not change; without the restoration it would be seen as clobbered."""
+    config = Config.parse("mips64r2-64le")
+    table = rows(config)
+    bad = table["addu"].encode(T1, S0, 0)
+    seeds = [seed for seed in range(20) if not is_word(noise(64, seed, 0)[S0])]
+    if returns:
+        compiled = image(config, [])
+        compiled = replace(compiled, words=(*compiled.words[:-1], bad))
+    else:
+        function = load_address(config, T9, placement(config).addresses.helpers[KTIME_GET_NS])
+        call: list[Line] = [("jalr", RA, T9), ("addu", T1, S0, 0)]
+        compiled = image(config, [("or", S0 + 1, RA, 0), *function, *call, ("or", RA, S0 + 1, 0)])
+    run = recorded(target, compiled, frozenset({Recording.FLIPS}), seeds[0])
+    assert run.record.operands
+    assert not [violation for violation in run.violations if "$s0" in violation.place]
 
 
 @pytest.mark.parametrize("recording", Recording)
