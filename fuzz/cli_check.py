@@ -112,7 +112,7 @@ def _show(results: "Sequence[Result]", seconds: float, refused: Sequence[str], n
 
     if as_json:
         click.echo(results_json(results, seconds, refused, notes))
-    else:
+    elif results or notes:
         print_results(results, seconds, notes)
 
 
