@@ -29,16 +29,19 @@ class Bytes(NamedTuple):
     store: Callable[[int, bytes], None]
 
 
+_U64 = (1 << 64) - 1
 _POOL = shake_128(b"noise").digest(1 << 16)
+_INVERTED_POOL = bytes(byte ^ 0xFF for byte in _POOL)
 _DOUBLEWORDS = tuple(value for (value,) in struct.iter_unpack("<Q", _POOL))
 _WORDS = tuple(abi.sign_extended(value) for (value,) in struct.iter_unpack("<I", _POOL))
 
 
 def noise(width: int, seed: int, number: int) -> tuple[int, ...]:
-    """For each register a random value: 64 bits, for 32-bit code a sign-extended word."""
+    """For each register a random value: 64 bits, for 32-bit code a sign-extended word. Seeds n and ~n give values that differ in every bit."""
     pool = _DOUBLEWORDS if width == 64 else _WORDS
-    start = (seed * 7919 + number * 104729) % (len(pool) - REGISTERS)
-    return pool[start : start + REGISTERS]
+    start = (max(seed, ~seed) * 7919 + number * 104729) % (len(pool) - REGISTERS)
+    values = pool[start : start + REGISTERS]
+    return values if seed >= 0 else tuple(value ^ _U64 for value in values)
 
 
 class ProgramMemory:
@@ -102,7 +105,7 @@ class Service:
         except AbiError as error:
             raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"ABI: argument of {function.kind} {function.key} in {error}")) from None
         value = meaning(*arguments)
-        random = noise(self._config.width, self._placement.seed, self._served)
+        random = noise(self._config.width, self._placement.fill, self._served)
         after = list(registers)
         for group in CALLER_SAVED:
             after[group] = random[group]
@@ -143,4 +146,5 @@ class Service:
         if size:
             self._check_stack(sp, size)
             start = self._served * 104729 % (len(_POOL) - size)
-            self._memory.store(sp, _POOL[start : start + size])
+            pool = _POOL if self._placement.fill >= 0 else _INVERTED_POOL
+            self._memory.store(sp, pool[start : start + size])

@@ -1,47 +1,62 @@
-"""Judging: does the image of a program do exactly what the oracle says?
+"""Judging: does the image of a program do exactly what the oracle says, and keep the rules of the architecture?
 
-    program, input, configuration ─ place ─┬─ oracle ────────────── Run ─┐
-                                           └─ compiler ─ target ─── Run ─┴─ compare ─ Verdict
+    program, input, configuration ─ place ─┬─ oracle ────────────── Run ─┬─ compare ─ differences ─┐
+                                           └─ compiler ─ target ─── Run ─┴─ tripwires ─ trips ─────┴─ Verdict
 
 `judge` is the definition. `judge_all` gives the same verdicts for many inputs and configurations, but runs the oracle once for all configurations
 that see the same world, and compiles and loads once for all inputs.
+
+Tripwires look at the words of an image once and at each of its runs; some want further runs of the first input (`fuzz.wires.wire`). Those that need
+an image of their own, because the program sees addresses that have changed, come first, and then those for which the same image will do.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpf.program import Program
 from fuzz.case import Case, Compiler, Input
 from fuzz.compare import compare
 from fuzz.layout import LAYOUTS, Layout, Placement, Setting, place, setting
-from fuzz.legality import illegal_words
+from fuzz.record import Recording
 from fuzz.target import Run, Target
 from fuzz.verdict import Difference, Status, Trip, Verdict
+from fuzz.wires import WIRES
+from fuzz.wires.wire import Observation, Wire
 from jit.compiled import Compiled
 from jit.config import Config
 from oracle import interpreter
 from oracle.outcome import FaultKind
 
 
-def judge(case: Case, config: Config, target: Target, compiler: Compiler) -> Verdict:
+def judge(case: Case, config: Config, target: Target, compiler: Compiler, wires: Sequence[Wire] = WIRES) -> Verdict:
     """The verdict on one case; raises ProgramError for a program that cannot be placed."""
-    return next(judge_all(case.program, (case.input,), (config,), target, compiler))
+    return next(judge_all(case.program, (case.input,), (config,), target, compiler, wires=wires))
 
 
-def interpret(placement: Placement) -> Run:
+def interpret(placement: Placement, trace: bool = False) -> Run:
     """What the oracle says."""
     world, calls = placement.fresh_world()
-    outcome = interpreter.run(placement.slots, world)
+    outcome = interpreter.run(placement.slots, world, trace=trace)
     return Run(outcome, tuple(calls))
 
 
 def judge_all(
-    program: Program, inputs: Sequence[Input], configs: Iterable[Config], target: Target, compiler: Compiler, layouts: Mapping[int, Layout] = LAYOUTS
+    program: Program,
+    inputs: Sequence[Input],
+    configs: Iterable[Config],
+    target: Target,
+    compiler: Compiler,
+    layouts: Mapping[int, Layout] = LAYOUTS,
+    wires: Sequence[Wire] = WIRES,
 ) -> Iterator[Verdict]:
     """The verdicts on all inputs on the first configuration, in their order, then on the next one.
 
     `layouts` says by code width where things lie. Raises ProgramError for a program that cannot be placed.
     """
-    known: dict[Setting, list[tuple[Placement, Run]]] = {}
+    needs: frozenset[Recording] = frozenset().union(*(wire.needs for wire in wires))
+    judge = _Judge(target, compiler, tuple(wires), needs)
+    known: dict[Setting, _World] = {}
     for config in configs:
         order = "big" if config.big_endian else "little"
         if program.byte_order not in (None, order):
@@ -50,36 +65,146 @@ def judge_all(
             continue
         key = setting(config)
         if key not in known:
-            placements = [place(Case(program, given), config, layouts[config.width]) for given in inputs]
-            known[key] = [(placement, interpret(placement)) for placement in placements]
-        yield from _judge_image(config, known[key], target, compiler)
+            cases = [Case(program, given) for given in inputs]
+            known[key] = _World([judge.expectation(case, place(case, config, layouts[config.width])) for case in cases], [])
+        yield from judge.image(config, known[key])
 
 
-def _judge_image(config: Config, expectations: Sequence[tuple[Placement, Run]], target: Target, compiler: Compiler) -> Iterator[Verdict]:
-    """The verdicts on one image."""
-    if not expectations:
-        return
-    first = expectations[0][0]
-    try:
-        compiled = compiler(first.slots, config, first.addresses)
-        target.load(compiled, first)
-    except Exception as error:
-        # Whatever a compiler may raise, that there is no image is its failure.
-        refusal = Difference("compiler", "", "an image", f"{type(error).__name__}: {error}")
-        yield from (Verdict(Status.DIFFER, config, number, (refusal,)) for number in range(len(expectations)))
-        return
-    trips = tuple(illegal_words(compiled))
-    for number, (placement, expected) in enumerate(expectations):
-        yield _judge_run(config, number, compiled, trips, placement, expected, target)
+class _Expectation(NamedTuple):
+    case: Case
+    placement: Placement
+    expected: Run
 
 
-def _judge_run(
-    config: Config, number: int, compiled: Compiled, trips: tuple[Trip, ...], placement: Placement, expected: Run, target: Target
-) -> Verdict:
-    fault = expected.outcome.fault
-    if fault is not None and fault.kind is not FaultKind.MISALIGNED:
-        # A verifier refuses such programs: nothing is promised about what the image does.
-        return Verdict(Status.INCONCLUSIVE, config, number, reason=str(fault))
-    differences = compare(expected, target.run(placement), compiled, placement)
-    status = Status.DIFFER if differences else Status.TRIPPED if trips else Status.AGREE
-    return Verdict(status, config, number, differences, trips)
+class _World(NamedTuple):
+    """What the oracle says of all inputs, and of the variants of the first one that were asked for so far."""
+
+    inputs: list[_Expectation]
+    variants: list[_Expectation]
+
+
+class _Variant(NamedTuple):
+    """How an image did on a variant of the first input for a wire; `fault` is why nothing is to be expected of it, else empty."""
+
+    wire: Wire
+    placement: Placement
+    differences: tuple[Difference, ...]
+    fault: str
+
+    def trips(self, first: Placement, known: Sequence[Difference]) -> Iterator[Trip]:
+        """A trip for each difference that the first input itself has not, and where the program sees the same for each that the variant has not."""
+        place = f"with memory from {self.placement.layout.context:#x} on and fill {self.placement.fill}"
+        same = self.placement.world == first.world
+        places = {(difference.kind, difference.place) for difference in known}
+        for difference in self.differences:
+            if difference not in known if same else (difference.kind, difference.place) not in places:
+                yield Trip(self.wire.name, None, None, f"{place}: {difference}")
+        for difference in known if same and not self.fault else ():
+            if difference not in self.differences:
+                yield Trip(self.wire.name, None, None, f"{place} otherwise than: {difference}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    target: Target
+    compiler: Compiler
+    wires: tuple[Wire, ...]
+    recordings: frozenset[Recording]
+
+    def expectation(self, case: Case, placement: Placement) -> _Expectation:
+        """A case, and what the oracle says of it."""
+        return _Expectation(case, placement, interpret(placement, Recording.BOUNDARIES in self.recordings))
+
+    def image(self, config: Config, world: _World) -> Iterator[Verdict]:
+        """The verdicts on one image."""
+        if not world.inputs:
+            return
+        first = world.inputs[0]
+        try:
+            compiled = self._compile(config, first.placement)
+            self.target.load(compiled, first.placement)
+        except Exception as error:
+            # Whatever a compiler may raise, that there is no image is its failure.
+            yield from (Verdict(Status.DIFFER, config, number, (_refusal(error),)) for number in range(len(world.inputs)))
+            return
+        variants = self._variants(compiled, world)
+        trips = tuple(trip for wire in self.wires if wire.code for trip in wire.code(compiled))
+        for number, expectation in enumerate(world.inputs):
+            yield self._run(number, compiled, trips, expectation, () if number else variants)
+
+    def _compile(self, config: Config, placement: Placement) -> Compiled:
+        return self.compiler(placement.slots, config, placement.addresses)
+
+    def _variants(self, compiled: Compiled, world: _World) -> tuple[_Variant, ...]:
+        """The runs of all variants of the first input. The image is the loaded one, before and afterwards."""
+        first = world.inputs[0]
+        if _promises_nothing(first):
+            return ()
+        wanted = [
+            (wire, self._known(world, placement))
+            for wire in self.wires
+            if wire.variants is not None
+            for placement in wire.variants(compiled, first.case, first.placement)
+        ]
+        here = [pair for pair in wanted if _same_image(first.placement, pair[1].placement)]
+        done = [self._vary(compiled, *pair, self.recordings) for pair in here]
+        elsewhere = [pair for pair in wanted if not _same_image(first.placement, pair[1].placement)]
+        done += [self._vary_elsewhere(compiled.config, *pair) for pair in elsewhere]
+        if elsewhere:
+            self.target.load(compiled, first.placement)
+        return tuple(done)
+
+    def _known(self, world: _World, placement: Placement) -> _Expectation:
+        """What the oracle says of a placement of the first case, from what it has said before where that is the same."""
+        for known in (world.inputs[0], *world.variants):
+            if known.placement.world == placement.world and known.placement.slots == placement.slots:
+                return known._replace(placement=placement)
+        world.variants.append(self.expectation(world.inputs[0].case, placement))
+        return world.variants[-1]
+
+    def _vary_elsewhere(self, config: Config, wire: Wire, expectation: _Expectation) -> _Variant:
+        """A variant that needs an image of its own."""
+        try:
+            compiled = self._compile(config, expectation.placement)
+            self.target.load(compiled, expectation.placement)
+        except Exception as error:
+            return _Variant(wire, expectation.placement, (_refusal(error),), "")
+        return self._vary(compiled, wire, expectation, frozenset())
+
+    def _vary(self, compiled: Compiled, wire: Wire, expectation: _Expectation, recordings: frozenset[Recording]) -> _Variant:
+        """With the recordings of the other runs an image need not be translated again."""
+        placement, expected = expectation.placement, expectation.expected
+        if _promises_nothing(expectation):
+            return _Variant(wire, placement, (), f"{wire.name}: with memory from {placement.layout.context:#x} on {expected.outcome.fault}")
+        differences = compare(expected, self.target.run(placement, recordings), compiled, placement)
+        return _Variant(wire, placement, differences, "")
+
+    def _run(self, number: int, compiled: Compiled, trips: tuple[Trip, ...], expectation: _Expectation, variants: tuple[_Variant, ...]) -> Verdict:
+        placement, expected = expectation.placement, expectation.expected
+        if _promises_nothing(expectation):
+            return Verdict(Status.INCONCLUSIVE, compiled.config, number, reason=str(expected.outcome.fault))
+        actual = self.target.run(placement, self.recordings)
+        differences = compare(expected, actual, compiled, placement)
+        seen = Observation(compiled, placement, expected, actual, actual.record)
+        found = (
+            *trips,
+            *(trip for wire in self.wires if wire.run for trip in wire.run(seen)),
+            *(trip for variant in variants for trip in variant.trips(placement, differences)),
+        )
+        status = Status.DIFFER if differences else Status.TRIPPED if found else Status.AGREE
+        reason = "; ".join(variant.fault for variant in variants if variant.fault)
+        return Verdict(status, compiled.config, number, differences, found, reason)
+
+
+def _same_image(first: Placement, second: Placement) -> bool:
+    return first.slots == second.slots and first.addresses == second.addresses
+
+
+def _promises_nothing(expectation: _Expectation) -> bool:
+    """Whether a verifier refuses such programs: nothing is said about what the image does."""
+    fault = expectation.expected.outcome.fault
+    return fault is not None and fault.kind is not FaultKind.MISALIGNED
+
+
+def _refusal(error: Exception) -> Difference:
+    return Difference("compiler", "", "an image", f"{type(error).__name__}: {error}")

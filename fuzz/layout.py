@@ -10,8 +10,8 @@
     stack         21F0 0000        21F0 0000     23 A1F0 0000
 
 Only pages that are in use are mapped, and between two areas there is always one that is not. In a mapped page what does not belong to a region
-is filled with guard bytes, which must not change. 64-bit code sees addresses above 4 GiB, with different upper halves for code and data and bit 31 set,
-so that a pointer that was truncated, zero-extended or sign-extended on the way leads nowhere.
+is filled with guard bytes, which must not change. 64-bit code sees addresses above 4 GiB, with different upper halves for code and data and bit 31
+set, so that a pointer that was truncated, zero-extended or sign-extended on the way leads nowhere.
 
 The three stack pages:
 
@@ -88,26 +88,33 @@ FAR_LAYOUTS: Mapping[int, Layout] = MappingProxyType({
 
 _KSEG0, _CKSEG0, _XKPHYS = 0x8000_0000, 0xFFFF_FFFF_8000_0000, 0x9800_0000_0000_0000
 
+KERNEL_AREAS: Mapping[int, tuple[int, ...]] = MappingProxyType({32: (_KSEG0,), 64: (_CKSEG0, _XKPHYS + 0xA000_0000)})
+"""By width of the code where the program's memory begins when it lies where a kernel has it.
 
-def _kernel_like(width: int, segment: int) -> Layout:
-    """The layout with the program's memory in an unmapped segment of the kernel's; the code stays where it is."""
-    return replace(LAYOUTS[width], context=segment + 0x10_0000, data=segment + 0x40_0000, stack=segment + 0x1F0_0000)
+kseg0, whose pointers have their upper bit set; on a 64-bit CPU its sign-extended form, the compatibility segment; and the cached 64-bit physical
+segment, where a pointer that lost its upper bits leads nowhere (MIPS64 privileged resource architecture, MD00091, chapter 4).
+"""
 
 
-COMPATIBILITY_LAYOUTS: Mapping[int, Layout] = MappingProxyType({32: _kernel_like(32, _KSEG0), 64: _kernel_like(64, _CKSEG0)})
-"""Memory where a kernel has it: in kseg0, on a 64-bit CPU its sign-extended form; in 32-bit code all pointers have their upper bit set."""
+def moved(layout: Layout, area: int) -> Layout:
+    """The layout with the program's memory in another area; the code stays where it is."""
+    return replace(
+        layout,
+        context=area + layout.context % AREA_SIZE,
+        data=area + layout.data % AREA_SIZE,
+        stack=area + layout.stack % AREA_SIZE,
+    )
 
-PHYSICAL_LAYOUTS: Mapping[int, Layout] = MappingProxyType({32: COMPATIBILITY_LAYOUTS[32], 64: _kernel_like(64, _XKPHYS + 0x2000_0000)})
-"""The same, for 64-bit code in the 64-bit physical segment, cached: addresses that are no words, and not canonical as other CPUs have it."""
 
 AREA_SIZE = 0x200_0000
 """Code and data each lie within this many bytes, aligned to as many: one pair of TLB entries."""
 
 
 def physical(address: int) -> int:
-    """The physical address of an address of a layout (MIPS64 privileged resource architecture, MD00091, table 4-1: the unmapped segments)."""
-    compatibility = address >> 29 in (_KSEG0 >> 29, _CKSEG0 >> 29)
-    return address & (0x1FFF_FFFF if compatibility else 0x7FFF_FFFF)
+    """The physical address of an address of a layout (MD00091, chapter 4)."""
+    if address >> 29 in (_KSEG0 >> 29, _CKSEG0 >> 29):
+        return address & 0x1FFF_FFFF
+    return address - _XKPHYS if address >= _XKPHYS else address & 0x7FFF_FFFF
 
 
 class Function(NamedTuple):
@@ -154,6 +161,7 @@ class Placement:
     """A case placed in memory.
 
     `world` lacks the functions, which keep a state: `fresh_world` gives a world for one run of the oracle, and the calls that it will have made.
+    `fill` chooses what native registers hold at entry and after calls, as `fuzz.calls.noise` does; `seed` all else that is chosen.
     """
 
     slots: tuple[Instruction, ...]
@@ -162,6 +170,7 @@ class Placement:
     addresses: Addresses
     segments: tuple[Segment, ...]
     seed: int
+    fill: int
 
     def fresh_world(self) -> tuple[World, list[Call]]:
         """The world with functions in their initial state, and the list that records their calls."""
@@ -218,7 +227,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     )
     segments.append(_stack_segment(layout.stack, stack))
     slots = link(program, starts[1:], layout.image)
-    return Placement(slots, world, layout, addresses(layout), tuple(segments), given.seed)
+    return Placement(slots, world, layout, addresses(layout), tuple(segments), given.seed, given.seed)
 
 
 def _segment(name: str, address: int, contents: bytes, alignment: int) -> Segment:

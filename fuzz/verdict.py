@@ -1,7 +1,7 @@
 """What judging a case on a configuration comes to: types only.
 
 A verdict is one of four. AGREE: everything that can be observed is equal. DIFFER: something is not, and every such thing is listed.
-TRIPPED: what was observed is equal, but a rule of the architecture was broken on the way (`fuzz.legality`). INCONCLUSIVE: nothing was
+TRIPPED: what was observed is equal, but a rule of the architecture or of its ABI was broken on the way (`fuzz.wires`). INCONCLUSIVE: nothing was
 compared, for a reason that is to be counted and shown.
 """
 
@@ -40,16 +40,21 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """A rule that was broken: the tripwire, the index of the MIPS word, the eBPF slot it belongs to (None: entry or exit code), details."""
+    """A rule that was broken: the tripwire, details, and where that is known.
+
+    word   the index of the MIPS word, None for what was seen of a run as a whole
+    slot   the eBPF instruction, None for entry and exit code
+    """
 
     wire: str
-    word: int
+    word: int | None
     slot: int | None
     detail: str
 
     def __str__(self) -> str:
-        where = "entry or exit code" if self.slot is None else f"instruction {self.slot}"
-        return f"{self.wire}: word {self.word} ({where}): {self.detail}"
+        owner = "entry or exit code" if self.slot is None else f"instruction {self.slot}"
+        where = "" if self.word is None and self.slot is None else f"{owner}: " if self.word is None else f"word {self.word} ({owner}): "
+        return f"{self.wire}: {where}{self.detail}"
 
 
 @dataclass(frozen=True, slots=True)

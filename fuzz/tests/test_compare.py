@@ -110,9 +110,9 @@ def test_calls(calls: tuple[Call, ...], places: list[str]) -> None:
     assert _found(replace(RUN, calls=calls)) == [("calls", place) for place in places]
 
 
-def test_violations_are_differences() -> None:
-    violation = Difference("callee-saved", "$s0", "0x1", "0x2")
-    assert compare(RUN, replace(RUN, violations=(violation,)), COMPILED, AT) == (violation,)
+def test_breaches_of_the_abi_are_for_a_tripwire() -> None:
+    unread, breach = Difference("register", "r0 to r10", "an exit word", "none"), Difference("callee-saved", "$s0", "0x1", "0x2")
+    assert compare(RUN, replace(RUN, violations=(breach, unread)), COMPILED, AT) == (unread,)
 
 
 @given(st.none() | FAULTS, st.none() | FAULTS)

@@ -18,6 +18,8 @@ from fuzz.target import Run
 from fuzz.tests.images import CONFIGS, MEMORY, constant, image, placement, program
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status, Verdict
+from fuzz.wires import WIRES
+from fuzz.wires.wire import Wire
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config
@@ -109,7 +111,7 @@ def test_a_misaligned_access_is_the_same_fault(target: UnicornTarget, config: Co
     case = Case(LOAD_MISALIGNED, Input(MEMORY))
     assert judge(case, config, target, compile_program).status is Status.AGREE
     # The fault is compared: an image in which it belongs to another instruction differs, where there is one.
-    verdict = judge(case, config, target, lambda *given: replace(image := compile_program(*given), slot_of=(0,) * len(image.words)))
+    verdict = judge(case, config, target, lambda *given: replace(image := compile_program(*given), slot_of=(0,) * len(image.words)), wires=())
     expected = Status.DIFFER if interpret(placement(config, LOAD_MISALIGNED)).outcome.fault else Status.AGREE
     assert verdict.status is expected
 
@@ -134,14 +136,15 @@ def test_an_image_that_is_too_long_is_a_difference(target: UnicornTarget) -> Non
     assert "an image of 4194308 bytes; there is room for 4194304" in str(verdict)
 
 
-def test_order_and_economy(target: UnicornTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wires", [(), WIRES], ids=["bare", "wires"])
+def test_order_and_economy(target: UnicornTarget, monkeypatch: pytest.MonkeyPatch, wires: tuple[Wire, ...]) -> None:
     """One run of the oracle per world and input, one compilation per configuration; verdicts by configuration, then input."""
     oracle: list[Placement] = []
     compiled: list[Config] = []
 
-    def counting_oracle(placement: Placement) -> Run:
+    def counting_oracle(placement: Placement, trace: bool = False) -> Run:
         oracle.append(placement)
-        return interpret(placement)
+        return interpret(placement, trace)
 
     def counting_compiler(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
         compiled.append(config)
@@ -149,10 +152,11 @@ def test_order_and_economy(target: UnicornTarget, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(judging, "interpret", counting_oracle)
     inputs = [Input(MEMORY, seed=seed) for seed in range(3)]
-    verdicts = list(judge_all(CASE.program, inputs, BASE_CONFIGS, target, counting_compiler))
+    verdicts = list(judge_all(CASE.program, inputs, BASE_CONFIGS, target, counting_compiler, wires=wires))
     assert [(verdict.config, verdict.input) for verdict in verdicts] == [(config, number) for config in BASE_CONFIGS for number in range(3)]
     assert {verdict.status for verdict in verdicts} == {Status.AGREE}
-    assert len(oracle) == 8 * 3
+    # The program has no data, so that what the tripwires add needs no other image: a run for each area of the kernel's.
+    assert len(oracle) == 8 * 3 + (4 * 1 + 4 * 2 if wires else 0)
     assert compiled == list(BASE_CONFIGS)
 
 

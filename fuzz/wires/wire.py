@@ -1,14 +1,17 @@
-"""What a tripwire is: one rule, its source, and up to two ways of looking.
+"""What a tripwire is: one rule, its source, up to three ways of looking, and examples.
 
-    code    at the words of an image, once
-    run     at one run of it
+    code      at the words of an image, once
+    run       at each run of it
+    variants  at further runs: other placements of the first input, on which image and oracle must agree as well
 
-A wire reads the facts of the MIPS table and what was recorded, and shares no code with the compiler. What it reports is a `Trip`.
+A wire reads the facts of the MIPS table and what was recorded, and shares no code with the compiler. What it reports is a `Trip`; each difference on
+a variant becomes one.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from fuzz.case import Case
 from fuzz.layout import Placement
 from fuzz.record import Record, Recording
 from fuzz.target import Run
@@ -32,13 +35,31 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """An image that trips the wire, or must not.
+
+    config   name of the configuration
+    code     instructions of the MIPS table, one a line or separated by ";". "mips4: " before one takes it from that ISA, "3> " before it makes it
+             part of the code of eBPF instruction 3. What sets r0 to 42 and returns is added
+    trips    whether it must trip; otherwise image and oracle must also agree
+    program  in eBPF assembly, what the image is an image of
+    """
+
+    config: str
+    code: str
+    trips: bool
+    program: str = "r0 = 42; exit"
+
+
+@dataclass(frozen=True, slots=True)
 class Wire:
     """A tripwire.
 
-    name     as `--tripwires` selects it
-    rule     one sentence
-    source   manual and section, or ABI document
-    needs    what a target has to record for `run`
+    name      as `--tripwires` selects it
+    rule      one sentence
+    source    manual and section, or ABI document
+    needs     what a target has to record for `run`
+    variants  given the image, the case and its placement: placements that may need another image, because the program sees addresses
     """
 
     name: str
@@ -47,3 +68,11 @@ class Wire:
     needs: frozenset[Recording] = frozenset()
     code: Callable[[Compiled], Iterable[Trip]] | None = None
     run: Callable[[Observation], Iterable[Trip]] | None = None
+    variants: Callable[[Compiled, Case, Placement], Iterable[Placement]] | None = None
+    examples: tuple[Example, ...] = ()
+
+
+def trip(wire: str, compiled: Compiled, word: int, detail: str) -> Trip:
+    """A trip at a word of the image."""
+    slot = compiled.slot_of[word]
+    return Trip(wire, word, slot if slot >= 0 else None, detail)

@@ -1,0 +1,66 @@
+"""The tripwire for the platform's calling convention, and what the kernel adds to it.
+
+What a run as a whole shows comes from the target (`Run.violations`): registers that do not hold at the return what they held at the entry, the stack
+pointer and gp at calls, the form of the result, the caller's part of the stack. That nothing lives in a caller-saved register or in the argument area
+across a call needs no check: `fuzz.calls` destroys both. What a run does not show, because it is undone before anyone looks, is in the words:
+
+    k0, k1   an interrupt between any two instructions destroys them
+    gp       holds the pointer to the current task, which interrupt handlers use
+    below sp an interrupt between any two instructions overwrites what is stored there
+"""
+
+from collections.abc import Iterator
+
+from fuzz.abi import GP, SP, register_name
+from fuzz.verdict import Trip
+from fuzz.wires.flow import words
+from fuzz.wires.wire import Example, Observation, Wire, trip
+from jit.compiled import Compiled
+
+NAME = "abi"
+
+RESERVED = frozenset({26, 27, GP})
+"""k0, k1, gp: never written."""
+
+
+def code(compiled: Compiled) -> Iterator[Trip]:
+    """Writes of reserved registers, accesses below sp."""
+    for at, word in enumerate(words(compiled)):
+        if word is None:
+            continue
+        for number in sorted(word.writes & RESERVED):
+            yield trip(NAME, compiled, at, f"{word.row.mnemonic} writes {register_name(number, compiled.config)}")
+        if word.facts & {"load", "store"} and "base" in word.row.operands and word.named("base") == SP and (offset := word.named("offset")) < 0:
+            yield trip(NAME, compiled, at, f"{word.row.mnemonic} accesses memory {-offset} bytes below $sp")
+
+
+def run(seen: Observation) -> Iterator[Trip]:
+    """What the target saw, but for guard bytes outside of the stack, which belong to the wire `memory`."""
+    for violation in seen.actual.violations:
+        if violation.kind in ("callee-saved", "ABI") or (violation.kind == "memory" and violation.place.startswith("the caller's stack")):
+            yield Trip(NAME, None, None, str(violation))
+
+
+WIRE = Wire(
+    name=NAME,
+    rule="An image is a C function of its ABI: it keeps what it must keep, calls as it must call, and writes nothing above its frame or below sp.",
+    source="MIPS ABI supplement of System V, third edition, chapter 3; MIPSpro N32 ABI handbook (007-2816), chapter 2; `fuzz.abi`",
+    code=code,
+    run=run,
+    examples=(
+        Example("mips32r2-32be", "addiu $t0, $zero, 5; addiu $a2, $zero, 5; addiu $t9, $zero, 5", trips=False),
+        Example("mips64r2-64le", "ori $at, $zero, 5; ori $a7, $zero, 5; ori $t3, $zero, 5", trips=False),
+        Example("mips1-32le", "addiu $s3, $zero, 5", trips=True),
+        Example("mips3-64be", "daddiu $s7, $s7, 1", trips=True),
+        Example("mips32r6-32be", "sw $s3, -4($sp); nop; lw $s3, -4($sp)", trips=True),
+        Example("mips32r2-32be", "addiu $sp, $sp, -8; sw $s3, 0($sp); addiu $s3, $zero, 5; lw $s3, 0($sp); addiu $sp, $sp, 8", trips=False),
+        Example("mips64r6-64le", "daddiu $sp, $sp, -16; ori $fp, $zero, 5; daddiu $sp, $sp, 16", trips=True),
+        Example("mips4-64le", "daddiu $sp, $sp, -16", trips=True),
+        Example("mips32r1-32le", "or $t0, $gp, $zero; addiu $gp, $zero, 5; or $gp, $t0, $zero", trips=True),
+        Example("mips32r1-32le", "or $t0, $gp, $zero", trips=False),
+        Example("mips32r1-32le", "addiu $k0, $zero, 5", trips=True),
+        Example("mips32r5-32be", "sw $zero, 0($sp); sw $zero, 12($sp)", trips=False),
+        Example("mips32r5-32be", "sw $zero, 16($sp)", trips=True),
+        Example("mips64r5-64be", "sd $zero, 0($sp)", trips=True),
+    ),
+)

@@ -1,0 +1,121 @@
+"""Where execution may go on after each word of an image: what the wires that look at neighbours in time need.
+
+    in the text      the next word; for one in a delay slot the target of its branch, and the next word if the branch is conditional; for the branch
+                     itself the delay slot, and where that is nullified the word behind it
+    as executed      what was recorded (`Record.edges`): it adds the targets of jumps to a register
+
+A word that is no instruction of the ISA is taken for one that does nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from jit.compiled import Compiled
+from jit.mips import Row, decode
+
+
+class Word(NamedTuple):
+    """A decoded word: its row, its operands, and the registers that it reads and writes (HI and LO as 32 and 33)."""
+
+    row: Row
+    operands: tuple[int, ...]
+    reads: frozenset[int]
+    writes: frozenset[int]
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """Of the row."""
+        return self.row.facts
+
+    @property
+    def transfers(self) -> bool:
+        """Whether it is a branch or a jump."""
+        return bool(self.row.facts & {"branch", "jump"})
+
+    def named(self, operand: str) -> int:
+        """The value of an operand; raises ValueError when there is none of that name."""
+        return self.operands[self.row.operands.index(operand)]
+
+
+@lru_cache(maxsize=1 << 17)
+def _word(word: int, isa: str) -> Word | None:
+    decoded = decode(word, isa)
+    if decoded is None:
+        return None
+    row, operands = decoded
+    return Word(row, operands, frozenset(row.reads(operands)), frozenset(row.writes(operands)))
+
+
+def words(compiled: Compiled) -> tuple[Word | None, ...]:
+    """The words of an image, None for what is no instruction of its ISA."""
+    isa = compiled.config.isa
+    return tuple(_word(word, isa) for word in compiled.words)
+
+
+def target(compiled: Compiled, at: int, word: Word) -> int | None:
+    """The index of the word that a branch or jump leads to, which may lie outside the image; None where a register decides."""
+    following = compiled.base + 4 * at + 4
+    if "branch" in word.facts:
+        return at + 1 + word.named("offset")
+    if "instr_index" in word.row.operands:
+        return ((following & ~0xFFF_FFFF) + 4 * word.named("instr_index") - compiled.base) // 4
+    return None
+
+
+def conditional(word: Word) -> bool:
+    """Whether a branch may also not be taken: all but those that compare a register with itself, and those without operands."""
+    if "jump" in word.facts:
+        return False
+    registers = [word.named(name) for name in ("rs", "rt") if name in word.row.operands]
+    if not registers:
+        return False
+    equality = word.row.mnemonic in ("beq", "beql")
+    return not (equality and registers[0] == registers[-1]) and not (word.row.mnemonic in ("bgez", "blez") and registers == [0])
+
+
+def successors(compiled: Compiled, decoded: Sequence[Word | None]) -> list[list[int]]:
+    """For each word those that may be executed next, as the text tells. A call is taken to come back behind its delay slot, by way of other code."""
+    found: list[list[int]] = [[] for _ in decoded]
+    for at, word in enumerate(decoded):
+        branch = decoded[at - 1] if at else None
+        if branch is not None and "delay" in branch.facts:
+            # A branch in a delay slot leads nowhere: it is a finding of its own.
+            _after_branch(found[at], compiled, at - 1, branch, falls_through="likely" not in branch.facts)
+        elif word is not None and "compact" in word.facts:
+            _after_branch(found[at], compiled, at, word, falls_through=True)
+        else:
+            found[at].append(at + 1)
+            if word is not None and "likely" in word.facts:
+                found[at].append(at + 2)
+    return [[to for to in following if 0 <= to < len(decoded)] for following in found]
+
+
+def _after_branch(following: list[int], compiled: Compiled, at: int, branch: Word, *, falls_through: bool) -> None:
+    to = target(compiled, at, branch)
+    if to is not None:
+        following.append(to)
+    if falls_through and conditional(branch):
+        following.append(at + 2 if "delay" in branch.facts else at + 1)
+
+
+def reachable(start: int, following: Sequence[Sequence[int]], stop: frozenset[int]) -> Iterator[int]:
+    """The words that may be executed after `start`, each once; a word of `stop` is one of them, but not what follows it."""
+    waiting, seen = list(following[start]), set[int]()
+    while waiting:
+        at = waiting.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        yield at
+        if at not in stop:
+            waiting.extend(following[at])
+
+
+def predecessors(following: Sequence[Sequence[int]]) -> Mapping[int, list[int]]:
+    """The same read backwards."""
+    before: dict[int, list[int]] = {at: [] for at in range(len(following))}
+    for at, targets in enumerate(following):
+        for to in targets:
+            before[to].append(at)
+    return before

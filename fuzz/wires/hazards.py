@@ -1,0 +1,233 @@
+"""The tripwire for instructions that must not be neighbours in time, or come between others. No engine models any of this.
+
+    load delay      MIPS I: the instruction that is executed after a load must not use the loaded register. The halves of an unaligned word, lwl
+                    and lwr, are an exception of the architecture
+    HI and LO       MIPS I to III: of the two instructions that are executed after mfhi or mflo none may change HI or LO
+    delay slot      no branch or jump lies in a delay slot
+    forbidden slot  release 6: none lies in the forbidden slot of a compact branch
+    LL and SC       from ll to sc no load or store is executed, all lies within 2048 bytes, and the result of sc is tested: sc may fail at any time.
+                    It must be preceded by ll
+
+Neighbours are those in the text and the known targets of branches (`fuzz.wires.flow`), and what was executed.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from fuzz.record import Recording
+from fuzz.verdict import Trip
+from fuzz.wires.flow import Word, predecessors, reachable, successors, words
+from fuzz.wires.wire import Example, Observation, Wire, trip
+from jit.compiled import Compiled
+from jit.mips import HI, LO
+
+NAME = "hazards"
+
+LOAD_DELAY = frozenset({"mips1"})
+"""Where a load takes effect one instruction late."""
+
+HILO_DISTANCE = frozenset({"mips1", "mips2", "mips3"})
+"""Where a read of HI or LO is spoiled by a write that follows too soon."""
+
+_HILO = frozenset({HI, LO})
+
+LINKED_BYTES = 2048
+"""From ll to sc all instructions lie in so many bytes (MD00087, SC)."""
+
+
+def code(compiled: Compiled) -> Iterator[Trip]:
+    """Everything that the text shows."""
+    decoded = words(compiled)
+    yield from _slots(compiled, decoded)
+    linked = any(word is not None and word.facts & {"ll", "sc"} for word in decoded)
+    if not linked and compiled.config.isa not in HILO_DISTANCE:
+        return
+    following = successors(compiled, decoded)
+    if linked:
+        yield from _linked(compiled, decoded, following)
+    yield from _distances(compiled, decoded, _paced(decoded, following), range(len(decoded)))
+
+
+def run(seen: Observation) -> Iterable[Trip]:
+    """What the text does not show: neighbours by a jump to a register."""
+    compiled, edges = seen.compiled, seen.record.edges
+    if edges is None or compiled.config.isa not in HILO_DISTANCE:
+        return ()
+    decoded = words(compiled)
+    following = _paced(decoded, successors(compiled, decoded))
+    new = [(source, to) for source, to in edges.tolist() if 0 <= source < len(decoded) and 0 <= to < len(decoded) and to not in following[source]]
+    if not new:
+        return ()
+    known = set(_distances(compiled, decoded, following, range(len(decoded))))
+    for source, to in new:
+        following[source].append(to)
+    changed = {source for source, _ in new}
+    before = predecessors(following)
+    starts = changed.union(*(before[source] for source in changed))
+    return [found for found in _distances(compiled, decoded, following, sorted(starts)) if found not in known]
+
+
+def _slots(compiled: Compiled, decoded: Sequence[Word | None]) -> Iterator[Trip]:
+    """Delay slots and forbidden slots."""
+    for at, word in enumerate(decoded):
+        if word is None or not word.facts & {"delay", "forbidden"}:
+            continue
+        kind = "delay" if "delay" in word.facts else "forbidden"
+        if at + 1 == len(decoded):
+            yield trip(NAME, compiled, at, f"the {kind} slot of {word.row.mnemonic} lies outside the image")
+        elif (neighbour := decoded[at + 1]) is not None and neighbour.transfers:
+            yield trip(NAME, compiled, at + 1, f"{neighbour.row.mnemonic} in the {kind} slot of {word.row.mnemonic}")
+
+
+def _distances(compiled: Compiled, decoded: Sequence[Word | None], following: Sequence[Sequence[int]], starts: Iterable[int]) -> Iterator[Trip]:
+    """Load delays and HI/LO distances of the instructions at `starts`."""
+    delays, isa = compiled.config.isa in LOAD_DELAY, compiled.config.isa
+    if isa not in HILO_DISTANCE:
+        return
+    for at in starts:
+        word = decoded[at]
+        if word is None:
+            continue
+        if delays and "load" in word.facts:
+            for to in following[at]:
+                user = decoded[to]
+                if user is not None and user.reads & word.writes and not _halves(word, user):
+                    yield trip(NAME, compiled, to, f"{user.row.mnemonic} uses what {word.row.mnemonic} at word {at} loads, in its load delay slot")
+        if word.reads & _HILO:
+            for to in {last for first in following[at] for last in (first, *following[first])}:
+                writer = decoded[to]
+                if writer is not None and writer.writes & _HILO:
+                    detail = f"{writer.row.mnemonic} changes HI or LO less than two instructions behind {word.row.mnemonic} at word {at}"
+                    yield trip(NAME, compiled, to, detail)
+
+
+def _paced(decoded: Sequence[Word | None], following: list[list[int]]) -> list[list[int]]:
+    """What passes the pipeline one after the other: a nullified instruction does nothing, but takes its time."""
+    paced = [list(targets) for targets in following]
+    for at, word in enumerate(decoded):
+        if word is not None and "likely" in word.facts and at + 2 in paced[at]:
+            paced[at].remove(at + 2)
+            paced[at + 1].append(at + 2)
+    return paced
+
+
+def _halves(first: Word, second: Word) -> bool:
+    """lwl and lwr of one register, in either order: the second merges what the first has not written back yet."""
+    return {first.row.mnemonic, second.row.mnemonic} == {"lwl", "lwr"} and first.writes == second.writes
+
+
+def _linked(compiled: Compiled, decoded: Sequence[Word | None], following: Sequence[Sequence[int]]) -> Iterator[Trip]:
+    """LL and SC."""
+    loads = [at for at, word in enumerate(decoded) if word is not None and "ll" in word.facts]
+    stores = [at for at, word in enumerate(decoded) if word is not None and "sc" in word.facts]
+    ends, starts, before = frozenset(loads + stores), frozenset(loads), predecessors(following)
+    # What may be executed just before each sc, back to the ll.
+    leading = {at: frozenset(reachable(at, [before[at] for at in range(len(decoded))], ends)) for at in stores}
+    reached = set[int]()
+    for at in loads:
+        after = frozenset(reachable(at, following, ends))
+        for end in after.intersection(stores):
+            if at not in leading[end]:
+                continue
+            reached.add(end)
+            yield from _sequence(compiled, decoded, at, end, (after & leading[end]) - ends)
+    for at in stores:
+        word = decoded[at]
+        assert word is not None
+        if at not in reached or not leading[at] & starts:
+            yield trip(NAME, compiled, at, f"{word.row.mnemonic} without a load linked before it")
+        if not _is_tested(decoded, following, at):
+            yield trip(NAME, compiled, at, f"the result of {word.row.mnemonic} is not tested")
+
+
+def _sequence(compiled: Compiled, decoded: Sequence[Word | None], start: int, end: int, between: frozenset[int]) -> Iterator[Trip]:
+    for at in sorted(between):
+        word = decoded[at]
+        if word is not None and word.facts & {"load", "store"}:
+            yield trip(NAME, compiled, at, f"{word.row.mnemonic} between ll at word {start} and sc at word {end}")
+    bounds = (start, end, *between)
+    if (size := 4 * (max(bounds) - min(bounds) + 1)) > LINKED_BYTES:
+        yield trip(NAME, compiled, end, f"ll at word {start} and its sc lie in {size} bytes, more than {LINKED_BYTES}")
+
+
+def _is_tested(decoded: Sequence[Word | None], following: Sequence[Sequence[int]], store: int) -> bool:
+    """Whether on every path the first instruction that touches the result of sc is a branch on it."""
+    word = decoded[store]
+    assert word is not None
+    result = word.named("rt")
+    if result == 0:
+        return False
+    waiting, seen = list(following[store]), set[int]()
+    if not waiting:
+        return False
+    while waiting:
+        at = waiting.pop()
+        user = decoded[at]
+        if at in seen or user is None:
+            continue
+        seen.add(at)
+        if result in user.reads and "branch" in user.facts:
+            continue
+        if result in user.reads | user.writes or not following[at]:
+            return False
+        waiting.extend(following[at])
+    return True
+
+
+_LOOP = "ll $t0, 0($a0); addiu $t1, $t0, 0; sc $t1, 0($a0); beq $t1, $zero, -4; nop"
+
+WIRE = Wire(
+    name=NAME,
+    rule="Instructions keep the distances and the order that the architecture demands: load delay, HI/LO, delay and forbidden slots, LL/SC.",
+    source="MIPS IV Instruction Set, revision 3.2, A.3 and the restrictions of MFHI and MFLO; MIPS32/64 volume II-A (MD00086, MD00087), branches, SC",
+    needs=frozenset({Recording.EDGES}),
+    code=code,
+    run=run,
+    examples=(
+        # Load delay.
+        Example("mips1-32le", "lw $t0, 0($a0); nop; addu $t1, $t0, $t0", trips=False),
+        Example("mips1-32le", "lw $t0, 0($a0); addu $t1, $t0, $t0", trips=True),
+        Example("mips1-32be", "lw $t0, 0($a0); sw $t0, -4($sp)", trips=True),
+        Example("mips1-32be", "lwl $t0, 0($a0); lwr $t0, 3($a0); nop; addu $t1, $t0, $t0", trips=False),
+        Example("mips2-32le", "lw $t0, 0($a0); addu $t1, $t0, $t0", trips=False),
+        # In the delay slot of a branch: what is executed next is the target.
+        Example("mips1-32le", "beq $zero, $zero, 2; lw $t0, 0($a0); addu $t1, $t0, $t0; nop", trips=False),
+        Example("mips1-32le", "beq $zero, $zero, 2; lw $t0, 0($a0); nop; addu $t1, $t0, $t0", trips=True),
+        Example("mips1-32le", "bne $zero, $zero, 2; lw $t0, 0($a0); addu $t1, $t0, $t0; nop", trips=True),
+        # The target of a jump to a register shows only when it is executed.
+        Example(
+            "mips1-32le",
+            "or $t2, $ra, $zero; bal 1; nop; addiu $ra, $ra, 16; jr $ra; lw $t0, 0($a0); addu $t1, $t0, $t0; nop; or $ra, $t2, $zero",
+            trips=False,
+        ),
+        Example(
+            "mips1-32le",
+            "or $t2, $ra, $zero; bal 1; nop; addiu $ra, $ra, 16; jr $ra; lw $t0, 0($a0); nop; addu $t1, $t0, $t0; or $ra, $t2, $zero",
+            trips=True,
+        ),
+        # HI and LO.
+        Example("mips3-64be", "mflo $t0; nop; nop; multu $t0, $t0", trips=False),
+        Example("mips3-64be", "mflo $t0; nop; mult $zero, $zero", trips=True),
+        Example("mips1-32be", "mfhi $t0; mtlo $zero", trips=True),
+        Example("mips2-32le", "beq $zero, $zero, 2; mfhi $t0; nop; nop; mtlo $zero", trips=True),
+        # A nullified instruction takes its time as well.
+        Example("mips3-64be", "mflo $t0; beql $sp, $zero, 2; nop; mult $zero, $zero", trips=False),
+        Example("mips4-64be", "mflo $t0; mult $zero, $zero", trips=False),
+        Example("mips32r1-32be", "mflo $t0; mult $zero, $zero", trips=False),
+        # Slots.
+        Example("mips32r2-32le", "beq $zero, $zero, 2; nop; nop; nop", trips=False),
+        Example("mips32r2-32le", "beq $zero, $zero, 2; beq $zero, $zero, 1; nop; nop", trips=True),
+        Example("mips32r6-32le", "bnezc $sp, 1; nop; nop", trips=False),
+        Example("mips32r6-32le", "bnezc $sp, 2; bc 1; nop; nop", trips=True),
+        Example("mips64r6-64le", "bc 1; bc 1; nop", trips=False),
+        # LL and SC.
+        Example("mips2-32be", _LOOP, trips=False),
+        Example("mips32r6-32be", _LOOP, trips=False),
+        Example("mips64r2-64be", "lld $t0, 0($a0); sw $zero, -4($sp); scd $t0, 0($a0); beq $t0, $zero, -4; nop", trips=True),
+        Example("mips32r2-32be", "ll $t0, 0($a0); lw $t1, 0($a0); sc $t0, 0($a0); beq $t0, $zero, -4; nop", trips=True),
+        Example("mips32r2-32be", "ll $t0, 0($a0); bne $t0, $t0, 3; nop; sc $t0, 0($a0); nop; lw $t1, 0($a0)", trips=True),
+        Example("mips32r2-32be", "ll $t0, 0($a0); bne $t0, $t0, 4; nop; sc $t0, 0($a0); beq $t0, $zero, -5; nop; lw $t1, 0($a0)", trips=False),
+        Example("mips32r2-32be", "lw $t0, 0($a0); nop; sc $t0, 0($a0); beq $t0, $zero, -4; nop", trips=True),
+        Example("mips32r2-32be", "ll $t0, 0($a0); " + "nop; " * 509 + "sc $t0, 0($a0); beq $t0, $zero, -512; nop", trips=False),
+        Example("mips32r2-32be", "ll $t0, 0($a0); " + "nop; " * 511 + "sc $t0, 0($a0); beq $t0, $zero, -514; nop", trips=True),
+    ),
+)

@@ -1,0 +1,54 @@
+"""The tripwire for words that are no instruction of the configuration: engines execute some that the CPU lacks.
+
+A word that is not in the MIPS table may still be legal MIPS; no compiler judged here has a reason to emit it. The table has a second opinion on every
+word in `fuzz/tests/test_legality.py`, where Capstone decodes what the shipped programs and the instruction suite are compiled to.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from fuzz.verdict import Trip
+from fuzz.wires.wire import Example, Wire, trip
+from jit.compiled import Compiled
+from jit.config import Config
+from jit.mips import decode, rows
+
+
+def code(compiled: Compiled) -> Iterator[Trip]:
+    """A trip for each word of the image that is not legal on its configuration."""
+    config = compiled.config
+    bad = {word: reason for word in set(compiled.words) if (reason := _reason(word, config))}
+    if not bad:
+        return
+    for at, word in enumerate(compiled.words):
+        if word in bad:
+            yield trip(WIRE.name, compiled, at, bad[word])
+
+
+@lru_cache(maxsize=1 << 17)
+def _reason(word: int, config: Config) -> str:
+    """Why the word is illegal; empty when it is not."""
+    decoded = decode(word, config.isa)
+    if decoded is None:
+        return f"{word:#010x} is no instruction of {config.isa}"
+    row = decoded[0]
+    return "" if rows(config).get(row.mnemonic) is row else f"{row.mnemonic} is not for code of width {config.width}"
+
+
+WIRE = Wire(
+    name="legality",
+    rule="Each word is an instruction that the ISA has; 32-bit code uses only what 32-bit CPUs have as well.",
+    source="MIPS Architecture For Programmers, volume II-A (MD00086, MD00087); MIPS IV Instruction Set, revision 3.2",
+    code=code,
+    examples=(
+        Example("mips32r1-32le", "mul $v0, $v0, $v0", trips=False),
+        Example("mips2-32be", "mips32r1: mul $v0, $v0, $v0", trips=True),
+        Example("mips4-64le", "movz $t0, $t0, $t0", trips=False),
+        Example("mips3-64be", "mips4: movz $t0, $t0, $t0", trips=True),
+        Example("mips64r2-64le", "daddiu $t0, $t0, 0", trips=False),
+        Example("mips64r2-32le", "mips64r2: daddiu $t0, $t0, 0", trips=True),
+        Example("mips32r6-32be", "seleqz $t0, $t0, $t0", trips=False),
+        Example("mips32r6-32be", "mips32r5: movz $t0, $t0, $t0", trips=True),
+        Example("mips1-32le", ".word 0xffffffff", trips=True),
+    ),
+)

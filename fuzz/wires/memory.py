@@ -1,0 +1,171 @@
+"""The tripwire for accesses that no eBPF instruction asked for.
+
+    where            allowed
+    context, data,   what belongs to the code of an eBPF load or store, in its direction and no wider than it: a byte store that reads and rewrites a
+    eBPF stack       word races with whoever writes the other bytes. A read-modify-write operation only by LL and SC
+    native frame     anything at an aligned address, from the lowest stack pointer that the image's own adjustments can lead to up to the stack
+                     pointer at entry; in o32 up to the end of the home area above it
+    elsewhere        nothing
+
+The lowest stack pointer is found in the text: a function lowers sp by `addiu sp, sp, -n`; where there are several functions, those that are active at
+once are as many as calls may be nested. Routines and helpers access memory on their own and are not recorded. Bytes outside of all regions are
+compared after each run as well.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebpf.instruction import MAXIMUM_CALL_DEPTH, Instruction
+from fuzz.abi import HOME_AREA, SP
+from fuzz.record import NO_SLOT, Recording
+from fuzz.verdict import Trip
+from fuzz.wires.flow import words
+from fuzz.wires.wire import Example, Observation, Wire
+from jit.compiled import Compiled
+from jit.config import ancestry
+
+NAME = "memory"
+
+_SHOWN = 8
+"""So many accesses that break the rule are shown of one run; one instruction in a loop makes many."""
+
+# RFC 9669 section 5: class, size and mode of loads and stores; section 5.3 and Linux's BPF_LOAD_ACQ and BPF_STORE_REL for atomic operations.
+_LDX, _ST, _STX = 1, 2, 3
+_SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
+_MODES = (0x60, 0x80, 0xC0)
+_ATOMIC = 0xC0
+_LOAD_ACQUIRE, _STORE_RELEASE = 0x100, 0x110
+
+
+@lru_cache(maxsize=1 << 12)
+def allowed(slot: Instruction) -> tuple[int, bool, bool, bool]:
+    """Of an instruction: the width of its access in bytes, 0 for none; whether it reads, whether it writes; whether it must be indivisible."""
+    kind, mode, size = slot.opcode & 7, slot.opcode & 0xE0, _SIZES[slot.opcode & 0x18]
+    if kind not in (_LDX, _ST, _STX) or mode not in _MODES:
+        return 0, False, False, False
+    if mode == _ATOMIC:
+        loads, stores = slot.imm == _LOAD_ACQUIRE, slot.imm == _STORE_RELEASE
+        return size, not stores, not loads, not (loads or stores)
+    return size, kind == _LDX, kind != _LDX, False
+
+
+def lowest_stack_pointer(compiled: Compiled) -> int:
+    """How far below the stack pointer at entry the image may bring it, in bytes."""
+    sizes = []
+    for word in words(compiled):
+        if word is not None and word.row.mnemonic in ("addiu", "daddiu") and word.named("rt") == word.named("rs") == SP:
+            sizes.append(max(0, -word.named("immediate")))
+    frames = [size for size in sizes if size]
+    return frames[0] + (MAXIMUM_CALL_DEPTH - 1) * max(frames[1:], default=0) if frames else 0
+
+
+def run(seen: Observation) -> Iterator[Trip]:
+    """Recorded accesses, and guard bytes."""
+    for violation in seen.actual.violations:
+        if violation.kind == "memory" and violation.place.startswith("outside"):
+            yield Trip(NAME, None, None, str(violation))
+    rows = seen.record.accesses
+    if rows is not None and len(rows):
+        yield from islice(_accesses(seen, rows), _SHOWN)
+
+
+def _accesses(seen: Observation, rows: NDArray[np.uint64]) -> Iterator[Trip]:
+    compiled, world = seen.compiled, seen.placement.world
+    slot, address, size, written, word = rows.T
+    address = address & np.uint64((1 << compiled.config.width) - 1)
+    ends = address + size
+    bottom, top = world.frame_pointer - compiled.stack_size, world.frame_pointer + compiled.frame_pointer
+    own = (address >= bottom) & (ends <= world.frame_pointer)
+    for region in world.regions:
+        own |= (address >= region.address) & (ends <= region.address + len(region.contents))
+    home = HOME_AREA if compiled.config.width == 32 else 0
+    native = (address >= top - lowest_stack_pointer(compiled)) & (ends <= bottom)
+    native |= (address >= world.frame_pointer) & (ends <= top + home)
+    misaligned = (address % size != 0) & ("mips32r6" not in ancestry(compiled.config.isa))
+    fault = seen.actual.outcome.fault
+    if fault is not None and fault.address is not None:
+        # An access that ended the run is compared as a fault.
+        misaligned &= address != fault.address
+    unasked = own & ~_permitted(seen, slot, size, written, word)
+    bad = ~(own | native) | misaligned | unasked
+    for at in np.unique(rows[bad], axis=0, return_index=True)[1] if bad.any() else ():
+        row = int(np.flatnonzero(bad)[at])
+        reason = "not what its instruction does" if unasked[row] else "misaligned" if misaligned[row] else "outside of context, data, stack and frame"
+        owner = None if slot[row] == NO_SLOT else int(slot[row])
+        kind = "store" if written[row] else "load"
+        detail = f"{kind} of {size[row]} bytes at {address[row]:#x}: {reason}{_asked(seen, owner) if unasked[row] else ''}"
+        yield Trip(NAME, int(word[row]), owner, detail)
+
+
+def _permitted(
+    seen: Observation, slot: NDArray[np.uint64], size: NDArray[np.uint64], written: NDArray[np.uint64], word: NDArray[np.uint64]
+) -> NDArray[np.bool_]:
+    """Whether each access is one that its instruction may make to the program's memory."""
+    slots, decoded = seen.placement.slots, words(seen.compiled)
+    one, four = np.uint64(1), np.uint64(4)
+    # A word is of one slot; the engine may split an access, so that a word may have several sizes.
+    _, first, inverse = np.unique(word << (four + one) | size << one | written, return_index=True, return_inverse=True)
+    verdicts = []
+    for at in first.tolist():
+        owner, width, writes, place = (int(column[at]) for column in (slot, size, written, word))
+        limit, may_read, may_write, linked = allowed(slots[owner]) if owner < len(slots) else (0, False, False, False)
+        instruction = decoded[place] if place < len(decoded) else None
+        indivisible = instruction is not None and bool(instruction.facts & {"ll", "sc"})
+        verdicts.append(width <= limit and (may_write if writes else may_read) and (indivisible or not linked))
+    return np.array(verdicts, bool)[inverse]
+
+
+def _asked(seen: Observation, slot: int | None) -> str:
+    if slot is None:
+        return ", it belongs to none"
+    size, reads, _, linked = allowed(seen.placement.slots[slot])
+    if not size:
+        return ", the instruction accesses no memory"
+    kind = "read-modify-write" if linked else "load" if reads else "store"
+    return f", the instruction is a {kind} of {size} bytes"
+
+
+WIRE = Wire(
+    name=NAME,
+    rule="An image accesses the program's memory only as its instructions say, and besides only its own frame.",
+    source="RFC 9669 section 5; MIPS ABI supplement of System V, third edition, chapter 3; MIPS32 volume II-A (MD00086), LL and SC",
+    needs=frozenset({Recording.ACCESSES}),
+    run=run,
+    examples=(
+        Example("mips32r2-32be", "0> lbu $v0, 3($a0)", trips=False, program="r0 = *(u8 *)(r1 + 3); r0 = 42; exit"),
+        Example("mips32r2-32be", "0> lw $v0, 0($a0)", trips=True, program="r0 = *(u8 *)(r1 + 3); r0 = 42; exit"),
+        Example("mips64r2-64le", "0> ld $v0, 0($a0)", trips=False, program="r0 = *(u64 *)(r1 + 0); r0 = 42; exit"),
+        Example("mips64r2-64le", "0> lw $v0, 0($a0); 0> lw $v0, 4($a0)", trips=False, program="r0 = *(u64 *)(r1 + 0); r0 = 42; exit"),
+        Example("mips64r2-64le", "0> ld $v0, 0($a0)", trips=True, program="r0 = *(u32 *)(r1 + 0); r0 = 42; exit"),
+        Example("mips1-32le", "0> sb $zero, 1($a0)", trips=False, program="*(u8 *)(r1 + 1) = 0; r0 = 42; exit"),
+        # A byte store that rewrites a word.
+        Example(
+            "mips1-32le",
+            "0> lw $t0, 0($a0); 0> addiu $t1, $zero, 0xff; 0> sll $t1, $t1, 8; 0> nor $t1, $t1, $zero; 0> and $t0, $t0, $t1; 0> sw $t0, 0($a0)",
+            trips=True,
+            program="*(u8 *)(r1 + 1) = 0; r0 = 42; exit",
+        ),
+        Example("mips32r1-32be", "0> lw $t0, 0($a0); 0> sw $t0, 0($a0)", trips=True),
+        Example("mips32r1-32be", "lbu $t0, 0($a0)", trips=True),
+        # A read-modify-write operation by plain accesses.
+        Example(
+            "mips32r1-32be",
+            "0> ll $t0, 0($a0); 0> addu $t0, $t0, $a1; 0> sc $t0, 0($a0)",
+            trips=False,
+            program="lock *(u32 *)(r1 + 0) += w2; r0 = 42; exit",
+        ),
+        Example("mips32r1-32be", "0> lw $t0, 0($a0); 0> sw $t0, 0($a0)", trips=True, program="lock *(u32 *)(r1 + 0) += w2; r0 = 42; exit"),
+        # The frame.
+        Example("mips3-64be", "daddiu $sp, $sp, -640; sd $a0, 0($sp); ld $a0, 0($sp); daddiu $sp, $sp, 640", trips=False),
+        Example("mips3-64be", "sd $a0, -640($sp); ld $a0, -640($sp)", trips=True),
+        Example("mips32r6-32le", "sw $a0, 1($sp); sw $a0, 12($sp)", trips=False),
+        Example("mips32r6-32le", "lw $t0, 16($sp)", trips=True),
+        # Guard bytes.
+        Example("mips32r6-32le", "lbu $t0, 64($a0)", trips=True),
+        Example("mips64r6-64le", "lbu $t0, -1($a0)", trips=True),
+    ),
+)

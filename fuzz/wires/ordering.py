@@ -1,0 +1,129 @@
+"""The tripwire for atomic operations that are not ordered, or do not start anew: an emulator that runs one thread shows neither.
+
+    fetching operations, xchg, cmpxchg    fully ordered: `sync` on every way from what comes before to LL, and from SC to what comes after
+    load-acquire                          `sync` on every way from the load to what comes after
+    store-release                         `sync` on every way from what comes before to the store
+    all                                   no way from SC to SC without LL: after a failure the old value has to be read again
+
+Only what the image does itself is looked at: a runtime routine is ordered by its contract. MIPS I has no `sync`, and no CPU of it needs one.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from ebpf.instruction import Instruction
+from fuzz.verdict import Trip
+from fuzz.wires.flow import Word, predecessors, reachable, successors, words
+from fuzz.wires.wire import Example, Observation, Wire, trip
+from jit.compiled import Compiled
+from jit.config import Config
+from jit.mips import rows
+
+NAME = "ordering"
+
+_STX, _ATOMIC = 3, 0xC0
+_LOAD_ACQUIRE, _STORE_RELEASE, _FETCH = 0x100, 0x110, 0x01
+
+
+def order(slot: Instruction) -> tuple[bool, bool]:
+    """Whether an instruction is ordered against what comes before it, and against what comes after it."""
+    if slot.opcode & 7 != _STX or slot.opcode & 0xE0 != _ATOMIC:
+        return False, False
+    if slot.imm in (_LOAD_ACQUIRE, _STORE_RELEASE):
+        return slot.imm == _STORE_RELEASE, slot.imm == _LOAD_ACQUIRE
+    fetching = bool(slot.imm & _FETCH)
+    return fetching, fetching
+
+
+def run(seen: Observation) -> Sequence[Trip]:
+    """All that the words of the image show; the instructions come with the run."""
+    return _found(seen.compiled, seen.placement.slots)
+
+
+@lru_cache(maxsize=2)
+def _found(compiled: Compiled, slots: tuple[Instruction, ...]) -> tuple[Trip, ...]:
+    ordered = {number for number, slot in enumerate(slots) if slot.opcode & 7 == _STX and slot.opcode & 0xE0 == _ATOMIC}
+    if not ordered:
+        return ()
+    decoded = words(compiled)
+    following = successors(compiled, decoded)
+    code: dict[int, list[int]] = {number: [] for number in ordered}
+    for at, owner in enumerate(compiled.slot_of):
+        if owner in ordered:
+            code[owner].append(at)
+    return tuple(found for number in sorted(ordered) for found in _operation(compiled, decoded, following, code[number], slots[number]))
+
+
+def _operation(
+    compiled: Compiled, decoded: Sequence[Word | None], following: Sequence[Sequence[int]], own: Sequence[int], slot: Instruction
+) -> Iterator[Trip]:
+    """One eBPF instruction, whose words are `own`."""
+    facts = {at: word.facts if (word := decoded[at]) is not None else frozenset() for at in own}
+    if any("call" in these for these in facts.values()):
+        return
+    yield from _anew(compiled, following, facts)
+    if not has_sync(compiled.config):
+        return
+    barriers, inside = frozenset(at for at in own if "sync" in facts[at]), frozenset(own)
+    before, after = order(slot)
+    preceding = predecessors(following)
+    for at in own:
+        if before and facts[at] & {"ll", "store"} and "sc" not in facts[at]:
+            yield from _leaks(compiled, at, [preceding[place] for place in range(len(decoded))], barriers, inside, "before")
+        if after and facts[at] & {"sc", "load"}:
+            yield from _leaks(compiled, at, following, barriers, inside, "after")
+
+
+def has_sync(config: Config) -> bool:
+    """Whether there is such an instruction."""
+    return "sync" in rows(config)
+
+
+def _leaks(
+    compiled: Compiled, at: int, following: Sequence[Sequence[int]], barriers: frozenset[int], inside: frozenset[int], side: str
+) -> Iterator[Trip]:
+    """A trip when a way leads out of the operation without a barrier."""
+    outside = frozenset(range(len(following))) - inside
+    reached = {at, *reachable(at, following, barriers | outside)}
+    # What calls the image comes before its first word.
+    if reached & outside or (side == "before" and 0 in reached - barriers):
+        yield trip(NAME, compiled, at, f"no sync between this access and what comes {side} the operation")
+
+
+def _anew(compiled: Compiled, following: Sequence[Sequence[int]], facts: dict[int, frozenset[str]]) -> Iterator[Trip]:
+    stores = frozenset(at for at in facts if "sc" in facts[at])
+    ends = stores | {at for at in facts if "ll" in facts[at]}
+    for at in stores:
+        if stores & frozenset(reachable(at, following, ends)):
+            yield trip(NAME, compiled, at, "a failure leads to sc again without ll")
+
+
+_ADD = "r0 = 0; lock *(u32 *)(r1 + 0) += w0; r0 = 42; exit"
+_FETCH_OR = "r0 = 0; w0 = atomic_fetch_or((u32 *)(r1 + 0), w0); r0 = 42; exit"
+_ACQUIRE = "r0 = 0; w0 = load_acquire((u32 *)(r1 + 0)); r0 = 42; exit"
+_RELEASE = "r0 = 0; store_release((u32 *)(r1 + 0), w0); r0 = 42; exit"
+_TRY = "1> ll $t0, 0($a0); 1> sc $t0, 0($a0); "
+_RETRY = "1> beq $t0, $zero, -3; 1> nop"
+
+# fmt: off
+WIRE = Wire(
+    name=NAME,
+    rule="Fetching operations are fully ordered, load-acquire and store-release on their side, and after a failure of SC comes LL.",
+    source="Linux's Documentation/atomic_t.txt, ORDERING, on the operations of RFC 9669 section 5.3; MIPS32 volume II-A (MD00086), LL, SC, SYNC",
+    run=run,
+    examples=(
+        Example("mips32r2-32be", f"{_TRY}{_RETRY}",                                                           trips=False, program=_ADD),
+        Example("mips32r2-32be", f"{_TRY}1> beq $t0, $zero, -2; 1> nop",                                      trips=True,  program=_ADD),
+        Example("mips2-32le",    f"1> sync 0; {_TRY}{_RETRY}; 1> sync 0",                                     trips=False, program=_FETCH_OR),
+        Example("mips2-32le",    f"{_TRY}{_RETRY}; 1> sync 0",                                                trips=True,  program=_FETCH_OR),
+        Example("mips64r6-64be", f"1> sync 0; {_TRY}{_RETRY}",                                                trips=True,  program=_FETCH_OR),
+        # A barrier that is jumped over.
+        Example("mips64r2-64be", f"1> sync 0; {_TRY}{_RETRY}; 1> bgtz $sp, 2; 1> nop; 1> sync 0",             trips=True,  program=_FETCH_OR),
+        Example("mips32r2-32be", "1> lw $t0, 0($a0); 1> sync 0",                                              trips=False, program=_ACQUIRE),
+        Example("mips32r2-32be", "1> sync 0; 1> lw $t0, 0($a0)",                                              trips=True,  program=_ACQUIRE),
+        Example("mips1-32be",    "1> lw $t0, 0($a0)",                                                         trips=False, program=_ACQUIRE),
+        Example("mips64r2-64le", "1> sync 0; 1> sw $zero, 0($a0)",                                            trips=False, program=_RELEASE),
+        Example("mips64r2-64le", "1> sw $zero, 0($a0); 1> sync 0",                                            trips=True,  program=_RELEASE),
+    ),
+)
+# fmt: on
