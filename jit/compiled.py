@@ -32,7 +32,7 @@ class Compiled:
     slot_of     for each word the eBPF slot whose code it is, -1 for entry and exit code
     exits       indices of the words at which a run is about to leave the main program, with all eBPF registers still in place
     registers   for r0 to r10 the MIPS registers that hold it: one, or two as (low, high), where number 0 means that it is always zero. None for
-                an r10, and in 32-bit code an r2, that no instruction of the program names
+                an r10, and in 32-bit code an r1 or r2, that no instruction of the program names
     stack_size  bytes below r10 that belong to the program
     frame_pointer  bytes from r10 of the main program up to the stack pointer at entry
     """

@@ -51,7 +51,7 @@ class Parts:
 
     lowering: Mapping[str, Lowering] = field(default_factory=lambda: LOWERING)
     frame: Callable[[Emitter, bool, frozenset[int], int], Frame] = layout
-    prologue: Callable[[Emitter, Frame, bool], None] = prologue
+    prologue: Callable[[Emitter, Frame, frozenset[int]], None] = prologue
     epilogue: Callable[[Emitter, Frame], None] = epilogue
     passes: tuple[Callable[[Code, Config], Code], ...] = PASSES
     lay_out: Callable[[Code, Config, int, Set[int]], Laid] = lay_out
@@ -89,7 +89,7 @@ class _Compiler:
         self.stack = 0
         if FRAME_POINTER in self.use.reads:
             self.stack = FRAME_SIZE * (MAXIMUM_CALL_DEPTH if len(starts) > 1 else 1)
-        self.uses_r2 = 2 in self.use.reads | self.use.writes
+        self.named = self.use.reads | self.use.writes
         self.exits: list[int] = []
         self.frame_pointer = 0
 
@@ -108,8 +108,9 @@ class _Compiler:
         registers: list[tuple[int, ...] | None] = [(r,) for r in SINGLES] if self.config.width == 64 else list(pairs(self.config))
         if not self.stack:
             registers[FRAME_POINTER] = None
-        if self.config.width == 32 and not self.uses_r2:
-            registers[2] = None
+        if self.config.width == 32:
+            for argument in {1, 2} - self.named:
+                registers[argument] = None
         return Compiled(
             config=self.config,
             base=self.addresses.base,
@@ -134,7 +135,7 @@ class _Compiler:
         frame = self.parts.frame(emitter, main, use.writes, self.stack)
         if main:
             self.frame_pointer = frame.top
-        self.parts.prologue(emitter, frame, self.uses_r2)
+        self.parts.prologue(emitter, frame, self.named)
         code: list[Item] = [Label(self.entries[start]), *emitter.take()]
         self.parts.epilogue(emitter, frame)
         leave = emitter.take()

@@ -63,8 +63,8 @@ def _align(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
 
-def prologue(e: Emitter, frame: Frame, uses_r2: bool) -> None:
-    """Set up the frame; in the main program also r1 and r2, from the C arguments, and r10."""
+def prologue(e: Emitter, frame: Frame, named: frozenset[int]) -> None:
+    """Set up the frame; in the main program also r10 and, from the C arguments, r1 and r2 if the program names them."""
     add, store, unit = ("daddiu", "sd", 8) if e.config.width == 64 else ("addiu", "sw", 4)
     if frame.size:
         e.op(add, SP, SP, -frame.size)
@@ -77,17 +77,18 @@ def prologue(e: Emitter, frame: Frame, uses_r2: bool) -> None:
     if frame.stack:
         e.op(add, FP, SP, frame.size - frame.top)
     if e.config.width == 32:
-        _widen_arguments(e, uses_r2)
+        _widen_arguments(e, named)
 
 
-def _widen_arguments(e: Emitter, uses_r2: bool) -> None:
+def _widen_arguments(e: Emitter, named: frozenset[int]) -> None:
     """o32: the two pointer-sized arguments in a0 and a1 become zero-extended pairs. The second one makes room for the first."""
     (low1, high1), (low2, high2) = pairs(e.config)[1:3]
-    if uses_r2:
+    if 2 in named:
         e.move(low2, A1)
         e.move(high2, ZERO)
-    e.move(low1, A0)
-    e.move(high1, ZERO)
+    if 1 in named:
+        e.move(low1, A0)
+        e.move(high1, ZERO)
 
 
 def epilogue(e: Emitter, frame: Frame) -> None:

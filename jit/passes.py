@@ -131,11 +131,12 @@ def separate(code: Code, config: Config) -> Code:
             wait = max(wait, 2 - since_read)
         result.extend([nop] * wait)
         result.append(item)
-        words = (item,) if item.slot is None else (item, item.slot)
+        # The slot of a branch-likely may be annulled, and then is not something in between.
+        words = (item,) if item.slot is None or "likely" in item.facts else (item, item.slot)
         since_read = min(2, since_read + wait)
         for op in words:
             since_read = 0 if op.reads & _HILO else min(2, since_read + 1)
-        if "delay" in item.facts and item.slot is None:
+        if "delay" in item.facts and item.slot is None and "likely" not in item.facts:
             since_read = min(2, since_read + 1)
         loaded = item.writes if delay and "load" in item.facts else 0
         forbidden = "forbidden" in item.facts

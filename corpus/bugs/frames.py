@@ -27,8 +27,8 @@ GP, K0 = 28, 26
 def _entry(change: Change) -> Parts:
     """The entry is changed."""
 
-    def prologue(e: Emitter, frame: Frame, reads_r2: bool) -> None:
-        frames.prologue(e, frame, reads_r2)
+    def prologue(e: Emitter, frame: Frame, named: frozenset[int]) -> None:
+        frames.prologue(e, frame, named)
         e.items[:] = change(e, e.items)
 
     return Parts(prologue=prologue)
@@ -53,9 +53,9 @@ def _unsaved(frame: Frame) -> Frame:
     return frame._replace(saved=tuple(register if register != S0 else ZERO for register in frame.saved))
 
 
-def _signed_arguments(e: Emitter, frame: Frame, reads_r2: bool) -> None:
+def _signed_arguments(e: Emitter, frame: Frame, named: frozenset[int]) -> None:
     """The high half of r1 is the sign of the low one."""
-    frames.prologue(e, frame, reads_r2)
+    frames.prologue(e, frame, named)
     if frame.main and e.config.width == 32:
         low, high = pairs(e.config)[1]
         e.op("sra", high, low, 31)

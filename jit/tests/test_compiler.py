@@ -159,10 +159,20 @@ def test_only_what_is_used_is_saved(text: str, saved: int, stack: int) -> None:
     assert (image.registers[10] is None) == (stack == 0)
 
 
-@pytest.mark.parametrize(("text", "held"), [("r0 = 1\nexit", False), ("r0 = r2\nexit", True), ("if r1 > 5 goto x\nr2 = 1\nx: r0 = 1\nexit", True)])
-def test_the_second_argument_takes_instructions_only_where_it_is_named(text: str, held: bool) -> None:
-    assert (compiled(text, "mips32r2-32le").registers[2] is not None) == held
-    assert compiled(text, "mips64r2-64le").registers[2] == (5,)
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("r0 = 1\nexit", set()),
+        ("r0 = r2\nexit", {2}),
+        ("r0 = *(u32 *)(r1 + 0)\nexit", {1}),
+        ("r1 = 1\nr2 = 1\nr0 = 1\nexit", {1, 2}),
+        ("call 5\nexit", {1, 2}),
+    ],
+)
+def test_arguments_take_instructions_only_where_they_are_named(text: str, held: set[int]) -> None:
+    registers = compiled(text, "mips32r2-32le").registers
+    assert {number for number in (1, 2) if registers[number] is not None} == held
+    assert compiled(text, "mips64r2-64le").registers[1:3] == ((4,), (5,))
 
 
 def test_a_leaf_without_state_has_no_frame() -> None:

@@ -92,6 +92,7 @@ def test_delay_slot(name: str, lines: list[str], expected: list[str]) -> None:
     ("mips3-32le",    ["mflo 8", "addu 9 9 9", "multu 9 9"],          ["mflo 8", "addu 9 9 9", "nop", "multu 9 9"]),
     ("mips3-32le",    ["mfhi 8", "mflo 9", "multu 9 9"],              ["mfhi 8", "mflo 9", "nop", "nop", "multu 9 9"]),
     ("mips3-32le",    ["mflo 8", "beq 8 0 @7", "multu 9 9"],          ["mflo 8", "beq 8 0", "multu 9 9"]),
+    ("mips3-32le",    ["mflo 8", "beql 8 0 @7", "multu 9 9"],         ["mflo 8", "beql 8 0", "nop", "multu 9 9"]),
     ("mips4-32le",    ["mflo 8", "multu 9 9"],                        ["mflo 8", "multu 9 9"]),
     ("mips32r1-32le", ["mflo 8", "multu 9 9"],                        ["mflo 8", "multu 9 9"]),
     # Release 6: no branch or jump behind a compact branch that may fall through.
