@@ -10,7 +10,7 @@ import click
 
 from ebpf.instruction import Instruction
 from ebpf.program import ByteOrder, Program, ProgramError
-from fuzz import cli_check, cli_show
+from fuzz import cli_check, cli_selftest, cli_show
 from fuzz.cli_options import Commands, as_json, refuse, section, select_configs, write_output
 
 _BYTE_ORDER = click.Choice(("little", "big"))
@@ -31,6 +31,7 @@ def main() -> None:
 
 main.add_command(cli_check.check)
 main.add_command(cli_check.suite)
+main.add_command(cli_selftest.selftest)
 main.add_command(cli_show.jit)
 main.add_command(cli_show.oracle)
 

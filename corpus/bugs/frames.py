@@ -123,7 +123,7 @@ BUGS = (
     Bug("result-not-a-word", "missing sign-extension of the result", "The 32-bit result of the program is returned as it is in r0.",
         _exit(drop("sll")), ("ADD32_REG", "SUB32_REG"), N64, OLD_JIT),
     Bug("frame-too-small", FRAME, "The frame is 16 bytes smaller than what is in it.",
-        _sized(lambda frame: frame._replace(size=frame.size - 16) if frame.stack else frame), ("LDX_DW", "CALL"), ("mips32r2-32*",)),
+        _sized(lambda frame: frame._replace(size=frame.size - 16) if frame.stack else frame), ("LDX_DW", "CALL"), SOME),
     Bug("frame-misaligned", "stack misaligned at calls", "The frame is not a multiple of what the ABI wants.",
         _sized(lambda frame: frame._replace(size=frame.size + 4)),
         ("CALL",), ("mips32r2-32*",)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fuzz.wires import abi, addresses, hazards, legality, memory, ordering, sign_extension, uninitialised
+from fuzz.wires import abi, addresses, frame, hazards, legality, memory, ordering, sign_extension, uninitialised
 from fuzz.wires.wire import Wire
 
 WIRES: tuple[Wire, ...] = (
@@ -11,6 +11,7 @@ WIRES: tuple[Wire, ...] = (
     hazards.WIRE,
     ordering.WIRE,
     abi.WIRE,
+    frame.WIRE,
     memory.WIRE,
     uninitialised.WIRE,
     addresses.WIRE,

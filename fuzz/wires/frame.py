@@ -1,0 +1,55 @@
+"""The tripwire for native frames of the wrong size, where nothing was overwritten because nobody happened to write there.
+
+too deep    the lowest stack pointer that the image's own adjustments can lead to lies outside of the stack that there is
+too small   a part of the eBPF stack lies below the stack pointer, where an interrupt between any two instructions overwrites it
+"""
+
+from collections.abc import Iterator
+
+from fuzz.abi import SP
+from fuzz.verdict import Trip
+from fuzz.wires.flow import words
+from fuzz.wires.memory import lowest_stack_pointer
+from fuzz.wires.wire import Example, Observation, Wire
+from jit.compiled import Compiled
+
+NAME = "frame"
+
+
+def main_frame(compiled: Compiled) -> int:
+    """Bytes by which the main program, whose code comes first, lowers the stack pointer."""
+    for word in words(compiled):
+        if word is not None and word.row.mnemonic in ("addiu", "daddiu") and word.named("rt") == word.named("rs") == SP:
+            return max(0, -word.named("immediate"))
+    return 0
+
+
+def run(seen: Observation) -> Iterator[Trip]:
+    """The frames that the words set up, in the stack of this run."""
+    compiled, stack = seen.compiled, seen.placement.segments[-1]
+    entry = seen.placement.world.frame_pointer + compiled.frame_pointer
+    room, deepest = entry - stack.address, lowest_stack_pointer(compiled)
+    if deepest > room:
+        yield Trip(NAME, None, None, f"frames of {deepest} bytes in a stack of {room}")
+    needed, own = compiled.frame_pointer + compiled.stack_size, main_frame(compiled)
+    if compiled.stack_size and own < needed:
+        yield Trip(NAME, None, None, f"a frame of {own} bytes with an eBPF stack that begins {needed} bytes below the stack pointer at entry")
+
+
+# fmt: off
+WIRE = Wire(
+    name=NAME,
+    rule="The frames of an image fit into the stack, and the eBPF stack fits into the frame of the main program.",
+    source="MIPS ABI supplement of System V, third edition, chapter 3: the stack frame; `fuzz.layout`",
+    run=run,
+    # The examples have 64 bytes between the stack pointer at entry and r10, and an eBPF stack of 512 bytes.
+    examples=(
+        Example("mips32r2-32be", "addiu $sp, $sp, -576; addiu $sp, $sp, 576",                                    trips=False),
+        Example("mips32r2-32be", "addiu $sp, $sp, -568; addiu $sp, $sp, 568",                                    trips=True),
+        Example("mips64r6-64le", "daddiu $sp, $sp, -640; daddiu $sp, $sp, 640",                                  trips=False),
+        Example("mips64r6-64le", "nop",                                                                          trips=True),
+        Example("mips3-64be",    "daddiu $sp, $sp, -16384; daddiu $sp, $sp, 16384",                              trips=True),
+        Example("mips3-64be",    "daddiu $sp, $sp, -11264; daddiu $sp, $sp, 11264",                              trips=False),
+    ),
+)
+# fmt: on
