@@ -20,6 +20,8 @@ from jit.compiled import Compiled
 from jit.mips import decode, text
 from oracle.outcome import Outcome
 
+_ALL_BITS = (1 << 64) - 1
+
 Trace = tuple[tuple[int, tuple[int | None, ...]], ...]
 
 
@@ -63,18 +65,30 @@ class Divergence:
 
 
 class _Expected:
-    """A trace as arrays: slots, register values, and which registers hold something."""
+    """A trace as arrays: slots, register values, and for each value all bits set where the register holds something."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.slots = np.array([slot for slot, _ in trace], np.int64)
         flat = [value for _, registers in trace for value in registers]
-        self.defined = np.array([value is not None for value in flat], bool).reshape(len(trace), REGISTERS)
+        self.defined = np.array([0 if value is None else _ALL_BITS for value in flat], np.uint64).reshape(len(trace), REGISTERS)
         self.values = np.array([value or 0 for value in flat], np.uint64).reshape(len(trace), REGISTERS)
 
 
-# A trace is compared with the runs of many configurations, one after the other.
-_recent: deque[_Expected] = deque(maxlen=32)
+class _Image:
+    """Of an image: the word of each slot, -1 for none; whether slots share a word; all bits set for each register that it keeps."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.compiled = compiled
+        self.starts = np.array([-1 if at is None else at for at in compiled.bpf_at], np.int64)
+        words = [at for at in compiled.bpf_at if at is not None]
+        self.shares = len(set(words)) < len(words)
+        self.kept = np.array([0 if places is None else _ALL_BITS for places in compiled.registers], np.uint64)
+
+
+# A trace is compared with the runs of many configurations, one after the other, and an image with many traces.
+_recent: deque[_Expected] = deque(maxlen=64)
+_images: deque[_Image] = deque(maxlen=1)
 
 
 def _expected(trace: Trace) -> _Expected:
@@ -83,6 +97,12 @@ def _expected(trace: Trace) -> _Expected:
             return known
     _recent.appendleft(made := _Expected(trace))
     return made
+
+
+def _image(compiled: Compiled) -> _Image:
+    if not _images or _images[0].compiled is not compiled:
+        _images.append(_Image(compiled))
+    return _images[0]
 
 
 def first_difference(expected: Outcome, record: Record, compiled: Compiled) -> Divergence | None:
@@ -94,22 +114,20 @@ def first_difference(expected: Outcome, record: Record, compiled: Compiled) -> D
     """
     if record.boundaries is None or (expected.executed and not expected.trace):
         raise ValueError("boundaries or trace have not been recorded")
-    oracle = _expected(expected.trace)
-    kept = _visible(oracle.slots, compiled)
+    oracle, image = _expected(expected.trace), _image(compiled)
+    kept = _visible(oracle.slots, image)
     actual = record.boundaries
     cut = Recording.BOUNDARIES in record.truncated
     count = min(len(kept), len(actual))
     rows = kept[:count]
     slots = actual[:count, 0].view(np.int64)
     path = oracle.slots[rows] != slots
-    compared = np.array([places is not None for places in compiled.registers], bool)
-    wrong = (oracle.values[rows] != actual[:count, 1:]) & oracle.defined[rows] & compared
-    bad = path | wrong.any(axis=1)
-    if bad.any():
-        at = int(np.argmax(bad))
+    wrong = (oracle.values[rows] ^ actual[:count, 1:]) & oracle.defined[rows] & image.kept
+    if path.any() or wrong.any():
+        at = int(np.argmax(path | wrong.any(axis=1)))
         if path[at]:
             return _divergence(oracle, kept, at, compiled, None, int(oracle.slots[rows[at]]), int(slots[at]))
-        register = int(np.argmax(wrong[at]))
+        register = int(np.argmax(wrong[at] != 0))
         return _divergence(oracle, kept, at, compiled, register, int(oracle.values[rows[at], register]), int(actual[at, 1 + register]))
     if len(kept) == len(actual) or (cut and len(actual) < len(kept)):
         return None
@@ -118,12 +136,11 @@ def first_difference(expected: Outcome, record: Record, compiled: Compiled) -> D
     return _divergence(oracle, kept, count, compiled, None, left, right)
 
 
-def _visible(slots: NDArray[np.int64], compiled: Compiled) -> NDArray[np.int64]:
-    """Indices of the entries of a trace that an image with such boundaries tells."""
-    starts = np.array([-1 if at is None else at for at in compiled.bpf_at], np.int64)
-    words = starts[slots]
+def _visible(slots: NDArray[np.int64], image: _Image) -> NDArray[np.int64]:
+    """Indices of the entries of a trace that an image tells."""
+    words = image.starts[slots]
     kept = np.flatnonzero(words >= 0)
-    if len(kept) < 2:
+    if len(kept) < 2 or not image.shares:
         return kept
     # Of entries one after the other with the same word, and slots that rise because they have no code, the last one. The word of a slot that jumps to
     # itself is executed again.

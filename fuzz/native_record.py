@@ -38,12 +38,12 @@ DESCRIPTION = 2
 """Numbers in a description."""
 
 MAXIMUM_EDGES, MAXIMUM_OPERANDS, MAXIMUM_ACCESSES, MAXIMUM_BOUNDARIES = 1 << 13, 1 << 12, 1 << 18, 1 << 18
-EDGE_ROW, OPERAND_ROW, ACCESS_ROW, BOUNDARY_ROW = 3, 3, 4, 1 + REGISTERS
+EDGE_ROW, OPERAND_ROW, ACCESS_ROW, BOUNDARY_ROW = 3, 3, 5, 1 + REGISTERS
 """How many rows of each kind there is room for, and the numbers in a row.
 
 edge        from, to, index in the set
 operand     word, register, value
-access      word, address, size, written
+access      room for the slot, address, size, written, word
 boundary    slot, r0 to r10
 """
 
@@ -131,10 +131,10 @@ def _access(engine, data, word, access):  # type: ignore[no-untyped-def]
         address -= last
         size = last + 1
     row = ACCESSES + ACCESS_ROW * count
-    data[row] = word
     data[row + 1] = address
     data[row + 2] = size
     data[row + 3] = access & STORE != 0
+    data[row + 4] = word
 
 
 @njit(cache=True)

@@ -18,6 +18,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self._memory = np.zeros(native.DESCRIPTIONS + native.DESCRIPTION * 4096, np.int64)
+        self._owners = np.zeros(0, np.int64)
         self._left: set[int] = set()
 
     def prepare(self, compiled: Compiled, wanted: frozenset[Recording]) -> None:
@@ -28,6 +29,7 @@ class Recorder:
         memory = self._memory
         descriptions = _rows(memory, native.DESCRIPTIONS, native.DESCRIPTION, count)
         descriptions[:] = 0
+        self._owners = np.array(compiled.slot_of, np.int64)
         words = np.array(compiled.words, np.int64)
         if wanted & {Recording.OPERANDS, Recording.FLIPS}:
             descriptions[:, 0] = restricted_operands(compiled, words)
@@ -93,50 +95,52 @@ class Recorder:
     def record(self, compiled: Compiled, wanted: frozenset[Recording]) -> Record:
         """What was recorded since `begin`."""
         memory = self._memory
-        truncated = frozenset(kind for kind, (at, most) in _COUNTS.items() if memory[at] > most and kind in wanted)
+        counts = memory[native.COUNT_EDGES : native.COUNT_EDGES + len(_MAXIMA)].tolist()
+        edges, operands, accesses, boundaries = map(min, counts, _MAXIMA.values())
+        truncated = _NOTHING
+        if (edges, operands, accesses, boundaries) != tuple(counts):
+            truncated = frozenset(kind for (kind, most), count in zip(_MAXIMA.items(), counts, strict=True) if count > most) & wanted
         return Record(
-            edges=_edges(memory) if Recording.EDGES in wanted else None,
-            operands=_operands(memory) if wanted & {Recording.OPERANDS, Recording.FLIPS} else None,
-            accesses=_accesses(memory, compiled) if Recording.ACCESSES in wanted else None,
-            boundaries=_boundaries(memory) if Recording.BOUNDARIES in wanted else None,
+            edges=_edges(memory, edges) if Recording.EDGES in wanted else None,
+            operands=_operands(memory, operands) if wanted & {Recording.OPERANDS, Recording.FLIPS} else None,
+            accesses=_accesses(memory, accesses, self._owners, compiled.config.width) if Recording.ACCESSES in wanted else None,
+            boundaries=_boundaries(memory, boundaries) if Recording.BOUNDARIES in wanted else None,
             truncated=truncated,
         )
 
 
-_COUNTS = {
-    Recording.EDGES: (native.COUNT_EDGES, native.MAXIMUM_EDGES),
-    Recording.OPERANDS: (native.COUNT_OPERANDS, native.MAXIMUM_OPERANDS),
-    Recording.ACCESSES: (native.COUNT_ACCESSES, native.MAXIMUM_ACCESSES),
-    Recording.BOUNDARIES: (native.COUNT_BOUNDARIES, native.MAXIMUM_BOUNDARIES),
+_NOTHING: frozenset[Recording] = frozenset()
+_MAXIMA = {
+    Recording.EDGES: native.MAXIMUM_EDGES,
+    Recording.OPERANDS: native.MAXIMUM_OPERANDS,
+    Recording.ACCESSES: native.MAXIMUM_ACCESSES,
+    Recording.BOUNDARIES: native.MAXIMUM_BOUNDARIES,
 }
+"""In the order of the counters."""
 
 
 def _rows(memory: NDArray[np.int64], start: int, width: int, count: int) -> NDArray[np.int64]:
     return memory[start : start + width * count].reshape(count, width)
 
 
-def _kept(memory: NDArray[np.int64], kind: Recording) -> int:
-    at, most = _COUNTS[kind]
-    return min(int(memory[at]), most)
+def _edges(memory: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    return np.maximum(_rows(memory, native.EDGES, native.EDGE_ROW, count)[:, :2], -1)
 
 
-def _edges(memory: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.maximum(_rows(memory, native.EDGES, native.EDGE_ROW, _kept(memory, Recording.EDGES))[:, :2], -1)
-
-
-def _operands(memory: NDArray[np.int64]) -> tuple[OperandEvent, ...]:
-    rows = _rows(memory, native.OPERANDS, native.OPERAND_ROW, _kept(memory, Recording.OPERANDS)).tolist()
+def _operands(memory: NDArray[np.int64], count: int) -> tuple[OperandEvent, ...]:
+    if not count:
+        return ()
+    rows = _rows(memory, native.OPERANDS, native.OPERAND_ROW, count).tolist()
     return tuple(OperandEvent(word, register, value & (1 << 64) - 1) for word, register, value in rows)
 
 
-def _accesses(memory: NDArray[np.int64], compiled: Compiled) -> NDArray[np.uint64]:
-    rows = _rows(memory, native.ACCESSES, native.ACCESS_ROW, _kept(memory, Recording.ACCESSES))
-    word, address, size, written = rows.T
-    if compiled.config.width == 32:
-        address = address & 0xFFFFFFFF
-    slot = np.array(compiled.slot_of, np.int64)[word]
-    return np.stack((slot, address, size, written, word), axis=1).view(np.uint64)
+def _accesses(memory: NDArray[np.int64], count: int, owners: NDArray[np.int64], width: int) -> NDArray[np.uint64]:
+    rows = _rows(memory, native.ACCESSES, native.ACCESS_ROW, count).copy()
+    rows[:, 0] = owners[rows[:, 4]]
+    if width == 32:
+        rows[:, 1] &= 0xFFFFFFFF
+    return rows.view(np.uint64)
 
 
-def _boundaries(memory: NDArray[np.int64]) -> NDArray[np.uint64]:
-    return _rows(memory, native.BOUNDARIES, native.BOUNDARY_ROW, _kept(memory, Recording.BOUNDARIES)).copy().view(np.uint64)
+def _boundaries(memory: NDArray[np.int64], count: int) -> NDArray[np.uint64]:
+    return _rows(memory, native.BOUNDARIES, native.BOUNDARY_ROW, count).copy().view(np.uint64)

@@ -171,7 +171,7 @@ class UnicornTarget:
         for segment in placement.segments:
             self._host.write(segment)
         self._counters[EXECUTED], self._counters[LIMIT] = 0, INSTRUCTIONS_PER_SLOT * placement.world.instruction_limit
-        engine.write_registers(_entry_registers(compiled, placement))
+        engine.write_registers(entry_registers(compiled, placement))
         self._entry = engine.registers()
         self._service = Service(placement, compiled.config, self._bytes, self._entry[GP])
         self._running, self._stepping = engine, stepping
@@ -237,7 +237,8 @@ def _check(compiled: Compiled, placement: Placement) -> None:
         raise ValueError(f"the stack pointer at entry would be {sp:#x}: not a multiple of {alignment}, or outside the stack")
 
 
-def _entry_registers(compiled: Compiled, placement: Placement) -> list[int]:
+def entry_registers(compiled: Compiled, placement: Placement) -> list[int]:
+    """What the general registers, HI and LO hold when the image is called: arguments, stack pointer, return address, otherwise noise."""
     world = placement.world
     values = list(noise(world.address_width, placement.fill, 0))
     values[0] = 0
