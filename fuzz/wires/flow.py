@@ -47,6 +47,7 @@ def _word(word: int, isa: str) -> Word | None:
     return Word(row, operands, frozenset(row.reads(operands)), frozenset(row.writes(operands)))
 
 
+@lru_cache(maxsize=8)
 def words(compiled: Compiled) -> tuple[Word | None, ...]:
     """The words of an image, None for what is no instruction of its ISA."""
     isa = compiled.config.isa
@@ -74,8 +75,10 @@ def conditional(word: Word) -> bool:
     return not (equality and registers[0] == registers[-1]) and not (word.row.mnemonic in ("bgez", "blez") and registers == [0])
 
 
-def successors(compiled: Compiled, decoded: Sequence[Word | None]) -> list[list[int]]:
-    """For each word those that may be executed next, as the text tells. A call is taken to come back behind its delay slot, by way of other code."""
+@lru_cache(maxsize=8)
+def successors(compiled: Compiled) -> tuple[tuple[int, ...], ...]:
+    """For each word those that may be executed next, as the text tells. Behind the delay slot of a call nothing is known."""
+    decoded = words(compiled)
     found: list[list[int]] = [[] for _ in decoded]
     for at, word in enumerate(decoded):
         branch = decoded[at - 1] if at else None
@@ -88,7 +91,7 @@ def successors(compiled: Compiled, decoded: Sequence[Word | None]) -> list[list[
             found[at].append(at + 1)
             if word is not None and "likely" in word.facts:
                 found[at].append(at + 2)
-    return [[to for to in following if 0 <= to < len(decoded)] for following in found]
+    return tuple(tuple([to for to in following if 0 <= to < len(decoded)]) for following in found)
 
 
 def _after_branch(following: list[int], compiled: Compiled, at: int, branch: Word, *, falls_through: bool) -> None:

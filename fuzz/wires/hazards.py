@@ -39,12 +39,10 @@ def code(compiled: Compiled) -> Iterator[Trip]:
     decoded = words(compiled)
     yield from _slots(compiled, decoded)
     linked = any(word is not None and word.facts & {"ll", "sc"} for word in decoded)
-    if not linked and compiled.config.isa not in HILO_DISTANCE:
-        return
-    following = successors(compiled, decoded)
     if linked:
-        yield from _linked(compiled, decoded, following)
-    yield from _distances(compiled, decoded, _paced(decoded, following), range(len(decoded)))
+        yield from _linked(compiled, decoded, successors(compiled))
+    if compiled.config.isa in HILO_DISTANCE:
+        yield from _distances(compiled, decoded, _paced(decoded, successors(compiled)), range(len(decoded)))
 
 
 def run(seen: Observation) -> Iterable[Trip]:
@@ -53,7 +51,7 @@ def run(seen: Observation) -> Iterable[Trip]:
     if edges is None or compiled.config.isa not in HILO_DISTANCE:
         return ()
     decoded = words(compiled)
-    following = _paced(decoded, successors(compiled, decoded))
+    following = _paced(decoded, successors(compiled))
     new = [(source, to) for source, to in edges.tolist() if 0 <= source < len(decoded) and 0 <= to < len(decoded) and to not in following[source]]
     if not new:
         return ()
@@ -80,9 +78,7 @@ def _slots(compiled: Compiled, decoded: Sequence[Word | None]) -> Iterator[Trip]
 
 def _distances(compiled: Compiled, decoded: Sequence[Word | None], following: Sequence[Sequence[int]], starts: Iterable[int]) -> Iterator[Trip]:
     """Load delays and HI/LO distances of the instructions at `starts`."""
-    delays, isa = compiled.config.isa in LOAD_DELAY, compiled.config.isa
-    if isa not in HILO_DISTANCE:
-        return
+    delays = compiled.config.isa in LOAD_DELAY
     for at in starts:
         word = decoded[at]
         if word is None:
@@ -100,7 +96,7 @@ def _distances(compiled: Compiled, decoded: Sequence[Word | None], following: Se
                     yield trip(NAME, compiled, to, detail)
 
 
-def _paced(decoded: Sequence[Word | None], following: list[list[int]]) -> list[list[int]]:
+def _paced(decoded: Sequence[Word | None], following: Sequence[Sequence[int]]) -> list[list[int]]:
     """What passes the pipeline one after the other: a nullified instruction does nothing, but takes its time."""
     paced = [list(targets) for targets in following]
     for at, word in enumerate(decoded):

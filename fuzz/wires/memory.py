@@ -53,6 +53,7 @@ def allowed(slot: Instruction) -> tuple[int, bool, bool, bool]:
     return size, kind == _LDX, kind != _LDX, False
 
 
+@lru_cache(maxsize=8)
 def lowest_stack_pointer(compiled: Compiled) -> int:
     """How far below the stack pointer at entry the image may bring it, in bytes."""
     sizes = []
@@ -90,33 +91,31 @@ def _accesses(seen: Observation, rows: NDArray[np.uint64]) -> Iterator[Trip]:
     if fault is not None and fault.address is not None:
         # An access that ended the run is compared as a fault.
         misaligned &= address != fault.address
-    unasked = own & ~_permitted(seen, slot, size, written, word)
+    width, direction = _rights(compiled, seen.placement.slots)
+    at_word, kind = word.astype(np.int64), written.astype(np.int64)
+    unasked = own & ~((size <= width[at_word]) & direction[at_word, kind])
     bad = ~(own | native) | misaligned | unasked
     for at in np.unique(rows[bad], axis=0, return_index=True)[1] if bad.any() else ():
         row = int(np.flatnonzero(bad)[at])
         reason = "not what its instruction does" if unasked[row] else "misaligned" if misaligned[row] else "outside of context, data, stack and frame"
         owner = None if slot[row] == NO_SLOT else int(slot[row])
-        kind = "store" if written[row] else "load"
-        detail = f"{kind} of {size[row]} bytes at {address[row]:#x}: {reason}{_asked(seen, owner) if unasked[row] else ''}"
+        detail = (
+            f"{'store' if written[row] else 'load'} of {size[row]} bytes at {address[row]:#x}: {reason}{_asked(seen, owner) if unasked[row] else ''}"
+        )
         yield Trip(NAME, int(word[row]), owner, detail)
 
 
-def _permitted(
-    seen: Observation, slot: NDArray[np.uint64], size: NDArray[np.uint64], written: NDArray[np.uint64], word: NDArray[np.uint64]
-) -> NDArray[np.bool_]:
-    """Whether each access is one that its instruction may make to the program's memory."""
-    slots, decoded = seen.placement.slots, words(seen.compiled)
-    one, four = np.uint64(1), np.uint64(4)
-    # A word is of one slot; the engine may split an access, so that a word may have several sizes.
-    _, first, inverse = np.unique(word << (four + one) | size << one | written, return_index=True, return_inverse=True)
-    verdicts = []
-    for at in first.tolist():
-        owner, width, writes, place = (int(column[at]) for column in (slot, size, written, word))
-        limit, may_read, may_write, linked = allowed(slots[owner]) if owner < len(slots) else (0, False, False, False)
-        instruction = decoded[place] if place < len(decoded) else None
-        indivisible = instruction is not None and bool(instruction.facts & {"ll", "sc"})
-        verdicts.append(width <= limit and (may_write if writes else may_read) and (indivisible or not linked))
-    return np.array(verdicts, bool)[inverse]
+@lru_cache(maxsize=8)
+def _rights(compiled: Compiled, slots: tuple[Instruction, ...]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """For each word how many bytes of the program's memory it may access, and whether it may read and write them (columns 0 and 1)."""
+    width, direction = np.zeros(len(compiled.words), np.uint64), np.zeros((len(compiled.words), 2), bool)
+    for at, (word, owner) in enumerate(zip(words(compiled), compiled.slot_of, strict=True)):
+        if word is None or not 0 <= owner < len(slots) or not word.facts & {"load", "store"}:
+            continue
+        size, reads, writes, indivisible = allowed(slots[owner])
+        if not indivisible or word.facts & {"ll", "sc"}:
+            width[at], direction[at] = size, (reads, writes)
+    return width, direction
 
 
 def _asked(seen: Observation, slot: int | None) -> str:

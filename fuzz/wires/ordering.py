@@ -46,7 +46,7 @@ def _found(compiled: Compiled, slots: tuple[Instruction, ...]) -> tuple[Trip, ..
     if not ordered:
         return ()
     decoded = words(compiled)
-    following = successors(compiled, decoded)
+    following = successors(compiled)
     code: dict[int, list[int]] = {number: [] for number in ordered}
     for at, owner in enumerate(compiled.slot_of):
         if owner in ordered:
