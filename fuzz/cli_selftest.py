@@ -18,12 +18,15 @@ _COLUMNS = ("bug", "class", "caught by", "first on", "values alone")
 
 @click.command()
 @click.option("--bug", "globs", metavar="GLOB", multiple=True, help="Only bugs whose names match, such as 'div*'.")
+@click.option("--everywhere", is_flag=True, help="On all configurations where a bug applies, not only the first and the last.")
 @as_json
 @click.pass_context
-def selftest(ctx: click.Context, globs: tuple[str, ...], as_json: bool) -> None:
+def selftest(ctx: click.Context, globs: tuple[str, ...], everywhere: bool, as_json: bool) -> None:
     """Put each seeded bug into the compiler, and show what finds it: differences in values, or tripwires.
 
-    Each bug is judged on the first and the last of the configurations where it applies. Exit status 1 when one is not caught on both.
+    Each bug is judged on the first and the last of the configurations where it applies. The table names what differs, and [in brackets] the tripwires
+    that trip, on the first of them; "values alone" says whether anything differs without tripwires. Exit status 1 when one is not caught on
+    each of them.
 
     \b
     Example: bpfmips selftest --bug 'div32*'
@@ -39,7 +42,7 @@ def selftest(ctx: click.Context, globs: tuple[str, ...], as_json: bool) -> None:
     if not as_json:
         click.echo(_line(_COLUMNS, widths))
     for bug in chosen:
-        result = examine(bug, target)
+        result = examine(bug, target, bug.applies() if everywhere else None)
         results.append(result)
         if not as_json:
             click.echo(_line(_cells(result), widths))
@@ -60,7 +63,12 @@ def _line(cells: tuple[str, ...], widths: tuple[int, ...]) -> str:
 def _cells(result: "Result") -> tuple[str, ...]:
     first = result.first
     missed = [str(capture.config) for capture in result.captures if not capture.by]
-    by = "NOT CAUGHT" if first is None else ", ".join(first.by) + (f"; NOT on {', '.join(missed)}" if missed else "")
+    by = "NOT CAUGHT"
+    if first is not None:
+        # A tripwire and a kind of difference may have the same name.
+        by = ", ".join((*first.values, *(f"[{name}]" for name in first.tripwires or first.others))) + (
+            f"; NOT on {', '.join(missed)}" if missed else ""
+        )
     return result.bug.name, result.bug.kind, by, str(first.config) if first else "", "yes" if result.by_values else "no"
 
 

@@ -3,7 +3,7 @@
     bug ─ configurations where it applies, a sample ─┬─ judged without tripwires ── what values show
           what it names to show it                   └─ judged with all of them ─── what the tripwires show
 
-A bug counts as caught when it is on every configuration of the sample.
+A bug counts as caught when it is on every configuration on which it was judged.
 """
 
 import importlib.util
@@ -58,7 +58,7 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one bug: its captures on the configurations of the sample, in their order; some may be empty."""
+    """What came of one bug: its captures on the configurations on which it was judged, in their order; some may be empty."""
 
     bug: Bug
     captures: tuple[Capture, ...]
@@ -70,7 +70,7 @@ class Result:
 
     @property
     def by_values(self) -> bool:
-        """Whether values alone show it on any configuration of the sample."""
+        """Whether values alone show it on any configuration."""
         return any(capture.values for capture in self.captures)
 
     @property
@@ -123,9 +123,9 @@ def verdicts(bug: Bug, config: Config, target: Target, under_test: Compiler, wir
         yield from judge_all(program, inputs, (config,), target, under_test, wires=wires)
 
 
-def examine(bug: Bug, target: Target) -> Result:
-    """Judge the compiler with the bug in it on its sample of configurations."""
-    return Result(bug, tuple(_capture(bug, config, target) for config in sample(bug)))
+def examine(bug: Bug, target: Target, configs: Sequence[Config] | None = None) -> Result:
+    """Judge the compiler with the bug in it on these configurations, or on its sample."""
+    return Result(bug, tuple(_capture(bug, config, target) for config in (sample(bug) if configs is None else configs)))
 
 
 def _capture(bug: Bug, config: Config, target: Target) -> Capture:

@@ -13,7 +13,7 @@ from fuzz.case import Case, Input
 from fuzz.cli_selftest import selftest as command
 from fuzz.layout import place
 from fuzz.seeded_bug import Bug, Change, drop, in_cells, operands, rename, rewrite
-from fuzz.selftest import Result, bugs, cases, compiler, examine, sample, verdicts
+from fuzz.selftest import Capture, Result, bugs, cases, compiler, examine, sample, verdicts
 from fuzz.suite import suites
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status
@@ -96,6 +96,34 @@ def test_what_is_no_bug_is_not_caught(target: UnicornTarget) -> None:
     assert found.first is None
 
 
+LITTLE, BIG = Config.parse("mips1-32le"), Config.parse("mips1-32be")
+NOTHING = Capture(LITTLE, (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("captures", "caught", "by_values", "first"),
+    [
+        ((), False, False, None),
+        ((NOTHING,), False, False, None),
+        ((NOTHING, Capture(BIG, ("register",), (), ())), False, True, BIG),
+        ((Capture(BIG, ("register",), (), ()), NOTHING), False, True, BIG),
+        ((Capture(LITTLE, (), ("abi",), ()), Capture(BIG, (), (), ("register",))), True, False, LITTLE),
+        ((Capture(BIG, (), ("abi",), ()), Capture(LITTLE, ("memory",), (), ())), True, True, BIG),
+    ],
+)
+def test_a_bug_is_caught_where_all_of_its_captures_have_something(
+    captures: tuple[Capture, ...], caught: bool, by_values: bool, first: Config | None
+) -> None:
+    found = Result(NO_BUG, captures)
+    assert (found.caught, found.by_values) == (caught, by_values)
+    assert (found.first.config if found.first else None) == first
+
+
+def test_what_shows_a_bug() -> None:
+    assert Capture(LITTLE, ("register",), ("abi",), ("memory",)).by == ("register", "abi")
+    assert Capture(LITTLE, (), (), ("memory",)).by == ("memory",)
+
+
 def test_a_bug_that_applies_nowhere_is_not_caught(target: UnicornTarget) -> None:
     assert not examine(NO_BUG._replace(configs=()), target).caught
 
@@ -127,6 +155,12 @@ def test_command_in_json() -> None:
     assert entry["caught"]
     assert not entry["values_alone"]
     assert all(shown["tripwires"] == ["abi"] for shown in entry["configurations"].values())
+
+
+def test_command_everywhere() -> None:
+    done = CliRunner().invoke(command, ["--bug", "load-byte-sign", "--everywhere", "--json"])
+    (entry,) = json.loads(done.output)
+    assert list(entry["configurations"]) == ["mips32r1-32le", "mips32r1-32be", "mips3-64le", "mips3-64be"]
 
 
 def test_command_fails_when_a_bug_is_not_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def run(seen: Observation) -> Iterator[Trip]:
     if deepest > room:
         yield Trip(NAME, None, None, f"frames of {deepest} bytes in a stack of {room}")
     needed, own = compiled.frame_pointer + compiled.stack_size, main_frame(compiled)
-    if compiled.stack_size and own < needed:
+    if own < needed:
         yield Trip(NAME, None, None, f"a frame of {own} bytes with an eBPF stack that begins {needed} bytes below the stack pointer at entry")
 
 
@@ -48,8 +48,8 @@ WIRE = Wire(
         Example("mips32r2-32be", "addiu $sp, $sp, -568; addiu $sp, $sp, 568",                                    trips=True),
         Example("mips64r6-64le", "daddiu $sp, $sp, -640; daddiu $sp, $sp, 640",                                  trips=False),
         Example("mips64r6-64le", "nop",                                                                          trips=True),
-        Example("mips3-64be",    "daddiu $sp, $sp, -16384; daddiu $sp, $sp, 16384",                              trips=True),
-        Example("mips3-64be",    "daddiu $sp, $sp, -11264; daddiu $sp, $sp, 11264",                              trips=False),
+        Example("mips3-64be",    "daddiu $sp, $sp, -11344; daddiu $sp, $sp, 11344",                              trips=True),
+        Example("mips3-64be",    "daddiu $sp, $sp, -11328; daddiu $sp, $sp, 11328",                              trips=False),
     ),
 )
 # fmt: on

@@ -122,6 +122,8 @@ WIRE = Wire(
         Example("mips32r2-32be", "1> lw $t0, 0($a0); 1> sync 0",                                              trips=False, program=_ACQUIRE),
         Example("mips32r2-32be", "1> sync 0; 1> lw $t0, 0($a0)",                                              trips=True,  program=_ACQUIRE),
         Example("mips1-32be",    "1> lw $t0, 0($a0)",                                                         trips=False, program=_ACQUIRE),
+        # A runtime routine is ordered by its contract.
+        Example("mips32r2-32be", "1> or $t2, $ra, $zero; 1> bal 1; 1> nop; 1> or $ra, $t2, $zero; 1> lw $t0, 0($a0)", trips=False, program=_ACQUIRE),
         Example("mips64r2-64le", "1> sync 0; 1> sw $zero, 0($a0)",                                            trips=False, program=_RELEASE),
         Example("mips64r2-64le", "1> sw $zero, 0($a0); 1> sync 0",                                            trips=True,  program=_RELEASE),
     ),
