@@ -4,17 +4,22 @@
     target    record of (slot, r0 … r10)       ─────────────────────────────────┴─ first row that is not the same
 
 Where an image has no boundary for a slot (`Compiled.bpf_at` is None) that entry of the trace is passed over. Instructions that need no code
-share their first word with the next one; of those the image tells the last one only, and so does what is left of the trace.
+share their first word with the next one; of those the image tells the last one only, and so does what is left of the trace. An `exit` has no
+boundary here, because the code of one may serve others, and programs that end themselves; what it should find shows where its caller goes on,
+or at the end of the run.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ebpf.instruction import REGISTERS
-from fuzz.record import Record, Recording
+from ebpf.instruction import REGISTERS, Instruction
+from ebpf.opcodes import lookup
+from fuzz.record import Recording
+from fuzz.target import Run
 from fuzz.verdict import Difference
 from jit.compiled import Compiled
 from jit.mips import decode, text
@@ -35,6 +40,7 @@ class Divergence:
     register   number of the first eBPF register that differs there; None when image and oracle went different ways
     expected   its value on the oracle, or the slot at which the oracle goes on; None for the end
     actual     the same on the target
+    boundary   index of the row of the record where it showed, None for the end of the run
     words      indices of the MIPS words of the instruction that went wrong, and of those before it that have no boundary behind them
     """
 
@@ -44,6 +50,7 @@ class Divergence:
     register: int | None
     expected: int | None
     actual: int | None
+    boundary: int | None
     words: tuple[int, ...]
 
     def difference(self) -> Difference:
@@ -76,14 +83,21 @@ class _Expected:
 
 
 class _Image:
-    """Of an image: the word of each slot, -1 for none; whether slots share a word; all bits set for each register that it keeps."""
+    """Of an image: the word of each slot, -1 for none; whether slots share a word; slots of exits; all bits set for each register that it keeps."""
 
-    def __init__(self, compiled: Compiled) -> None:
+    def __init__(self, slots: Sequence[Instruction], compiled: Compiled) -> None:
         self.compiled = compiled
-        self.starts = np.array([-1 if at is None else at for at in compiled.bpf_at], np.int64)
-        words = [at for at in compiled.bpf_at if at is not None]
+        self.exits = np.array([_is_exit(slot) for slot in slots], bool)
+        starts = [-1 if at is None or _is_exit(slot) else at for slot, at in zip(slots, compiled.bpf_at, strict=True)]
+        self.starts = np.array(starts, np.int64)
+        words = [at for at in starts if at >= 0]
         self.shares = len(set(words)) < len(words)
         self.kept = np.array([0 if places is None else _ALL_BITS for places in compiled.registers], np.uint64)
+
+
+def _is_exit(instruction: Instruction) -> bool:
+    row = lookup(instruction)
+    return row is not None and row.name == "EXIT"
 
 
 # A trace is compared with the runs of many configurations, one after the other, and an image with many traces.
@@ -99,41 +113,60 @@ def _expected(trace: Trace) -> _Expected:
     return made
 
 
-def _image(compiled: Compiled) -> _Image:
+def _image(slots: Sequence[Instruction], compiled: Compiled) -> _Image:
     if not _images or _images[0].compiled is not compiled:
-        _images.append(_Image(compiled))
+        _images.append(_Image(slots, compiled))
     return _images[0]
 
 
-def first_difference(expected: Outcome, record: Record, compiled: Compiled) -> Divergence | None:
+def first_difference(slots: Sequence[Instruction], expected: Outcome, actual: Run, compiled: Compiled) -> Divergence | None:
     """The first boundary at which a run is not where the oracle is, or does not hold what the oracle holds; None when there is none.
 
-    `expected` must have a trace, and `record` the boundaries; raises ValueError otherwise. Registers in which the oracle has nothing, or which
-    the image does not keep, are not compared. Of a record that ran out of room the beginning is compared. What happens after the last boundary is
-    left to the comparison of the ends.
+    `slots` are those that were compiled. `expected` must have a trace and `actual` the boundaries; raises ValueError otherwise. Registers in which
+    the oracle has nothing, or which the image does not keep, are not compared. Of a record that ran out of room the beginning is compared.
     """
-    if record.boundaries is None or (expected.executed and not expected.trace):
+    boundaries = actual.record.boundaries
+    if boundaries is None or (expected.executed and not expected.trace):
         raise ValueError("boundaries or trace have not been recorded")
-    oracle, image = _expected(expected.trace), _image(compiled)
+    oracle, image = _expected(expected.trace), _image(slots, compiled)
     kept = _visible(oracle.slots, image)
-    actual = record.boundaries
-    cut = Recording.BOUNDARIES in record.truncated
-    count = min(len(kept), len(actual))
+    reached = boundaries[:, 0].view(np.int64)
+    told = np.arange(len(reached))
+    if image.exits[reached].any():
+        told = np.flatnonzero(~image.exits[reached])
+        boundaries, reached = boundaries[told], reached[told]
+    count = min(len(kept), len(reached))
     rows = kept[:count]
-    slots = actual[:count, 0].view(np.int64)
-    path = oracle.slots[rows] != slots
-    wrong = (oracle.values[rows] ^ actual[:count, 1:]) & oracle.defined[rows] & image.kept
+    path = oracle.slots[rows] != reached[:count]
+    wrong = (oracle.values[rows] ^ boundaries[:count, 1:]) & oracle.defined[rows] & image.kept
+    at, register, value, other = count, None, None, None
     if path.any() or wrong.any():
         at = int(np.argmax(path | wrong.any(axis=1)))
-        if path[at]:
-            return _divergence(oracle, kept, at, compiled, None, int(oracle.slots[rows[at]]), int(slots[at]))
-        register = int(np.argmax(wrong[at] != 0))
-        return _divergence(oracle, kept, at, compiled, register, int(oracle.values[rows[at], register]), int(actual[at, 1 + register]))
-    if len(kept) == len(actual) or (cut and len(actual) < len(kept)):
+        value, other = int(oracle.slots[rows[at]]), int(reached[at])
+        if not path[at]:
+            register = int(np.argmax(wrong[at] != 0))
+            value, other = int(oracle.values[rows[at], register]), int(boundaries[at, 1 + register])
+    elif Recording.BOUNDARIES in actual.record.truncated and len(reached) < len(kept):
         return None
-    left = int(oracle.slots[kept[count]]) if len(kept) > count else None
-    right = int(actual[count, 0]) if len(actual) > count else None
-    return _divergence(oracle, kept, count, compiled, None, left, right)
+    elif len(kept) != len(reached):
+        value = int(oracle.slots[kept[count]]) if len(kept) > count else None
+        other = int(reached[count]) if len(reached) > count else None
+    else:
+        register, value, other = _at_end(expected, actual.outcome)
+        if register is None:
+            return None
+    boundary = int(told[at]) if at < len(told) else None
+    index = int(kept[at]) if at < len(kept) else len(oracle.slots)
+    slot, execution, words = _culprit(oracle, image, int(kept[at - 1]) if at else 0, index)
+    return Divergence(slot, execution, int(oracle.slots[index]) if index < len(oracle.slots) else None, register, value, other, boundary, words)
+
+
+def _at_end(expected: Outcome, actual: Outcome) -> tuple[int | None, int | None, int | None]:
+    """The first register that differs at the exit of the main program, and its values; None for none."""
+    for register, (value, other) in enumerate(zip(expected.registers, actual.registers, strict=True)):
+        if expected.fault is None and None not in (value, other) and value != other:
+            return register, value, other
+    return None, None, None
 
 
 def _visible(slots: NDArray[np.int64], image: _Image) -> NDArray[np.int64]:
@@ -142,20 +175,17 @@ def _visible(slots: NDArray[np.int64], image: _Image) -> NDArray[np.int64]:
     kept = np.flatnonzero(words >= 0)
     if len(kept) < 2 or not image.shares:
         return kept
-    # Of entries one after the other with the same word, and slots that rise because they have no code, the last one. The word of a slot that jumps to
-    # itself is executed again.
-    passed = (words[kept[:-1]] == words[kept[1:]]) & (slots[kept[:-1]] < slots[kept[1:]])
+    # Of entries one after the other with the same word the last one. Only a program that never ends comes from a word straight to the same again.
+    passed = words[kept[:-1]] == words[kept[1:]]
     told: NDArray[np.int64] = kept[np.append(~passed, True)]
     return told
 
 
-def _divergence(
-    oracle: _Expected, kept: NDArray[np.int64], at: int, compiled: Compiled, register: int | None, expected: int | None, actual: int | None
-) -> Divergence:
-    """The instruction that went wrong is the last one that the oracle executed before this boundary."""
-    index = int(kept[at]) if at < len(kept) else len(oracle.slots)
-    reached = int(oracle.slots[index]) if index < len(oracle.slots) else None
-    slot = int(oracle.slots[index - 1]) if index else None
-    since = set(oracle.slots[int(kept[at - 1]) if at else 0 : index].tolist()) or {-1}
-    words = tuple(word for word, owner in enumerate(compiled.slot_of) if owner in since)
-    return Divergence(slot, index - 1, reached, register, expected, actual, words)
+def _culprit(oracle: _Expected, image: _Image, start: int, end: int) -> tuple[int | None, int, tuple[int, ...]]:
+    """Of the executed instructions from `start` to before `end` the last one that is no exit: its slot and index; and the words of all of them."""
+    since = oracle.slots[start:end].tolist()
+    execution = end - 1
+    while execution > start and image.exits[oracle.slots[execution]]:
+        execution -= 1
+    words = tuple(word for word, owner in enumerate(image.compiled.slot_of) if owner in (since or [-1]))
+    return since[execution - start] if since else None, execution, words

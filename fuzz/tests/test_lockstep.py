@@ -45,12 +45,17 @@ def _image(target: UnicornTarget, text: str, config: Config) -> tuple[Compiled, 
 
 def _difference(target: UnicornTarget, expected: str, actual: str, config: Config) -> Divergence | None:
     compiled, run = _image(target, actual, config)
-    return first_difference(_oracle(expected, config), run.record, compiled)
+    return _compare(actual, _oracle(expected, config), run, compiled)
+
+
+def _compare(text: str, expected: Outcome, run: Run, compiled: Compiled, record: Record | None = None) -> Divergence | None:
+    return first_difference(_place(text, compiled.config).slots, expected, replace(run, record=record or run.record), compiled)
 
 
 LOOP = "r6 = 0; r7 = 5; r6 += r7; r7 += -1; if r7 != 0 goto -3; r0 = r6; exit"
 CALL = "r6 = 3; call 5; r0 = 1; r1 = 7; call 1f; r0 += r6; exit; 1f: r6 = r1; r6 += 1; r0 = r6; exit".replace("1f", "sub")
 EMPTY = "r0 = 1; r3 = 9; goto +0; goto +0; r3 = r3; r3 += 1; r0 += r3; exit"
+EXIT = 6
 FAULT = "r0 = 1; *(u8 *)(r10 - 1) = 2; r2 = 3; if r2 > 2 goto +1; r0 = 2; r0 += r2; exit"
 
 
@@ -59,7 +64,7 @@ FAULT = "r0 = 1; *(u8 *)(r10 - 1) = 2; r2 = 3; if r2 > 2 goto +1; r0 = 2; r0 += 
 def test_a_right_image_goes_in_step(target: UnicornTarget, config: Config, text: str) -> None:
     compiled, run = _image(target, text, config)
     expected = _oracle(text, config)
-    assert first_difference(expected, run.record, compiled) is None
+    assert _compare(text, expected, run, compiled) is None
     assert run.record.boundaries is not None
     assert len(run.record.boundaries) >= len(expected.trace) - 4
 
@@ -78,7 +83,7 @@ def test_the_instruction_and_its_execution_are_named(target: UnicornTarget, conf
 def test_the_words_are_those_of_the_instruction(target: UnicornTarget, config: Config) -> None:
     text = "r0 = 1; r3 = 9; r3 ^= 5; r0 += r3; r0 += r3; exit"
     compiled, run = _image(target, text.replace("r3 ^= 5", "r3 ^= 4"), config)
-    found = first_difference(_oracle(text, config), run.record, compiled)
+    found = _compare(text, _oracle(text, config), run, compiled)
     assert found is not None
     assert found.slot == 2
     assert found.words == tuple(word for word, slot in enumerate(compiled.slot_of) if slot == 2)
@@ -100,17 +105,24 @@ def test_an_early_and_a_late_end_are_told(target: UnicornTarget, config: Config)
     found = _difference(target, once, twice.replace("r0 = 0; exit", "r0 = 0; r0 = 1; exit"), config)
     assert found is not None
     assert (found.slot, found.expected, found.actual) == (2, 3, 4)
-    compiled, run = _image(target, "r0 = 0; exit", config)
+    text = "r0 = 0; r3 = 1; exit"
+    compiled, run = _image(target, text, config)
     assert run.record.boundaries is not None
-    short = replace(run.record, boundaries=run.record.boundaries[:1])
-    expected = _oracle("r0 = 0; exit", config)
-    early = first_difference(expected, short, compiled)
+    expected = _oracle(text, config)
+    early = _compare(text, expected, run, compiled, replace(run.record, boundaries=run.record.boundaries[:1]))
     assert early is not None
-    assert (early.slot, early.register, early.expected, early.actual) == (0, None, 1, None)
+    assert (early.slot, early.register, early.expected, early.actual, early.boundary) == (0, None, 1, None, None)
     assert early.difference().actual == "the end"
-    late = first_difference(expected, replace(run.record, boundaries=run.record.boundaries[[0, 1, 1]]), compiled)
+    late = _compare(text, expected, run, compiled, replace(run.record, boundaries=run.record.boundaries[[0, 1, 1]]))
     assert late is not None
-    assert (late.slot, late.expected, late.actual) == (1, None, 1)
+    assert (late.slot, late.expected, late.actual, late.boundary) == (1, None, 1, 2)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_the_end_is_compared_and_not_the_exit_blamed(target: UnicornTarget, config: Config) -> None:
+    found = _difference(target, "r0 = 1; r0 += 2; exit", "r0 = 1; r0 += 3; exit", config)
+    assert found is not None
+    assert (found.slot, found.execution, found.reached, found.register, found.expected, found.actual) == (1, 1, None, 0, 3, 4)
 
 
 def test_wrong_before_the_first_instruction(target: UnicornTarget) -> None:
@@ -118,7 +130,7 @@ def test_wrong_before_the_first_instruction(target: UnicornTarget) -> None:
     assert run.record.boundaries is not None
     spoilt = run.record.boundaries.copy()
     spoilt[0, 2] ^= np.uint64(1)
-    found = first_difference(_oracle("r0 = r1; exit", BASE_CONFIGS[0]), replace(run.record, boundaries=spoilt), compiled)
+    found = _compare("r0 = r1; exit", _oracle("r0 = r1; exit", BASE_CONFIGS[0]), run, compiled, replace(run.record, boundaries=spoilt))
     assert found is not None
     assert (found.slot, found.execution, found.register, found.reached) == (None, -1, 1, 0)
     assert found.words == tuple(word for word, slot in enumerate(compiled.slot_of) if slot == -1)
@@ -132,11 +144,10 @@ def test_each_bit_counts_that_the_oracle_defines(target: UnicornTarget, register
     spoilt = run.record.boundaries.copy()
     row %= len(spoilt)
     spoilt[row, 1 + register] ^= np.uint64(1 << bit)
-    found = first_difference(expected, replace(run.record, boundaries=spoilt), compiled)
-    seen = [slot for slot, _ in expected.trace if compiled.bpf_at[slot] is not None]
-    assert seen == spoilt[:, 0].tolist()
-    told = [registers for slot, registers in expected.trace if compiled.bpf_at[slot] is not None]
-    if told[row][register] is None or compiled.registers[register] is None:
+    found = _compare(LOOP, expected, run, compiled, replace(run.record, boundaries=spoilt))
+    told = [entry for entry in expected.trace if compiled.bpf_at[entry[0]] is not None]
+    assert [slot for slot, _ in told] == spoilt[:, 0].tolist()
+    if told[row][0] == EXIT or told[row][1][register] is None or compiled.registers[register] is None:
         assert found is None
     else:
         assert found is not None
@@ -148,13 +159,13 @@ def test_of_a_record_that_ran_out_of_room_the_beginning_is_compared(target: Unic
     assert run.record.boundaries is not None
     beginning = run.record.boundaries[:3]
     expected = _oracle(LOOP, BASE_CONFIGS[0])
-    assert first_difference(expected, Record(boundaries=beginning, truncated=BOUNDARIES), compiled) is None
-    assert first_difference(expected, Record(boundaries=beginning), compiled) is not None
+    assert _compare(LOOP, expected, run, compiled, Record(boundaries=beginning, truncated=BOUNDARIES)) is None
+    assert _compare(LOOP, expected, run, compiled, Record(boundaries=beginning)) is not None
 
 
 def test_refuses_what_was_not_recorded(target: UnicornTarget) -> None:
     compiled, run = _image(target, LOOP, BASE_CONFIGS[0])
     with pytest.raises(ValueError, match="not been recorded"):
-        first_difference(_oracle(LOOP, BASE_CONFIGS[0]), Record(), compiled)
+        _compare(LOOP, _oracle(LOOP, BASE_CONFIGS[0]), run, compiled, Record())
     with pytest.raises(ValueError, match="not been recorded"):
-        first_difference(interpret(_place(LOOP, BASE_CONFIGS[0])).outcome, run.record, compiled)
+        _compare(LOOP, interpret(_place(LOOP, BASE_CONFIGS[0])).outcome, run, compiled)
