@@ -34,6 +34,7 @@ main.add_command(cli_check.suite)
 main.add_command(cli_selftest.selftest)
 main.add_command(cli_show.jit)
 main.add_command(cli_show.oracle)
+main.add_command(cli_show.tripwires)
 
 
 @main.command()

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -22,16 +22,56 @@ DIFFERENT = 1
 _jobs = click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="number of CPUs", help="Worker processes.")
 
 
+def _check_tripwires(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    from fuzz.wires import select
+
+    try:
+        select(value)
+    except ValueError as error:
+        refuse(f"--tripwires: {error}")
+    return value
+
+
+def _complete_tripwires(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from fuzz.wires import NAMES
+
+    before, comma, last = incomplete.rpartition(",")
+    choices = NAMES if comma else ("all", "none", *NAMES)
+    return [f"{before}{comma}{name}" for name in choices if name.startswith(last)]
+
+
+_tripwires = click.option(
+    "--tripwires",
+    metavar="NAME,…|all|none",
+    default="all",
+    show_default=True,
+    callback=_check_tripwires,
+    shell_complete=_complete_tripwires,
+    help="What is watched besides the results; `bpfmips tripwires` lists them. With none, only the ends of runs are compared.",
+)
+_explain = click.option("--explain", "explained", is_flag=True, help="Show where oracle and compiled code part, side by side, with the MIPS words.")
+
+
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @config_globs
 @section
 @memory
+@_tripwires
+@_explain
 @_jobs
 @as_json
 @click.pass_context
 def check(
-    ctx: click.Context, paths: tuple[str, ...], globs: tuple[str, ...], section: str | None, memory_text: str | None, jobs: int, as_json: bool
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    globs: tuple[str, ...],
+    section: str | None,
+    memory_text: str | None,
+    tripwires: str,
+    explained: bool,
+    jobs: int,
+    as_json: bool,
 ) -> None:
     """Judge programs: does the compiled code do what the oracle says, on every configuration?
 
@@ -48,16 +88,18 @@ def check(
         refuse("--mem: the shipped programs have contexts of their own")
     given = parse_memory(memory_text)
     configs = select_configs(globs)
-    _judge(ctx, file_subjects(paths, section, given) if paths else shipped_subjects(section), configs, jobs, as_json)
+    _judge(ctx, file_subjects(paths, section, given) if paths else shipped_subjects(section), configs, _Options(tripwires, explained, jobs, as_json))
 
 
 @click.command()
 @config_globs
 @click.option("--row", metavar="GLOB", default="*", help="Only instructions whose name matches, such as 'ADD32_*'.")
+@_tripwires
+@_explain
 @_jobs
 @as_json
 @click.pass_context
-def suite(ctx: click.Context, globs: tuple[str, ...], row: str, jobs: int, as_json: bool) -> None:
+def suite(ctx: click.Context, globs: tuple[str, ...], row: str, tripwires: str, explained: bool, jobs: int, as_json: bool) -> None:
     """Judge the instruction suite: every instruction with the edges of its operands and with aliased registers.
 
     \b
@@ -69,10 +111,19 @@ def suite(ctx: click.Context, globs: tuple[str, ...], row: str, jobs: int, as_js
     subjects = tuple(suite_subjects(row))
     if not subjects:
         refuse(f"no instruction matches {row!r}")
-    _judge(ctx, subjects, configs, jobs, as_json)
+    _judge(ctx, subjects, configs, _Options(tripwires, explained, jobs, as_json))
 
 
-def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Sequence[Config], jobs: int, as_json: bool) -> None:
+class _Options(NamedTuple):
+    """Of both commands."""
+
+    tripwires: str
+    explained: bool
+    jobs: int
+    as_json: bool
+
+
+def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Sequence[Config], options: _Options) -> None:
     """Judge, print, and end with the exit status."""
     from fuzz.sources import Refusal
     from fuzz.tally import summarise
@@ -94,12 +145,12 @@ def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Se
     notes = [f"{other_order} versions left out: no configuration of their byte order was selected"] if other_order else []
     if expected:
         notes.append(f"{expected} programs refused, as expected of them")
-    results = list(_with_progress(subjects, configs, jobs)) if subjects else []
+    results = list(_with_progress(subjects, configs, options)) if subjects else []
     seconds = time.monotonic() - started
     unusable = list(dict.fromkeys(line for result in results for line in _inconclusive_lines(result)))
     for line in unusable:
         click.echo(line, err=True)
-    _show(results, seconds, refused, notes, as_json)
+    _show(results, seconds, refused, notes, options.as_json)
     summary = summarise(results)
     if summary.differ or summary.tripped or summary.wrong or summary.failures:
         ctx.exit(DIFFERENT)
@@ -127,7 +178,7 @@ def _inconclusive_lines(result: "Result") -> Iterator[str]:
         yield f"{result.source}: {result.section}: {reason}"
 
 
-def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], jobs: int) -> "Iterator[Result]":
+def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], options: _Options) -> "Iterator[Result]":
     """The results, with a bar on standard error when that is a terminal and it takes longer than a second."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -153,7 +204,8 @@ def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], job
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
-        for result in judge_subjects(subjects, configs, min(jobs, len(subjects)), tick):
+        jobs, explained = min(options.jobs, len(subjects)), options.explained
+        for result in judge_subjects(subjects, configs, jobs, tick, tripwires=options.tripwires, explained=explained):
             bar.advance(task)
             yield result
     finally:

@@ -86,3 +86,16 @@ def oracle(path: str, trace: bool, section: str | None, memory_text: str | None,
     if outcome.fault is not None:
         raise ProgramError(f"{program.source}: {program.section}: {outcome.fault}")
     click.echo(render_run(world, outcome), nl=False)
+
+
+@click.command()
+def tripwires() -> None:
+    """List the tripwires: what each watches, and the source of its rule.
+
+    \b
+    Example: bpfmips tripwires
+    """
+    from fuzz.wires import OTHERS, WIRES
+
+    for wire in (*WIRES, *OTHERS):
+        click.echo(f"{wire.name}{' (not part of `all`)' if wire in OTHERS else ''}\n    {wire.rule}\n    {wire.source}")

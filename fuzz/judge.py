@@ -18,6 +18,7 @@ from ebpf.program import Program
 from fuzz.case import Case, Compiler, Input
 from fuzz.compare import compare
 from fuzz.layout import LAYOUTS, Layout, Placement, Setting, place, setting
+from fuzz.lockstep import first_difference
 from fuzz.record import Recording
 from fuzz.target import Run, Target
 from fuzz.verdict import Difference, Status, Trip, Verdict
@@ -29,9 +30,14 @@ from oracle import interpreter
 from oracle.outcome import FaultKind
 
 
-def judge(case: Case, config: Config, target: Target, compiler: Compiler, wires: Sequence[Wire] = WIRES) -> Verdict:
+def judge(case: Case, config: Config, target: Target, compiler: Compiler, wires: Sequence[Wire] = WIRES, *, lockstep: bool = True) -> Verdict:
     """The verdict on one case; raises ProgramError for a program that cannot be placed."""
-    return next(judge_all(case.program, (case.input,), (config,), target, compiler, wires=wires))
+    return next(judge_all(case.program, (case.input,), (config,), target, compiler, wires=wires, lockstep=lockstep))
+
+
+def recordings(wires: Sequence[Wire], lockstep: bool) -> frozenset[Recording]:
+    """What a target has to record for these."""
+    return frozenset({Recording.BOUNDARIES} if lockstep else ()).union(*(wire.needs for wire in wires))
 
 
 def interpret(placement: Placement, trace: bool = False) -> Run:
@@ -49,13 +55,14 @@ def judge_all(
     compiler: Compiler,
     layouts: Mapping[int, Layout] = LAYOUTS,
     wires: Sequence[Wire] = WIRES,
+    lockstep: bool = True,
 ) -> Iterator[Verdict]:
     """The verdicts on all inputs on the first configuration, in their order, then on the next one.
 
-    `layouts` says by code width where things lie. Raises ProgramError for a program that cannot be placed.
+    `layouts` says by code width where things lie. With `lockstep` registers are compared at every eBPF instruction.
+    Raises ProgramError for a program that cannot be placed.
     """
-    needs: frozenset[Recording] = frozenset().union(*(wire.needs for wire in wires))
-    judge = _Judge(target, compiler, tuple(wires), needs)
+    judge = _Judge(target, compiler, tuple(wires), recordings(wires, lockstep), lockstep)
     known: dict[Setting, _World] = {}
     for config in configs:
         order = "big" if config.big_endian else "little"
@@ -110,6 +117,7 @@ class _Judge:
     compiler: Compiler
     wires: tuple[Wire, ...]
     recordings: frozenset[Recording]
+    lockstep: bool
 
     def expectation(self, case: Case, placement: Placement) -> _Expectation:
         """A case, and what the oracle says of it."""
@@ -184,12 +192,14 @@ class _Judge:
         if _promises_nothing(expectation):
             return Verdict(Status.INCONCLUSIVE, compiled.config, number, reason=str(expected.outcome.fault))
         actual = self.target.run(placement, self.recordings)
-        differences = compare(expected, actual, compiled, placement)
+        ends = differences = compare(expected, actual, compiled, placement)
+        if self.lockstep and compiled.bpf_at and (divergence := first_difference(placement.slots, expected.outcome, actual, compiled)) is not None:
+            differences = (*differences, divergence.difference())
         seen = Observation(compiled, placement, expected, actual, actual.record)
         found = (
             *trips,
             *(trip for wire in self.wires if wire.run for trip in wire.run(seen)),
-            *(trip for variant in variants for trip in variant.trips(placement, differences)),
+            *(trip for variant in variants for trip in variant.trips(placement, ends)),
         )
         status = Status.DIFFER if differences else Status.TRIPPED if found else Status.AGREE
         reason = "; ".join(variant.fault for variant in variants if variant.fault)

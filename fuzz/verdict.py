@@ -24,8 +24,8 @@ class Status(Enum):
 class Difference:
     """One thing that is not as it should be.
 
-    kind      "register", "return value", "memory", "fault", "calls": oracle and image disagree; "callee-saved", "ABI": the image breaks the
-              platform's calling convention; "compiler": there is no image
+    kind      "register", "return value", "memory", "fault", "calls": oracle and image disagree at the end; "lockstep": they do before;
+              "callee-saved", "ABI": the image breaks the platform's calling convention; "compiler": there is no image
     place     which register, which bytes of which region, which call
     """
 
@@ -59,7 +59,7 @@ class Trip:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict on one input of a program on one configuration; `input` is the number of the input, from 0."""
+    """The verdict on one input of a program on one configuration; `input` is the number of the input, from 0. `explanation` is for people."""
 
     status: Status
     config: Config
@@ -67,6 +67,7 @@ class Verdict:
     differences: tuple[Difference, ...] = ()
     trips: tuple[Trip, ...] = ()
     reason: str = ""
+    explanation: str = ""
 
     def __str__(self) -> str:
         details = [str(detail) for detail in (*self.differences, *self.trips)] or [self.reason]

@@ -6,11 +6,13 @@ compiler cannot be wrong together, and the oracle need not run a second time for
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 
 from ebpf.program import ProgramError
 from fuzz.batch import failed
-from fuzz.case import Compiler
+from fuzz.case import Case, Compiler
+from fuzz.explain import explain
 from fuzz.judge import judge_all
 from fuzz.layout import Placement
 from fuzz.record import Recording
@@ -19,6 +21,8 @@ from fuzz.tally import Result
 from fuzz.target import Run, Target
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status, Verdict
+from fuzz.wires import select
+from fuzz.wires.wire import Wire
 from jit.compiled import Compiled
 from jit.compiler import compile_program
 from jit.config import Config
@@ -46,16 +50,24 @@ class _Recorder:
         return run
 
 
-def judge_subject(subject: Subject, configs: Sequence[Config], compiler: Compiler = compile_program) -> Result:
-    """Judge a subject on those of the configurations that have its byte order."""
+def judge_subject(
+    subject: Subject, configs: Sequence[Config], compiler: Compiler = compile_program, *, tripwires: str = "all", explained: bool = False
+) -> Result:
+    """Judge a subject on those of the configurations that have its byte order, with the tripwires of these names.
+
+    Without any tripwire only the ends of runs are compared. If `explained`, of findings that are alike one gets an explanation.
+    """
+    wires = select(tripwires)
     selected = [config for config in configs if config.big_endian == (subject.byte_order == "big")]
     judged: Counter[Config] = Counter()
     agreed: Counter[Config] = Counter()
-    findings, inconclusive, expected_errors = [], [], 0
+    findings: list[Verdict] = []
+    inconclusive: list[Verdict] = []
+    expected_errors = 0
     wrong: dict[str, list[Config]] = {}
     recorder = _Recorder(_target())
     try:
-        for verdict in judge_all(subject.program, subject.inputs, selected, recorder, compiler):
+        for verdict in judge_all(subject.program, subject.inputs, selected, recorder, compiler, wires=wires, lockstep=bool(wires)):
             if verdict.status is Status.INCONCLUSIVE:
                 expected_errors += subject.error
                 inconclusive += [] if subject.error else [verdict]
@@ -67,6 +79,8 @@ def judge_subject(subject: Subject, configs: Sequence[Config], compiler: Compile
             agreed[verdict.config] += 1
             for line in _contradictions(subject, verdict, recorder.last):
                 wrong.setdefault(line, []).append(verdict.config)
+        if explained:
+            findings = list(_explained(subject, findings, compiler, wires))
     except ProgramError as error:
         return failed(subject, str(error))
     return Result(
@@ -83,6 +97,18 @@ def judge_subject(subject: Subject, configs: Sequence[Config], compiler: Compile
         tuple(f"{line} ({len(on)} of {len(selected)} configurations)" for line, on in wrong.items()),
         expected_errors=expected_errors,
     )
+
+
+def _explained(subject: Subject, findings: Sequence[Verdict], compiler: Compiler, wires: Sequence[Wire]) -> Iterator[Verdict]:
+    """The findings, and with the first of those that are put together in a report its explanation."""
+    known = set[tuple[object, ...]]()
+    for verdict in findings:
+        if (key := (verdict.input, verdict.differences, verdict.trips)) in known:
+            yield verdict
+            continue
+        known.add(key)
+        case = Case(subject.program, subject.inputs[verdict.input])
+        yield replace(verdict, explanation=explain(case, verdict, _target(), compiler, wires))
 
 
 def _contradictions(subject: Subject, verdict: Verdict, outcome: Outcome | None) -> Iterator[str]:

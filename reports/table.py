@@ -115,6 +115,10 @@ def findings(results: Sequence[Result]) -> Iterator[str]:
             configs = " ".join(str(verdict.config) for verdict in verdicts)
             yield f"{verdicts[0].status.name} {where}: input {number} on {configs}"
             yield details
+            for verdict in verdicts:
+                if verdict.explanation:
+                    yield f"    on {verdict.config}:"
+                    yield "\n".join(f"      {line}" for line in verdict.explanation.splitlines())
 
 
 def _summary(summary: Summary, seconds: float, notes: Sequence[str]) -> Iterator[str]:
@@ -172,6 +176,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "differences": [dataclasses.asdict(difference) for difference in verdict.differences],
         "trips": [dataclasses.asdict(trip) for trip in verdict.trips],
         "reason": verdict.reason,
+        "explanation": verdict.explanation,
     }
 
 

@@ -18,7 +18,7 @@ from fuzz.target import Run
 from fuzz.tests.images import CONFIGS, MEMORY, constant, image, placement, program
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status, Verdict
-from fuzz.wires import WIRES
+from fuzz.wires import WIRES, select
 from fuzz.wires.wire import Wire
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
@@ -57,6 +57,7 @@ def test_differ(target: UnicornTarget, config: Config) -> None:
         f"{config} input 0: differ",
         "  register r0: expected 0x2a, got 0x2b",
         "  return value: expected 0x2a, got 0x2b",
+        "  lockstep r0 after instruction 1, execution 1: expected 0x2a, got 0x2b",
     ]
 
 
@@ -82,9 +83,9 @@ def test_tripped(target: UnicornTarget, name: str, owner: str, mnemonic: str, op
         good = image(config, [("addiu", 2, 0, 42)])
         return replace(good, words=(word, *good.words), slot_of=(0, *good.slot_of), exits=(len(good.words) - 1,))
 
-    verdict = judge(Case(constant(42), Input(MEMORY)), config, target, compiler)
+    verdict = judge(Case(constant(42), Input(MEMORY)), config, target, compiler, select("legality"))
     assert verdict.status is Status.TRIPPED
-    assert [(trip.word, trip.slot) for trip in verdict.trips] == [(0, 0)]
+    assert [(trip.word, trip.slot) for trip in verdict.trips] == [(0, 0)], str(verdict)
 
 
 def test_inconclusive(target: UnicornTarget) -> None:
