@@ -50,10 +50,10 @@ def _divergence(divergence: Divergence, expected: Run, actual: Run, compiled: Co
     after = trace[at + 1][1] if at + 1 < len(trace) else expected.outcome.registers
     reached = _row(actual, divergence.boundary)
     yield f"       {'before':<18}  {'oracle, after':<18}  image, after"
-    for number, (places, *values, found) in enumerate(zip(compiled.registers, before, after, reached, strict=True)):
-        image = None if places is None else found
-        mark = "  <" if None not in (values[1], image) and values[1] != image else ""
-        yield f"  r{number:<3} {'  '.join(f'{_value(value):<18}' for value in (*values, image))}{mark}".rstrip()
+    for number, (places, old, new, found) in enumerate(zip(compiled.registers, before, after, reached, strict=True)):
+        kept = None if places is None else found
+        mark = "  <" if None not in (new, kept) and new != kept else ""
+        yield f"  r{number:<3} {'  '.join(f'{_value(value):<18}' for value in (old, new, kept))}{mark}".rstrip()
 
 
 def _row(actual: Run, boundary: int | None) -> tuple[int | None, ...]:
