@@ -37,7 +37,7 @@ def selftest(ctx: click.Context, globs: tuple[str, ...], everywhere: bool, as_js
     chosen = [bug for bug in bugs() if not globs or any(fnmatchcase(bug.name, glob) for glob in globs)]
     if not chosen:
         refuse(f"no seeded bug matches {' or '.join(map(repr, globs))}")
-    widths = (max(len(bug.name) for bug in chosen), max(len(bug.kind) for bug in chosen), 36, 13)
+    widths = (max(len(bug.name) for bug in chosen), max(len(bug.kind) for bug in chosen), 60, 13)
     target, results = UnicornTarget(), []
     if not as_json:
         click.echo(_line(_COLUMNS, widths))

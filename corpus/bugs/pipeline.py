@@ -1,10 +1,11 @@
 """Neighbours that a pipeline does not allow, and instructions that the CPU does not have: an emulator executes both."""
 
 from ebpf.instruction import Instruction
-from fuzz.seeded_bug import Bug, anywhere, in_cells, rewrite, with_cells, with_pass
+from fuzz.seeded_bug import Bug, anywhere, in_cells, rewrite, with_cells, with_pass, with_words
 from jit.code import Emitter, Item, Label, Op, branch, instruction
 from jit.compiler import Parts
 from jit.config import Config
+from jit.mips import decode
 from jit.passes import Code, fill_delay_slots, separate
 from jit.registers import AT, ZERO
 
@@ -31,6 +32,13 @@ def _one_nop(items: list[Item], config: Config) -> list[Item]:
 def _forget_at_labels(items: list[Item], config: Config) -> list[Item]:
     """The first `nop` behind a label goes, as if nothing could come from before it."""
     return [item for at, item in enumerate(items) if not (at and _is_nop(item) and isinstance(items[at - 1], Label))]
+
+
+def _branches_in_slots(config: Config, words: list[int]) -> list[int]:
+    """A branch that is never taken stands where a `nop` was."""
+    never = anywhere("bne").encode(ZERO, ZERO, 0)
+    before = [None, *(decode(word, config.isa) for word in words)]
+    return [never if word == 0 and last is not None and "delay" in last[0].facts else word for word, last in zip(words, before, strict=False)]
 
 
 def _product(e: Emitter, i: Instruction) -> None:
@@ -113,6 +121,8 @@ BUGS = (
         Parts(passes=(fill_delay_slots,)), ("MUL32_REG", "MUL64_REG"), ("mips2-*", "mips3-*")),
     Bug("hilo-one", HILO, "One instruction lies between a read of HI or LO and the next write, where there must be two.",
         with_pass(_one_nop), ("MUL32_REG", "MUL64_REG"), ("mips[123]-*",)),
+    Bug("branch-in-slot", "misplaced delay slot", "An empty delay slot is filled with a branch.",
+        with_words(_branches_in_slots), ("JEQ64_REG", "JSLT64_REG"), ("mips2-32*", "mips32r2-32*", "mips3-64*")),
     Bug("forbidden-slot", FORBIDDEN, "A compact branch is followed by another branch.",
         Parts(passes=(fill_delay_slots,)), ("JSET64_REG", "JEQ64_REG"), ("*r6-*",)),
     Bug("mul-before-mips32", LEVEL, "A product is computed by mul, which came with MIPS32.",
