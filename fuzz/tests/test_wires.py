@@ -88,6 +88,7 @@ def test_selection() -> None:
     assert select("all") == WIRES
     assert select("none") == ()
     assert [wire.name for wire in select("memory,abi,memory")] == ["memory", "abi"]
+    assert select("all,sign-extension:trap") == (*WIRES, *OTHERS)
     for text in ("", "abi,", "abi,nonsense", "none,abi"):
         with pytest.raises(ValueError, match=r"unknown tripwire '.*'; there is all, none, sign-extension:flip, "):
             select(text)

@@ -28,10 +28,12 @@ NAMES = tuple(_CHOICES)
 
 
 def select(text: str) -> tuple[Wire, ...]:
-    """The wires of a list of names separated by commas, or "all" or "none". Raises ValueError for a name that there is not."""
-    if text in ("all", "none"):
-        return WIRES if text == "all" else ()
+    """The wires of a list of names separated by commas, of which one may be "all", or none for "none". Raises ValueError for a name that there is not."""
+    if text == "none":
+        return ()
+    chosen: dict[str, Wire] = {}
     for name in text.split(","):
-        if name not in _CHOICES:
+        if name != "all" and name not in _CHOICES:
             raise ValueError(f"unknown tripwire {name!r}; there is all, none, {', '.join(_CHOICES)}")
-    return tuple(dict.fromkeys(_CHOICES[name] for name in text.split(",")))
+        chosen |= {wire.name: wire for wire in (WIRES if name == "all" else (_CHOICES[name],))}
+    return tuple(chosen.values())
