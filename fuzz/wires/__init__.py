@@ -28,7 +28,7 @@ NAMES = tuple(_CHOICES)
 
 
 def select(text: str) -> tuple[Wire, ...]:
-    """The wires of a list of names separated by commas, of which one may be "all", or none for "none". Raises ValueError for a name that there is not."""
+    """The wires of a list of names separated by commas, "all" among them, or none for "none". Raises ValueError for a name that there is not."""
     if text == "none":
         return ()
     chosen: dict[str, Wire] = {}
