@@ -88,7 +88,8 @@ class _Image:
     def __init__(self, slots: Sequence[Instruction], compiled: Compiled) -> None:
         self.compiled = compiled
         self.exits = np.array([_is_exit(slot) for slot in slots], bool)
-        starts = [-1 if at is None or _is_exit(slot) else at for slot, at in zip(slots, compiled.bpf_at, strict=True)]
+        leaving = {at for slot, at in zip(slots, compiled.bpf_at, strict=True) if _is_exit(slot)}
+        starts = [-1 if at is None or at in leaving else at for at in compiled.bpf_at]
         self.starts = np.array(starts, np.int64)
         words = [at for at in starts if at >= 0]
         self.shares = len(set(words)) < len(words)

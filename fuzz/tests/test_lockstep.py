@@ -56,10 +56,11 @@ LOOP = "r6 = 0; r7 = 5; r6 += r7; r7 += -1; if r7 != 0 goto -3; r0 = r6; exit"
 CALL = "r6 = 3; call 5; r0 = 1; r1 = 7; call 1f; r0 += r6; exit; 1f: r6 = r1; r6 += 1; r0 = r6; exit".replace("1f", "sub")
 EMPTY = "r0 = 1; r3 = 9; goto +0; goto +0; r3 = r3; r3 += 1; r0 += r3; exit"
 EXIT = 6
+BEFORE_EXIT = "r0 = 1; r3 = 9; r3 = r3; exit"
 FAULT = "r0 = 1; *(u8 *)(r10 - 1) = 2; r2 = 3; if r2 > 2 goto +1; r0 = 2; r0 += r2; exit"
 
 
-@pytest.mark.parametrize("text", [LOOP, CALL, EMPTY, FAULT], ids=["loop", "call", "no code", "memory"])
+@pytest.mark.parametrize("text", [LOOP, CALL, EMPTY, BEFORE_EXIT, FAULT], ids=["loop", "call", "no code", "no code before exit", "memory"])
 @pytest.mark.parametrize("config", BASE_CONFIGS, ids=str)
 def test_a_right_image_goes_in_step(target: UnicornTarget, config: Config, text: str) -> None:
     compiled, run = _image(target, text, config)
