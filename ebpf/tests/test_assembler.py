@@ -1,6 +1,5 @@
 """Assembler and disassembler are each other's inverse, and what each refuses."""
 
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
