@@ -64,14 +64,13 @@ def _operation(
     yield from _anew(compiled, following, facts)
     if not has_sync(compiled.config):
         return
-    barriers, inside = frozenset(at for at in own if "sync" in facts[at]), frozenset(own)
     before, after = order(slot)
     preceding = predecessors(following)
     for at in own:
         if before and facts[at] & {"ll", "store"} and "sc" not in facts[at]:
-            yield from _leaks(compiled, at, [preceding[place] for place in range(len(decoded))], barriers, inside, "before")
+            yield from _leaks(compiled, decoded, at, [preceding[place] for place in range(len(decoded))], frozenset(own), "before")
         if after and facts[at] & {"sc", "load"}:
-            yield from _leaks(compiled, at, following, barriers, inside, "after")
+            yield from _leaks(compiled, decoded, at, following, frozenset(own), "after")
 
 
 def has_sync(config: Config) -> bool:
@@ -79,14 +78,18 @@ def has_sync(config: Config) -> bool:
     return "sync" in rows(config)
 
 
+_ACCESSES = frozenset({"load", "store", "call", "jump"})
+
+
 def _leaks(
-    compiled: Compiled, at: int, following: Sequence[Sequence[int]], barriers: frozenset[int], inside: frozenset[int], side: str
+    compiled: Compiled, decoded: Sequence[Word | None], at: int, following: Sequence[Sequence[int]], inside: frozenset[int], side: str
 ) -> Iterator[Trip]:
-    """A trip when a way leads out of the operation without a barrier."""
-    outside = frozenset(range(len(following))) - inside
-    reached = {at, *reachable(at, following, barriers | outside)}
-    # What calls the image comes before its first word.
-    if reached & outside or (side == "before" and 0 in reached - barriers):
+    """A trip when a way leads from the operation to another access without a barrier. Instructions that access no memory may lie in between."""
+    barriers = frozenset(place for place, word in enumerate(decoded) if word is not None and "sync" in word.facts)
+    reached = {at, *reachable(at, following, barriers)} - barriers
+    others = (decoded[place] for place in reached - inside)
+    # What calls the image comes before its first word; to return is a jump.
+    if (side == "before" and 0 in reached) or any(word is None or word.facts & _ACCESSES for word in others):
         yield trip(NAME, compiled, at, f"no sync between this access and what comes {side} the operation")
 
 
@@ -125,6 +128,9 @@ WIRE = Wire(
         # A runtime routine is ordered by its contract.
         Example("mips32r2-32be", "1> or $t2, $ra, $zero; 1> bal 1; 1> nop; 1> or $ra, $t2, $zero; 1> lw $t0, 0($a0)", trips=False, program=_ACQUIRE),
         Example("mips64r2-64le", "1> sync 0; 1> sw $zero, 0($a0)",                                            trips=False, program=_RELEASE),
+        # The store in the delay slot of a later branch, with other code in between.
+        Example("mips64r2-64le", "1> sync 0; addu $t0, $t0, $t0; beq $t0, $zero, 1; 1> sw $zero, 0($a0); nop", trips=False, program=_RELEASE),
+        Example("mips64r2-64le", "1> sync 0; lw $t0, 0($a0); beq $t0, $zero, 1; 1> sw $zero, 0($a0); nop",    trips=True,  program=_RELEASE),
         Example("mips64r2-64le", "1> sw $zero, 0($a0); 1> sync 0",                                            trips=True,  program=_RELEASE),
     ),
 )
