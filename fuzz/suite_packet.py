@@ -17,6 +17,7 @@ _LENGTHS = (64, 64, 64, 64, 63, 62, 61, 60, 33, 32, 9, 4, 3, 2, 1, 0)
 # In these runs of the LDIND program an index lies far outside, or its high half is set.
 _FAR = {1: 0x7FFFFFFF, 2: 0xFFFFFFFFFFFFFFFF, 3: 0x100000000}
 _FAR_PLACE = 7
+_FAR_OFFSETS = {1: 0x10002, 2: 0x40000000, 4: -0xFFFC}
 
 
 def _size(row: Row) -> int:
@@ -46,6 +47,14 @@ def _suite(row: Row) -> Suite:
     for number, offset in enumerate(offsets):
         _load(assembly, row, number, offset)
         assembly.emit("STX_DW", FRAME_POINTER, 0, CONTEXT - 8 * (number + 1))
+    # The last one is never in range, unless its offset lost its upper half on the way.
+    far = _FAR_OFFSETS[_size(row)]
+    if row.src == "r":
+        assembly.emit("MOV64_IMM", 2, imm=1)
+        assembly.emit(row.name, 0, 2, imm=far - 1)
+    else:
+        assembly.emit(row.name, imm=far)
+    assembly.emit("STX_DW", FRAME_POINTER, 0, CONTEXT - 8 * (len(offsets) + 1))
     assembly.emit("EXIT")
     tables = []
     for run in range(RUNS):
