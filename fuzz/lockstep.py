@@ -72,18 +72,18 @@ class Divergence:
 
 
 class _Expected:
-    """A trace as arrays: slots, register values, and for each value all bits set where the register holds something."""
+    """A trace as an array of the shape of a record, and for each number of it the bits that count: none where a register holds nothing."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
+        rows = [(slot, *registers) for slot, registers in trace]
         self.slots = np.array([slot for slot, _ in trace], np.int64)
-        flat = [value for _, registers in trace for value in registers]
-        self.defined = np.array([0 if value is None else _ALL_BITS for value in flat], np.uint64).reshape(len(trace), REGISTERS)
-        self.values = np.array([value or 0 for value in flat], np.uint64).reshape(len(trace), REGISTERS)
+        self.rows = np.array([[value or 0 for value in row] for row in rows], np.uint64).reshape(len(trace), 1 + REGISTERS)
+        self.bits = np.array([[0 if value is None else _ALL_BITS for value in row] for row in rows], np.uint64).reshape(len(trace), 1 + REGISTERS)
 
 
 class _Image:
-    """Of an image: the word of each slot, -1 for none; whether slots share a word; slots of exits; all bits set for each register that it keeps."""
+    """Of an image: the word of each slot, -1 for none; whether slots share a word; slots of exits; which bits of a record count."""
 
     def __init__(self, slots: Sequence[Instruction], compiled: Compiled) -> None:
         self.compiled = compiled
@@ -93,7 +93,7 @@ class _Image:
         self.starts = np.array(starts, np.int64)
         words = [at for at in starts if at >= 0]
         self.shares = len(set(words)) < len(words)
-        self.kept = np.array([0 if places is None else _ALL_BITS for places in compiled.registers], np.uint64)
+        self.bits = np.array([_ALL_BITS, *(0 if places is None else _ALL_BITS for places in compiled.registers)], np.uint64)
 
 
 def _is_exit(instruction: Instruction) -> bool:
@@ -132,21 +132,19 @@ def first_difference(slots: Sequence[Instruction], expected: Outcome, actual: Ru
     oracle, image = _expected(expected.trace), _image(slots, compiled)
     kept = _visible(oracle.slots, image)
     reached = boundaries[:, 0].view(np.int64)
-    told = np.arange(len(reached))
-    if image.exits[reached].any():
-        told = np.flatnonzero(~image.exits[reached])
+    told = (~image.exits[reached]).nonzero()[0]
+    if len(told) < len(reached):
         boundaries, reached = boundaries[told], reached[told]
     count = min(len(kept), len(reached))
     rows = kept[:count]
-    path = oracle.slots[rows] != reached[:count]
-    wrong = (oracle.values[rows] ^ boundaries[:count, 1:]) & oracle.defined[rows] & image.kept
+    wrong = (oracle.rows[rows] ^ boundaries[:count]) & oracle.bits[rows] & image.bits
     at, register, value, other = count, None, None, None
-    if path.any() or wrong.any():
-        at = int(np.argmax(path | wrong.any(axis=1)))
-        value, other = int(oracle.slots[rows[at]]), int(reached[at])
-        if not path[at]:
-            register = int(np.argmax(wrong[at] != 0))
-            value, other = int(oracle.values[rows[at], register]), int(boundaries[at, 1 + register])
+    if wrong.any():
+        at = int(np.argmax(wrong.any(axis=1)))
+        column = int(np.argmax(wrong[at] != 0))
+        # The slot comes first.
+        register = column - 1 if column else None
+        value, other = int(oracle.rows[rows[at], column]), int(boundaries[at, column])
     elif Recording.BOUNDARIES in actual.record.truncated and len(reached) < len(kept):
         return None
     elif len(kept) != len(reached):
@@ -173,13 +171,13 @@ def _at_end(expected: Outcome, actual: Outcome) -> tuple[int | None, int | None,
 def _visible(slots: NDArray[np.int64], image: _Image) -> NDArray[np.int64]:
     """Indices of the entries of a trace that an image tells."""
     words = image.starts[slots]
-    kept = np.flatnonzero(words >= 0)
+    kept: NDArray[np.int64] = (words >= 0).nonzero()[0]
     if len(kept) < 2 or not image.shares:
         return kept
     # Of entries one after the other with the same word the last one. Only a program that never ends comes from a word straight to the same again.
-    passed = words[kept[:-1]] == words[kept[1:]]
-    told: NDArray[np.int64] = kept[np.append(~passed, True)]
-    return told
+    words = words[kept]
+    last = words[:-1] != words[1:]
+    return kept if last.all() else kept[np.append(last, True)]
 
 
 def _culprit(oracle: _Expected, image: _Image, start: int, end: int) -> tuple[int | None, int, tuple[int, ...]]:

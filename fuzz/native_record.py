@@ -87,7 +87,7 @@ def _edge(data, source, target):  # type: ignore[no-untyped-def]
     if count < MAXIMUM_EDGES:
         data[EDGE_SET + at] = key
         row = EDGES + EDGE_ROW * count
-        data[row] = source
+        data[row] = max(source, -1)
         data[row + 1] = target
         data[row + 2] = at
 

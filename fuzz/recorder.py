@@ -90,7 +90,7 @@ class Recorder:
         memory[native.COUNT_EDGES] = count + 1
         if count < native.MAXIMUM_EDGES:
             # These edges are not in the set of the hook; its first place stands for no place.
-            memory[native.EDGES + native.EDGE_ROW * count :][: native.EDGE_ROW] = last, native.OUTSIDE, 0
+            memory[native.EDGES + native.EDGE_ROW * count :][: native.EDGE_ROW] = last, -1, 0
 
     def record(self, compiled: Compiled, wanted: frozenset[Recording]) -> Record:
         """What was recorded since `begin`."""
@@ -124,7 +124,7 @@ def _rows(memory: NDArray[np.int64], start: int, width: int, count: int) -> NDAr
 
 
 def _edges(memory: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    return np.maximum(_rows(memory, native.EDGES, native.EDGE_ROW, count)[:, :2], -1)
+    return _rows(memory, native.EDGES, native.EDGE_ROW, count)[:, :2].copy()
 
 
 def _operands(memory: NDArray[np.int64], count: int) -> tuple[OperandEvent, ...]:
