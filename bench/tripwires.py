@@ -32,7 +32,7 @@ from oracle.outcome import Outcome
 
 COMMAND = "python bench/tripwires.py"
 CONFIGS = ("mips64r2-64le", "mips64r6-64be", "mips3-64be", "mips64r2-32be", "mips32r2-32be", "mips1-32le")
-PROGRAMS, TURNS, INPUTS = 20, 7, 16
+PROGRAMS, TURNS, INPUTS = 12, 15, 16
 ALL = frozenset(Recording)
 BARS = {1: 4.0, INPUTS: 2.5}
 
