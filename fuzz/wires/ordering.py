@@ -10,6 +10,7 @@ Only what the image does itself is looked at: a runtime routine is ordered by it
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from ebpf.instruction import Instruction
 from fuzz.verdict import Trip
@@ -51,26 +52,43 @@ def _found(compiled: Compiled, slots: tuple[Instruction, ...]) -> tuple[Trip, ..
     for at, owner in enumerate(compiled.slot_of):
         if owner in ordered:
             code[owner].append(at)
-    return tuple(found for number in sorted(ordered) for found in _operation(compiled, decoded, following, code[number], slots[number]))
+    backwards = predecessors(following)
+    image = _Image(
+        compiled,
+        decoded,
+        following,
+        [backwards[at] for at in range(len(decoded))],
+        frozenset(at for at, word in enumerate(decoded) if _is_sync(word)),
+    )
+    return tuple(found for number in sorted(ordered) for found in _operation(image, code[number], slots[number]))
 
 
-def _operation(
-    compiled: Compiled, decoded: Sequence[Word | None], following: Sequence[Sequence[int]], own: Sequence[int], slot: Instruction
-) -> Iterator[Trip]:
+class _Image(NamedTuple):
+    compiled: Compiled
+    decoded: Sequence[Word | None]
+    following: Sequence[Sequence[int]]
+    preceding: Sequence[Sequence[int]]
+    barriers: frozenset[int]
+
+
+def _is_sync(word: Word | None) -> bool:
+    return word is not None and "sync" in word.facts
+
+
+def _operation(image: _Image, own: Sequence[int], slot: Instruction) -> Iterator[Trip]:
     """One eBPF instruction, whose words are `own`."""
-    facts = {at: word.facts if (word := decoded[at]) is not None else frozenset() for at in own}
+    facts = {at: word.facts if (word := image.decoded[at]) is not None else frozenset() for at in own}
     if any("call" in these for these in facts.values()):
         return
-    yield from _anew(compiled, following, facts)
-    if not has_sync(compiled.config):
+    yield from _anew(image.compiled, image.following, facts)
+    if not has_sync(image.compiled.config):
         return
     before, after = order(slot)
-    preceding = predecessors(following)
     for at in own:
         if before and facts[at] & {"ll", "store"} and "sc" not in facts[at]:
-            yield from _leaks(compiled, decoded, at, [preceding[place] for place in range(len(decoded))], frozenset(own), "before")
+            yield from _leaks(image, at, image.preceding, frozenset(own), "before")
         if after and facts[at] & {"sc", "load"}:
-            yield from _leaks(compiled, decoded, at, following, frozenset(own), "after")
+            yield from _leaks(image, at, image.following, frozenset(own), "after")
 
 
 def has_sync(config: Config) -> bool:
@@ -81,16 +99,13 @@ def has_sync(config: Config) -> bool:
 _ACCESSES = frozenset({"load", "store", "call", "jump"})
 
 
-def _leaks(
-    compiled: Compiled, decoded: Sequence[Word | None], at: int, following: Sequence[Sequence[int]], inside: frozenset[int], side: str
-) -> Iterator[Trip]:
+def _leaks(image: _Image, at: int, ways: Sequence[Sequence[int]], inside: frozenset[int], side: str) -> Iterator[Trip]:
     """A trip when a way leads from the operation to another access without a barrier. Instructions that access no memory may lie in between."""
-    barriers = frozenset(place for place, word in enumerate(decoded) if word is not None and "sync" in word.facts)
-    reached = {at, *reachable(at, following, barriers)} - barriers
-    others = (decoded[place] for place in reached - inside)
+    reached = {at, *reachable(at, ways, image.barriers)} - image.barriers
+    others = (image.decoded[place] for place in reached - inside)
     # What calls the image comes before its first word; to return is a jump.
     if (side == "before" and 0 in reached) or any(word is None or word.facts & _ACCESSES for word in others):
-        yield trip(NAME, compiled, at, f"no sync between this access and what comes {side} the operation")
+        yield trip(NAME, image.compiled, at, f"no sync between this access and what comes {side} the operation")
 
 
 def _anew(compiled: Compiled, following: Sequence[Sequence[int]], facts: dict[int, frozenset[str]]) -> Iterator[Trip]:
