@@ -42,7 +42,7 @@ def code(compiled: Compiled) -> Iterator[Trip]:
     if linked:
         yield from _linked(compiled, decoded, successors(compiled))
     if compiled.config.isa in HILO_DISTANCE:
-        yield from _distances(compiled, decoded, _paced(decoded, successors(compiled)), range(len(decoded)))
+        yield from _distances(compiled, decoded, successors(compiled), range(len(decoded)))
 
 
 def run(seen: Observation) -> Iterable[Trip]:
@@ -51,7 +51,7 @@ def run(seen: Observation) -> Iterable[Trip]:
     if edges is None or compiled.config.isa not in HILO_DISTANCE:
         return ()
     decoded = words(compiled)
-    following = _paced(decoded, successors(compiled))
+    following = [list(targets) for targets in successors(compiled)]
     new = [(source, to) for source, to in edges.tolist() if 0 <= source < len(decoded) and 0 <= to < len(decoded) and to not in following[source]]
     if not new:
         return ()
@@ -89,21 +89,21 @@ def _distances(compiled: Compiled, decoded: Sequence[Word | None], following: Se
                 if user is not None and user.reads & word.writes and not _halves(word, user):
                     yield trip(NAME, compiled, to, f"{user.row.mnemonic} uses what {word.row.mnemonic} at word {at} loads, in its load delay slot")
         if word.reads & _HILO:
-            for to in {last for first in following[at] for last in (first, *following[first])}:
+            for to in sorted(_next_two(decoded, following, at)):
                 writer = decoded[to]
                 if writer is not None and writer.writes & _HILO:
                     detail = f"{writer.row.mnemonic} changes HI or LO less than two instructions behind {word.row.mnemonic} at word {at}"
                     yield trip(NAME, compiled, to, detail)
 
 
-def _paced(decoded: Sequence[Word | None], following: Sequence[Sequence[int]]) -> list[list[int]]:
-    """What passes the pipeline one after the other: a nullified instruction does nothing, but takes its time."""
-    paced = [list(targets) for targets in following]
-    for at, word in enumerate(decoded):
-        if word is not None and "likely" in word.facts and at + 2 in paced[at]:
-            paced[at].remove(at + 2)
-            paced[at + 1].append(at + 2)
-    return paced
+def _next_two(decoded: Sequence[Word | None], following: Sequence[Sequence[int]], at: int) -> set[int]:
+    """The two instructions after a word, on all ways. One that a branch nullifies does nothing, but takes its time in the pipeline."""
+    found = set(following[at])
+    for first in following[at]:
+        word = decoded[first]
+        likely = word is not None and "likely" in word.facts
+        found.update(second for second in following[first] if not (likely and second == first + 2))
+    return found
 
 
 def _halves(first: Word, second: Word) -> bool:
@@ -207,6 +207,8 @@ WIRE = Wire(
         Example("mips2-32le", "beq $zero, $zero, 2; mfhi $t0; nop; nop; mtlo $zero", trips=True),
         # A nullified instruction takes its time as well.
         Example("mips3-64be", "mflo $t0; beql $sp, $zero, 2; nop; mult $zero, $zero", trips=False),
+        Example("mips3-64be", "beql $sp, $zero, 2; mflo $t0; mult $zero, $zero", trips=False),
+        Example("mips3-64be", "beq $sp, $zero, 2; mflo $t0; mult $zero, $zero", trips=True),
         Example("mips4-64be", "mflo $t0; mult $zero, $zero", trips=False),
         Example("mips32r1-32be", "mflo $t0; mult $zero, $zero", trips=False),
         # Slots.

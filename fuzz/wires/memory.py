@@ -3,13 +3,13 @@
     where            allowed
     context, data,   what belongs to the code of an eBPF load or store, in its direction and no wider than it: a byte store that reads and rewrites a
     eBPF stack       word races with whoever writes the other bytes. A read-modify-write operation only by LL and SC
-    native frame     anything at an aligned address, from the lowest stack pointer that the image's own adjustments can lead to up to the stack
+    native frame     anything, from the lowest stack pointer that the image's own adjustments can lead to up to the stack
                      pointer at entry; in o32 up to the end of the home area above it
     elsewhere        nothing
 
 The lowest stack pointer is found in the text: a function lowers sp by `addiu sp, sp, -n`; where there are several functions, those that are active at
 once are as many as calls may be nested. Routines and helpers access memory on their own and are not recorded. Bytes outside of all regions are
-compared after each run as well.
+compared after each run as well. Misaligned accesses need no wire: before release 6 they end the run, and from then on they are allowed.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,6 @@ from fuzz.verdict import Trip
 from fuzz.wires.flow import words
 from fuzz.wires.wire import Example, Observation, Wire
 from jit.compiled import Compiled
-from jit.config import ancestry
 
 NAME = "memory"
 
@@ -86,18 +85,13 @@ def _accesses(seen: Observation, rows: NDArray[np.uint64]) -> Iterator[Trip]:
     home = HOME_AREA if compiled.config.width == 32 else 0
     native = (address >= top - lowest_stack_pointer(compiled)) & (ends <= bottom)
     native |= (address >= world.frame_pointer) & (ends <= top + home)
-    misaligned = (address % size != 0) & ("mips32r6" not in ancestry(compiled.config.isa))
-    fault = seen.actual.outcome.fault
-    if fault is not None and fault.address is not None:
-        # An access that ended the run is compared as a fault.
-        misaligned &= address != fault.address
     width, direction = _rights(compiled, seen.placement.slots)
     at_word, kind = word.astype(np.int64), written.astype(np.int64)
     unasked = own & ~((size <= width[at_word]) & direction[at_word, kind])
-    bad = ~(own | native) | misaligned | unasked
+    bad = ~(own | native) | unasked
     for at in np.unique(rows[bad], axis=0, return_index=True)[1] if bad.any() else ():
         row = int(np.flatnonzero(bad)[at])
-        reason = "not what its instruction does" if unasked[row] else "misaligned" if misaligned[row] else "outside of context, data, stack and frame"
+        reason = "not what its instruction does" if unasked[row] else "outside of context, data, stack and frame"
         owner = None if slot[row] == NO_SLOT else int(slot[row])
         detail = (
             f"{'store' if written[row] else 'load'} of {size[row]} bytes at {address[row]:#x}: {reason}{_asked(seen, owner) if unasked[row] else ''}"
@@ -150,6 +144,7 @@ WIRE = Wire(
         ),
         Example("mips32r1-32be", "0> lw $t0, 0($a0); 0> sw $t0, 0($a0)", trips=True),
         Example("mips32r1-32be", "lbu $t0, 0($a0)", trips=True),
+        Example("mips1-32le", "0> lw $t0, 0($a0); 0> sw $zero, 0($a0)", trips=True, program="*(u32 *)(r1 + 0) = 0; r0 = 42; exit"),
         # A read-modify-write operation by plain accesses.
         Example(
             "mips32r1-32be",
