@@ -171,6 +171,8 @@ def _inconclusive_lines(result: "Result") -> Iterator[str]:
     """One line for each reason; where the same happens at other addresses on other configurations, the first of them stands for all."""
     from fuzz.tally import without_address
 
+    if result.unusable:
+        yield result.unusable
     reasons: dict[str, str] = {}
     for verdict in result.inconclusive:
         reasons.setdefault(without_address(verdict.reason), verdict.reason)

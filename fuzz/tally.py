@@ -18,8 +18,9 @@ class Result:
     findings        verdicts that are DIFFER or TRIPPED
     inconclusive    verdicts that are INCONCLUSIVE
     wrong           where the oracle is at odds with the answer, one line each
-    failure         why the subject could not be judged to the end: the engine died
+    failure         why the subject could not be judged to the end: the engine died, or an exception in the harness
     expected_errors inputs on which the program faults, as is expected of it
+    unusable        why the program cannot be judged with these inputs: it does not fit
     """
 
     name: str
@@ -35,6 +36,7 @@ class Result:
     wrong: tuple[str, ...] = ()
     failure: str = ""
     expected_errors: int = 0
+    unusable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

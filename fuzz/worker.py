@@ -4,13 +4,14 @@ Where the verdict is that the image did what the oracle says, what it did is com
 compiler cannot be wrong together, and the oracle need not run a second time for it. Where they disagree that is reported anyway.
 """
 
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from ebpf.program import ProgramError
-from fuzz.batch import failed
 from fuzz.case import Case, Compiler
 from fuzz.explain import explain
 from fuzz.judge import judge_all
@@ -27,6 +28,8 @@ from jit.compiled import Compiled
 from jit.compiler import compile_program
 from jit.config import Config
 from oracle.outcome import Outcome
+
+_ROOT = Path(__file__).parent.parent
 
 
 @cache
@@ -56,8 +59,8 @@ def judge_subject(
     """Judge a subject on those of the configurations that have its byte order, with the tripwires of these names.
 
     Without any tripwire only the ends of runs are compared. If `explained`, of findings that are alike one gets an explanation.
+    Any exception is a failure of this subject, so that it does not end the judging of others; a program that cannot be placed is unusable.
     """
-    wires = select(tripwires)
     selected = [config for config in configs if config.big_endian == (subject.byte_order == "big")]
     judged: Counter[Config] = Counter()
     agreed: Counter[Config] = Counter()
@@ -65,8 +68,9 @@ def judge_subject(
     inconclusive: list[Verdict] = []
     expected_errors = 0
     wrong: dict[str, list[Config]] = {}
-    recorder = _Recorder(_target())
+    failure = unusable = ""
     try:
+        wires, recorder = select(tripwires), _Recorder(_target())
         for verdict in judge_all(subject.program, subject.inputs, selected, recorder, compiler, wires=wires, lockstep=bool(wires)):
             if verdict.status is Status.INCONCLUSIVE:
                 expected_errors += subject.error
@@ -82,7 +86,10 @@ def judge_subject(
         if explained:
             findings = list(_explained(subject, findings, compiler, wires))
     except ProgramError as error:
-        return failed(subject, str(error))
+        unusable = str(error)
+    except Exception as error:
+        # Whatever it is, it is a mistake of ours: what was found before it is kept.
+        failure = _exception(error)
     return Result(
         subject.name,
         subject.version,
@@ -95,8 +102,19 @@ def judge_subject(
         tuple(findings),
         tuple(inconclusive),
         tuple(f"{line} ({len(on)} of {len(selected)} configurations)" for line, on in wrong.items()),
-        expected_errors=expected_errors,
+        failure,
+        expected_errors,
+        unusable,
     )
+
+
+def _exception(error: Exception) -> str:
+    """Type, message and the place where it was raised, in one line."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    file = Path(at.filename)
+    place = file.relative_to(_ROOT) if file.is_relative_to(_ROOT) else file
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}{': ' + message if message else ''} ({place}:{at.lineno})"
 
 
 def _explained(subject: Subject, findings: Sequence[Verdict], compiler: Compiler, wires: Sequence[Wire]) -> Iterator[Verdict]:

@@ -134,7 +134,7 @@ def _summary(summary: Summary, seconds: float, notes: Sequence[str]) -> Iterator
     if summary.wrong:
         yield f"WRONG         {summary.wrong} runs of the oracle are at odds with the answer"
     if summary.failures:
-        yield f"FAILURE       {summary.failures} programs killed the engine"
+        yield f"FAILURE       {summary.failures} programs could not be judged to the end"
     if summary.expected_errors:
         yield f"expected errors  {summary.expected_errors}"
     yield from notes
@@ -165,6 +165,7 @@ def _result(result: Result) -> dict[str, Any]:
         "wrong": list(result.wrong),
         "failure": result.failure,
         "expected_errors": result.expected_errors,
+        "unusable": result.unusable,
     }
 
 

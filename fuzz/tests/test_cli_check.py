@@ -6,19 +6,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner, Result
 
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME
+from ebpf.program import Program
 from fuzz.case import Compiler
 from fuzz.cli import main
+from fuzz.judge import judge_all
 from fuzz.layout import LAYOUTS
+from fuzz.verdict import Verdict
 from fuzz.worker import judge_subject
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
@@ -159,6 +162,35 @@ def test_a_process_that_dies_costs_one_program(put: Put, monkeypatch: pytest.Mon
     assert (result.exit_code, result.stderr) == (1, "")
     assert "FAILURE bad.s: .text: little-endian: the engine died" in result.stdout
     assert (summary(result)["AGREE"], summary(result)["FAILURE"]) == ("12", "1")
+
+
+def breaks(program: Program, *arguments: Any, **keywords: Any) -> Iterator[Verdict]:
+    """Judging, with a mistake in it that one program shows after its first verdict."""
+    for verdict in judge_all(program, *arguments, **keywords):
+        yield verdict
+        if program.source == "bad.s":
+            raise AttributeError("no\nsuch thing")
+
+
+def test_an_exception_in_the_harness_is_a_failure_of_one_program(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fuzz.worker.judge_all", breaks)
+    arguments = (put("bad.s", ADDS), put("good.s", ADDS), "--config", "mips32r1-32le")
+    line = breaks.__code__.co_firstlineno + 5
+    failure = f"AttributeError: no such thing (fuzz/tests/test_cli_check.py:{line})"
+    result = judge(*arguments)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert f"FAILURE bad.s: .text: little-endian: {failure}\n" in result.stdout
+    assert (summary(result)["AGREE"], summary(result)["FAILURE"]) == ("2", "1")
+    result = judge(*arguments, "--json")
+    assert result.exit_code == 1
+    assert sorted(one["failure"] for one in json.loads(result.stdout)["results"]) == ["", failure]
+
+
+def test_a_context_that_does_not_fit_is_unusable_input(put: Put) -> None:
+    put("big", "x" * 5_000_000)
+    result = judge(put("a.s", ADDS), "--mem", "big", "--config", "mips32r1-*")
+    assert (result.exit_code, result.stderr) == (2, "a.s: .text: no room for 5000000 bytes of context\n")
+    assert "FAILURE" not in result.stdout
 
 
 @pytest.mark.parametrize(
