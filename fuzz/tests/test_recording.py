@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from fuzz import native_record as native
 from fuzz.abi import is_word
 from fuzz.calls import noise
-from fuzz.case import Input
+from fuzz.case import Case, Input
 from fuzz.environment import KTIME_GET_NS
+from fuzz.layout import KERNEL_AREAS, LAYOUTS, moved, place
 from fuzz.record import NO_SLOT, NOTHING_RECORDED, OperandEvent, Record, Recording
 from fuzz.target import Run
-from fuzz.tests.images import A0, MEMORY, RA, S0, T0, T9, V0, Line, image, load_address, placement
+from fuzz.tests.images import A0, MEMORY, RA, S0, T0, T9, V0, Line, constant, image, load_address, placement
 from fuzz.tests.reference_recorder import ReferenceRecorder
 from fuzz.unicorn_target import UnicornTarget
 from jit.compiled import Compiled
@@ -257,3 +258,47 @@ def test_a_large_image_has_room(target: UnicornTarget) -> None:
     run = recorded(target, image(Config.parse("mips64r2-64le"), [("addu", V0, 0, 0), *[("addiu", V0, V0, 1)] * length]))
     assert (run.outcome.return_value, run.record.operands) == (length, ())
     assert isinstance(run.record.edges, np.ndarray)
+
+
+def test_a_boundary_of_an_image_is_none_of_the_next(target: UnicornTarget) -> None:
+    compiled = image(Config.parse("mips64r2-64le"), [("addu", 0, 0, 0)] * 3)
+    recorded(target, replace(compiled, bpf_at=(0, 2)))
+    boundaries = recorded(target, replace(compiled, bpf_at=(1,)), frozenset({Recording.BOUNDARIES})).record.boundaries
+    assert boundaries is not None
+    assert boundaries[:, 0].tolist() == [0]
+
+
+@pytest.mark.parametrize("name", ["mips32r2-32le", "mips64r2-32be"])
+def test_addresses_of_32_bit_code_have_32_bits(target: UnicornTarget, name: str) -> None:
+    config = Config.parse(name)
+    at = place(Case(constant(42), Input(MEMORY)), config, moved(LAYOUTS[32], KERNEL_AREAS[32][0]))
+    target.load(image(config, [("lw", T0, 4, A0)]), at)
+    accesses = target.run(at, ALL).record.accesses
+    assert accesses is not None
+    assert accesses[:, 1].tolist() == [at.world.arguments[0] + 4]
+    assert at.world.arguments[0] >> 31 == 1
+
+
+def test_doublewords_relative_to_the_pc_are_aligned(target: UnicornTarget) -> None:
+    compiled = image(Config.parse("mips64r6-64le"), [("addu", 0, 0, 0), ("ldpc", T0, 1), ("addu", 0, 0, 0), ("addu", 0, 0, 0)])
+    accesses = recorded(target, compiled).record.accesses
+    assert accesses is not None
+    assert accesses[:, 1:3].tolist() == [[compiled.base + 8, 8]]
+
+
+def test_flips_invert_the_low_half(target: UnicornTarget) -> None:
+    config = Config.parse("mips64r2-64le")
+    compiled = image(config, [("ori", T0, 0, 1), ("dsll32", T0, T0, 0), ("ori", T0, T0, 5), ("addu", V0, T0, 0)])
+    assert recorded(target, compiled).outcome.return_value == 5
+    assert recorded(target, compiled, frozenset({Recording.FLIPS})).outcome.return_value == 0xFFFFFFFA
+
+
+def test_edges_of_a_call(target: UnicornTarget) -> None:
+    config = Config.parse("mips64r2-64le")
+    at = placement(config)
+    function = load_address(config, T9, at.addresses.helpers[KTIME_GET_NS])
+    lines: list[Line] = [("or", S0, RA, 0), *function, ("jalr", RA, T9), ("addu", 0, 0, 0), ("or", RA, S0, 0)]
+    edges = recorded(target, image(config, lines)).record.edges
+    slot = len(function) + 2
+    assert edges is not None
+    assert edges.tolist() == [[-1, 0], [slot, -1], [-1, slot + 1], [slot + 3, -1]]
