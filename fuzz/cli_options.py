@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ebpf.program import ProgramError
+from fuzz.cli_output import checked_output
 from jit.config import BASE_CONFIGS, Config
 
 UNUSABLE = 2
@@ -20,7 +21,12 @@ INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """A group that turns the errors of unusable input into one line on standard error."""
+    """A group that turns the errors of unusable input, and of standard output, into one line on standard error."""
+
+    def main(self, *arguments: Any, **keywords: Any) -> Any:
+        """Parse the command line, run the command, and end the process."""
+        with checked_output():
+            return super().main(*arguments, **keywords)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
