@@ -14,6 +14,7 @@ refused by name; BTF, debug information and the licence are not looked at.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 from ebpf.codec import decode
 from ebpf.elf_object import Object, Section, Symbol, read_object
@@ -30,12 +31,29 @@ _DATA = (".rodata", ".data", ".bss")
 _MAPS = (".maps", "maps")
 
 
+class Unlinkable(NamedTuple):
+    """A program that cannot be linked: its name, as `Program.section` would be, and why not."""
+
+    section: str
+    error: ProgramError
+
+
 def load(path: str | Path) -> tuple[Program, ...]:
     """The programs of an object, in file order. Raises ProgramError, one line, for anything that is not such an object.
 
     `Program.section` is the name of the section when it holds one program only and is not `.text`, else the name of the function.
-    The programs are linked but not checked: see `ebpf.validity.check`.
+    The programs are linked but not checked: see `ebpf.validity.check`. All must be linkable; `load_each` returns those that are.
     """
+    programs = []
+    for one in load_each(path):
+        if isinstance(one, Unlinkable):
+            raise one.error
+        programs.append(one)
+    return tuple(programs)
+
+
+def load_each(path: str | Path) -> tuple[Program | Unlinkable, ...]:
+    """The same, with what cannot be linked in its place. Raises ProgramError when the object as a whole is not sound."""
     contents = read_object(str(path))
     entries = [symbol for symbol in contents.functions if symbol.is_global]
     outside_text = [symbol for symbol in entries if contents.sections[symbol.section].name != ".text"]
@@ -43,11 +61,14 @@ def load(path: str | Path) -> tuple[Program, ...]:
     if not entries:
         raise ProgramError(f"{path}: no program: no global function in an executable section")
     in_section = [entry.section for entry in entries]
-    programs = []
+    programs: list[Program | Unlinkable] = []
     for entry in entries:
         section = contents.sections[entry.section].name
-        alone = section != ".text" and in_section.count(entry.section) == 1
-        programs.append(_Linker(contents, section if alone else entry.name).program(entry))
+        name = section if section != ".text" and in_section.count(entry.section) == 1 else entry.name
+        try:
+            programs.append(_Linker(contents, name).program(entry))
+        except ProgramError as error:
+            programs.append(Unlinkable(name, error))
     return tuple(programs)
 
 

@@ -11,7 +11,7 @@ import click
 from ebpf.instruction import Instruction
 from ebpf.program import ByteOrder, Program, ProgramError
 from fuzz import cli_check, cli_selftest, cli_show
-from fuzz.cli_options import Commands, as_json, refuse, section, select_configs, write_output
+from fuzz.cli_options import UNUSABLE, Commands, as_json, refuse, section, select_configs, write_output
 
 _BYTE_ORDER = click.Choice(("little", "big"))
 
@@ -84,7 +84,8 @@ def asm(file: str, output: str | None, byte_order: ByteOrder) -> None:
 @click.argument("source", metavar="FILE|HEX|-")
 @section
 @click.option("--byte-order", type=_BYTE_ORDER, default="little", show_default=True, help="Of the slots, where they are no ELF object.")
-def disasm(source: str, section: str | None, byte_order: ByteOrder) -> None:
+@click.pass_context
+def disasm(ctx: click.Context, source: str, section: str | None, byte_order: ByteOrder) -> None:
     """Disassemble an ELF object, or slots of 8 bytes in binary or hexadecimal.
 
     What is printed can be assembled again, but for references to data sections.
@@ -93,26 +94,41 @@ def disasm(source: str, section: str | None, byte_order: ByteOrder) -> None:
     Example: bpfmips disasm b70000002a0000009500000000000000
     """
     from ebpf import elf
-    from ebpf.disassembler import disassemble
 
+    programs: tuple[Program | elf.Unlinkable, ...]
     if Path(source).is_file() and Path(source).read_bytes().startswith(b"\x7fELF"):
-        programs = tuple(program for program in elf.load(source) if section in (None, program.section))
+        programs = tuple(program for program in elf.load_each(source) if section in (None, program.section))
         if not programs:
             raise ProgramError(f"{source}: no section {section!r}")
     else:
         programs = (_raw_program(source, byte_order),)
+    errors = []
     for program in programs:
         if len(programs) > 1:
             click.echo(f"# {program.section}")
         try:
-            lines = disassemble(program.slots)
-        except ValueError as error:
-            raise ProgramError(f"{program.source}: {program.section}: {error}") from None
-        for slot, line in enumerate(lines):
-            if slot and slot in program.labels:
-                click.echo(f"{program.labels[slot]}:")
-            if line:
-                click.echo(line)
+            if isinstance(program, elf.Unlinkable):
+                raise program.error
+            _print_assembly(program)
+        except ProgramError as error:
+            click.echo(str(error), err=True)
+            errors.append(error)
+    if errors:
+        ctx.exit(UNUSABLE)
+
+
+def _print_assembly(program: Program) -> None:
+    from ebpf.disassembler import disassemble
+
+    try:
+        lines = disassemble(program.slots)
+    except ValueError as error:
+        raise ProgramError(f"{program.source}: {program.section}: {error}") from None
+    for slot, line in enumerate(lines):
+        if slot and slot in program.labels:
+            click.echo(f"{program.labels[slot]}:")
+        if line:
+            click.echo(line)
 
 
 def _read_text(file: str) -> str:

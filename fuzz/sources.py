@@ -73,9 +73,9 @@ class Refusal(NamedTuple):
 
 
 class _Loaded(NamedTuple):
-    """A program of a file, and what else the file says: context, result, whether it expects an error."""
+    """A program of a file, or why it is none, and what else the file says: context, result, whether it expects an error."""
 
-    program: Program
+    program: Program | elf.Unlinkable
     memory: bytes | None = None
     result: int | None = None
     error: bool = False
@@ -96,7 +96,7 @@ def _load(path: str) -> tuple[_Loaded, ...]:
         return (_Loaded(assembler.assemble(_text(path), path)),)
     if suffix == ".data":
         return (_Loaded(*data_dialect.read(_text(path), path)),)
-    return tuple(_Loaded(program) for program in elf.load(path))
+    return tuple(_Loaded(program) for program in elf.load_each(path))
 
 
 def _select(path: str, loaded: Sequence[_Loaded], section: str | None) -> tuple[_Loaded, ...]:
@@ -106,8 +106,10 @@ def _select(path: str, loaded: Sequence[_Loaded], section: str | None) -> tuple[
     return selected
 
 
-def _check(program: Program) -> None:
-    """Raise ProgramError for a program that is not well-formed or calls a function that `fuzz.environment` does not have."""
+def _checked(program: Program | elf.Unlinkable) -> Program:
+    """The program. Raises ProgramError when it cannot be linked, is not well-formed, or calls a function that `fuzz.environment` does not have."""
+    if isinstance(program, elf.Unlinkable):
+        raise program.error
     check(program)
     for at, slot in enumerate(program.slots):
         row = lookup(slot)
@@ -116,6 +118,7 @@ def _check(program: Program) -> None:
             what = "helper" if known is HELPERS else "kernel function"
             numbers = ", ".join(map(str, known))
             raise ProgramError(f"{program.source}: {program.section}: instruction {at}: call of unknown {what} {slot.imm}; there is {numbers}")
+    return program
 
 
 def load_program(path: str, section: str | None) -> tuple[Program, bytes]:
@@ -126,8 +129,7 @@ def load_program(path: str, section: str | None) -> tuple[Program, bytes]:
     selected = _select(path, _load(path), section)
     if len(selected) > 1:
         raise ProgramError(f"{path}: several programs, choose one by its section: {', '.join(one.program.section for one in selected)}")
-    _check(selected[0].program)
-    return selected[0].program, DEFAULT_MEMORY if selected[0].memory is None else selected[0].memory
+    return _checked(selected[0].program), DEFAULT_MEMORY if selected[0].memory is None else selected[0].memory
 
 
 def sections(path: str) -> tuple[str, ...]:
@@ -165,8 +167,8 @@ def _subjects_of(path: str, section: str | None, memory: bytes | None) -> Iterat
         return
     for one in loaded:
         try:
-            _check(one.program)
-            subject = _shipped_subject(one.program, shipped) if shipped is not None else None
+            program = _checked(one.program)
+            subject = _shipped_subject(program, shipped) if shipped is not None else None
         except ProgramError as error:
             yield Refusal(str(error), one.error)
             continue
@@ -176,10 +178,10 @@ def _subjects_of(path: str, section: str | None, memory: bytes | None) -> Iterat
         context = memory if memory is not None else DEFAULT_MEMORY if one.memory is None else one.memory
         # An answer is to the context that the file gives, not to another one.
         answers = () if one.result is None or memory is not None else (Answer(one.result, None),)
-        name = Path(path).name if len(loaded) == 1 else f"{Path(path).name} {one.program.section}"
+        name = Path(path).name if len(loaded) == 1 else f"{Path(path).name} {program.section}"
         for byte_order in BYTE_ORDERS:
-            if one.program.byte_order in (None, byte_order):
-                yield Subject(name, "", one.program, byte_order, (Input(context),), answers, one.error)
+            if program.byte_order in (None, byte_order):
+                yield Subject(name, "", program, byte_order, (Input(context),), answers, one.error)
 
 
 def shipped_subjects(section: str | None) -> Iterator[Subject | Refusal]:

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebpf.disassembler import disassemble
-from ebpf.elf import load
+from ebpf.elf import Unlinkable, load, load_each
 from ebpf.elf_object import MAXIMUM_DATA, read_object
-from ebpf.program import ByteOrder, DataSection, ProgramError
+from ebpf.program import ByteOrder, DataSection, Program, ProgramError
 from ebpf.tests.llvm import clang, needs_clang
 from ebpf.validity import check
 
@@ -132,6 +132,30 @@ REFUSED = {
 def test_what_the_loader_does_not_do_is_said(source: str, reason: str, tmp_path: Path) -> None:
     path = _compile(tmp_path, source)
     with pytest.raises(ProgramError, match=f"^{re.escape(f'{path}: {reason}')}"):
+        load(path)
+
+
+TWO_BAD = """
+int g(int);
+int v = 5;
+int *p = &v;
+__attribute__((section("undefined"))) int f(int x) { return g(x) + 1; }
+__attribute__((section("good"))) int h(int x) { return 1; }
+__attribute__((section("pointer"))) int k(void) { return *p; }
+"""
+
+
+@needs_clang
+def test_a_program_that_cannot_be_linked_leaves_the_others(tmp_path: Path) -> None:
+    path = _compile(tmp_path, TWO_BAD)
+    undefined, good, pointer = load_each(path)
+    assert isinstance(undefined, Unlinkable)
+    assert isinstance(pointer, Unlinkable)
+    assert isinstance(good, Program)
+    assert [one.section for one in (undefined, good, pointer)] == ["undefined", "good", "pointer"]
+    assert str(undefined.error) == f"{path}: undefined: instruction 0: function 'g' is not defined in the object"
+    assert str(pointer.error).startswith(f"{path}: .data: pointer to 'v'")
+    with pytest.raises(ProgramError, match=re.escape(str(undefined.error))):
         load(path)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from ebpf.tests.llvm import clang, needs_clang
 from fuzz.cli import main
 
 OBJECT = Path(__file__).parent.parent.parent / "corpus" / "programs" / "objects" / "crc32.v3.el.o"
@@ -146,3 +147,26 @@ def test_no_shipped_programs(put: Put, tmp_path: Path, monkeypatch: pytest.Monke
 )
 def test_disasm(put: Put, source: str, message: str) -> None:
     refused(run("disasm", source), message)
+
+
+TWO = """
+unsigned g(unsigned);
+__attribute__((section("bad"))) unsigned f(unsigned char *context) { return g(context[0]) + 1; }
+__attribute__((section("good"))) unsigned h(unsigned char *context) { return context[1]; }
+"""
+
+
+@needs_clang
+def test_a_program_that_cannot_be_linked_leaves_the_others(put: Put, tmp_path: Path) -> None:
+    assert clang(tmp_path / put("two.c", TWO), tmp_path / "two.o", "little", "-O2", "-c", cpu="v3").returncode == 0
+    message = "two.o: bad: instruction 1: function 'g' is not defined in the object"
+    for config in ((), ("--section", "good")):
+        result = run("check", "two.o", "--config", "mips1-32le", *config)
+        assert "AGREE         1\n" in result.stdout
+        assert (result.exit_code, result.stderr) == ((2, f"{message}\n") if not config else (0, ""))
+    refused(run("check", "two.o", "--section", "bad"), message)
+    refused(run("disasm", "two.o"), message)
+    assert run("disasm", "two.o").stdout.splitlines() == ["# bad", "# good", "w0 = *(u8 *)(r1 + 1)", "exit"]
+    for command in (("oracle",), ("jit", "--config", "mips1-32le"), ("disasm",)):
+        assert run(*command, "two.o", "--section", "good").exit_code == 0
+        refused(run(*command, "two.o", "--section", "bad"), message)
