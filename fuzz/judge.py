@@ -11,7 +11,7 @@ an image of their own, because the program sees addresses that have changed, com
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ebpf.program import Program
@@ -121,7 +121,11 @@ class _Judge:
 
     def expectation(self, case: Case, placement: Placement) -> _Expectation:
         """A case, and what the oracle says of it."""
-        return _Expectation(case, placement, interpret(placement, Recording.BOUNDARIES in self.recordings))
+        made = _Expectation(case, placement, interpret(placement, Recording.BOUNDARIES in self.recordings))
+        if _promises_nothing(made):
+            # Nothing is compared with the trace, and of a program that never ends it is long.
+            return made._replace(expected=replace(made.expected, outcome=replace(made.expected.outcome, trace=())))
+        return made
 
     def image(self, config: Config, world: _World) -> Iterator[Verdict]:
         """The verdicts on one image."""
