@@ -206,7 +206,10 @@ class _Judge:
             *(trip for variant in variants for trip in variant.trips(placement, ends)),
         )
         status = Status.DIFFER if differences else Status.TRIPPED if found else Status.AGREE
-        reason = "; ".join(variant.fault for variant in variants if variant.fault)
+        unseen = [variant.fault for variant in variants if variant.fault]
+        if actual.record.truncated:
+            unseen.append(f"recorded in part: {', '.join(sorted(kind.value for kind in actual.record.truncated))}")
+        reason = "; ".join(unseen)
         return Verdict(status, compiled.config, number, differences, found, reason)
 
 

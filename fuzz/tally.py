@@ -17,6 +17,7 @@ class Result:
     agreed, judged  pairs of input and configuration, by configuration; a pair that is inconclusive is not judged
     findings        verdicts that are DIFFER or TRIPPED
     inconclusive    verdicts that are INCONCLUSIVE
+    unseen          how often a judged pair was not watched to the end, by what was missed
     wrong           where the oracle is at odds with the answer, one line each
     failure         why the subject could not be judged to the end: the engine died, or an exception in the harness
     expected_errors inputs on which the program faults, as is expected of it
@@ -37,6 +38,7 @@ class Result:
     failure: str = ""
     expected_errors: int = 0
     unusable: str = ""
+    unseen: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Summary:
     wrong: int
     failures: int
     expected_errors: int
+    unseen: Mapping[str, int]
 
 
 _ADDRESS = re.compile(r" of \d+ bytes at 0x[0-9a-f]+")
@@ -79,6 +82,9 @@ def summarise(results: Iterable[Result]) -> Summary:
     """Add up."""
     found = tuple(results)
     reasons = Counter(_kind(verdict.reason) for result in found for verdict in result.inconclusive)
+    unseen: Counter[str] = Counter()
+    for result in found:
+        unseen.update(result.unseen)
     tripped = sum(verdict.status is Status.TRIPPED for result in found for verdict in result.findings)
     return Summary(
         programs=len({result.name for result in found}),
@@ -93,4 +99,5 @@ def summarise(results: Iterable[Result]) -> Summary:
         wrong=sum(len(result.wrong) for result in found),
         failures=sum(result.failure != "" for result in found),
         expected_errors=sum(result.expected_errors for result in found),
+        unseen=dict(sorted(unseen.items())),
     )

@@ -59,7 +59,11 @@ class Trip:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict on one input of a program on one configuration; `input` is the number of the input, from 0. `explanation` is for people."""
+    """The verdict on one input of a program on one configuration; `input` is the number of the input, from 0.
+
+    reason       why nothing was compared; in a verdict that is not INCONCLUSIVE what was not watched to the end
+    explanation  for people
+    """
 
     status: Status
     config: Config

@@ -18,7 +18,7 @@ from fuzz.judge import judge_all
 from fuzz.layout import Placement
 from fuzz.record import Recording
 from fuzz.sources import Answer, Subject
-from fuzz.tally import Result
+from fuzz.tally import Result, without_address
 from fuzz.target import Run, Target
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status, Verdict
@@ -64,6 +64,7 @@ def judge_subject(
     selected = [config for config in configs if config.big_endian == (subject.byte_order == "big")]
     judged: Counter[Config] = Counter()
     agreed: Counter[Config] = Counter()
+    unseen: Counter[str] = Counter()
     findings: list[Verdict] = []
     inconclusive: list[Verdict] = []
     expected_errors = 0
@@ -77,6 +78,8 @@ def judge_subject(
                 inconclusive += [] if subject.error else [verdict]
                 continue
             judged[verdict.config] += 1
+            if verdict.reason:
+                unseen[without_address(verdict.reason)] += 1
             if verdict.status is not Status.AGREE:
                 findings.append(verdict)
                 continue
@@ -105,6 +108,7 @@ def judge_subject(
         failure,
         expected_errors,
         unusable,
+        unseen,
     )
 
 

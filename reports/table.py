@@ -137,6 +137,8 @@ def _summary(summary: Summary, seconds: float, notes: Sequence[str]) -> Iterator
         yield f"FAILURE       {summary.failures} programs could not be judged to the end"
     if summary.expected_errors:
         yield f"expected errors  {summary.expected_errors}"
+    for reason, count in summary.unseen.items():
+        yield f"of the judged not watched to the end  {count}: {reason}"
     yield from notes
 
 

@@ -14,6 +14,7 @@ from fuzz.judge import interpret, judge, judge_all
 from fuzz.layout import FAR_LAYOUTS, Placement
 from fuzz.record import Recording
 from fuzz.suite import misaligned_suites, suites
+from fuzz.tally import Result, summarise
 from fuzz.target import Run
 from fuzz.tests.images import CONFIGS, MEMORY, constant, image, placement, program
 from fuzz.unicorn_target import UnicornTarget
@@ -186,3 +187,20 @@ def test_misaligned_accesses_of_every_kind(target: UnicornTarget, name: str) -> 
         for verdict in judge_all(suite.program, suite.inputs("big" if config.big_endian else "little"), [config], target, compile_program):
             found[verdict.status] += 1
     assert list(found) == [Status.AGREE]
+
+
+def test_what_was_recorded_in_part_is_told(target: UnicornTarget) -> None:
+    class Short(UnicornTarget):
+        def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
+            run = super().run(placement, recordings)
+            return replace(run, record=replace(run.record, truncated=frozenset({Recording.ACCESSES, Recording.EDGES})))
+
+    case = Case(constant(42), Input(MEMORY))
+    verdict = judge(case, CONFIGS[0], Short(), compile_program)
+    assert (verdict.status, verdict.reason) == (Status.AGREE, "recorded in part: accesses, edges")
+    assert judge(case, CONFIGS[0], target, compile_program).reason == ""
+
+
+def test_what_was_not_watched_to_the_end_is_counted() -> None:
+    results = [Result(name, "", name, ".text", "little", 1, unseen={"recorded in part: edges": count}) for name, count in (("a", 2), ("b", 3))]
+    assert summarise(results).unseen == {"recorded in part: edges": 5}
