@@ -16,6 +16,9 @@ from ebpf.notation import LLVM, Notation, Operand, number, parse, register, sign
 from ebpf.opcodes import Row
 from ebpf.program import Program, ProgramError, wide_slots
 
+MAXIMUM_LINES = 1_000_000
+"""Lines of a text, together with the semicolons in it. A program of Linux has at most as many instructions (BPF_COMPLEXITY_LIMIT_INSNS)."""
+
 _COMMENT = re.compile(r"#|//|^\s*;")
 _LABEL = re.compile(r"\s*([A-Za-z_.$][\w.$]*)\s*:")
 
@@ -29,7 +32,14 @@ class _Statement(NamedTuple):
 
 def assemble(text: str, source: str = "<text>") -> Program:
     """The program that the text describes. Raises ProgramError naming `source`, the line and the reason."""
+    refuse_long(text, source)
     return assemble_lines(enumerate(text.splitlines(), 1), LLVM, source)
+
+
+def refuse_long(text: str, source: str) -> None:
+    """Raise ProgramError for a text that would take long to find out about: of more than MAXIMUM_LINES lines and statements."""
+    if text.count("\n") + text.count(";") > MAXIMUM_LINES:
+        raise ProgramError(f"{source}: more than {MAXIMUM_LINES} lines and statements")
 
 
 def assemble_lines(lines: Iterable[tuple[int, str]], dialect: Notation, source: str) -> Program:

@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
-from ebpf.assembler import assemble_lines
+from ebpf.assembler import assemble_lines, refuse_long
 from ebpf.codec import decode
 from ebpf.instruction import Instruction
 from ebpf.notation import notation
@@ -95,6 +95,7 @@ DATA = notation(_templates())
 
 def read(text: str, source: str) -> ConformanceTest:
     """The test that a file describes. Raises ProgramError naming `source`, the line and the reason."""
+    refuse_long(text, source)
     sections = _sections(text, source)
     program = assemble_lines(_with_exit_label(sections.get("asm", [])), DATA, source)
     raw = tuple(_raw(sections.get("raw", []), source))

@@ -8,15 +8,15 @@ ProgramError.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import SymbolTableSection
 
+from ebpf.files import read_bytes
 from ebpf.instruction import SLOT_SIZE
-from ebpf.program import ByteOrder, ProgramError
+from ebpf.program import ByteOrder, ProgramError, printable
 
 MAXIMUM_DATA = 1 << 24
 """The largest data section that is accepted, in bytes: a `.bss` takes no room in the file, so that its size may be anything."""
@@ -65,10 +65,7 @@ class Object:
 
 def read_object(path: str) -> Object:
     """Read an object file. Raises ProgramError when there is no such file or it is no sound 64-bit relocatable object for eBPF."""
-    try:
-        contents = Path(path).read_bytes()
-    except OSError as error:
-        raise ProgramError(f"{path}: {error.strerror}") from None
+    contents = read_bytes(path)
     if contents[:4] != b"\x7fELF":
         raise ProgramError(f"{path}: not an ELF object")
     try:
@@ -88,6 +85,8 @@ def _read(path: str, contents: bytes) -> Object:
     if elf["e_machine"] != "EM_BPF":
         machine = elf["e_machine"]
         raise ProgramError(f"{path}: an object for {f'machine {machine}' if isinstance(machine, int) else elf.get_machine_arch()}, not for eBPF")
+    if elf["e_ident"]["EI_VERSION"] != "EV_CURRENT":
+        raise ProgramError(f"{path}: an ELF object of version {contents[6]}, not 1")
     if elf.elfclass != 64 or elf["e_type"] != "ET_REL":
         raise ProgramError(f"{path}: not a 64-bit relocatable object")
     if elf["e_shoff"] + elf.num_sections() * elf["e_shentsize"] > len(contents):
@@ -101,7 +100,7 @@ def _read(path: str, contents: bytes) -> Object:
     relocations = _relocations(path, sections, symbols)
     wanted = {
         number: Section(
-            section.name,
+            printable(section.name),
             bool(section["sh_flags"] & _EXECUTABLE),
             section["sh_addralign"],
             _data(path, section),
@@ -111,7 +110,7 @@ def _read(path: str, contents: bytes) -> Object:
         if section["sh_type"] in ("SHT_PROGBITS", "SHT_NOBITS")
     }
     byte_order: ByteOrder = "little" if elf.little_endian else "big"
-    return Object(path, byte_order, wanted, _functions(path, symbols, wanted))
+    return Object(printable(path), byte_order, wanted, _functions(path, symbols, wanted))
 
 
 def _data(path: str, section: Any) -> bytes:
@@ -130,7 +129,7 @@ def _symbols(table: Any, sections: list[Any]) -> list[Symbol]:
         is_section = symbol["st_info"]["type"] == "STT_SECTION"
         symbols.append(
             Symbol(
-                sections[section].name if is_section else symbol.name,
+                printable(sections[section].name if is_section else symbol.name),
                 section,
                 symbol["st_value"],
                 symbol["st_size"],

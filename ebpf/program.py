@@ -19,8 +19,16 @@ VARIABLE = 3
 CODE = 4
 
 
+def printable(text: str) -> str:
+    """The text with everything escaped that is no printable character: names come from strangers, and a terminal obeys control characters."""
+    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode("ascii") for character in text)
+
+
 class ProgramError(Exception):
     """Unusable input. The message is one line: file, section, instruction where they are known, and the reason."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
 Each command imports what it needs when it runs, because the engine and the compiler of its hooks take longer to load than most commands to run.
 """
 
+import os
 import sys
-from pathlib import Path
+from contextlib import suppress
 
 import click
 
+from ebpf.files import decode_text, read_bytes, read_stream, read_text
 from ebpf.instruction import Instruction
-from ebpf.program import ByteOrder, Program, ProgramError
+from ebpf.program import ByteOrder, Program, ProgramError, printable
 from fuzz import cli_check, cli_selftest, cli_show
-from fuzz.cli_options import UNUSABLE, Commands, as_json, refuse, section, select_configs, write_output
+from fuzz.cli_options import UNUSABLE, Commands, as_json, file_or_hexadecimal, refuse, section, select_configs, write_output
 
 _BYTE_ORDER = click.Choice(("little", "big"))
 
@@ -70,7 +72,8 @@ def asm(file: str, output: str | None, byte_order: ByteOrder) -> None:
     from ebpf.codec import encode
     from ebpf.validity import check
 
-    program = assemble(_read_text(file), "<stdin>" if file == "-" else file)
+    name = "<stdin>" if file == "-" else printable(file)
+    program = assemble(decode_text(_standard_input(), name) if file == "-" else read_text(file), name)
     check(program)
     code = encode(program.slots, byte_order)
     if output is not None:
@@ -96,7 +99,9 @@ def disasm(ctx: click.Context, source: str, section: str | None, byte_order: Byt
     from ebpf import elf
 
     programs: tuple[Program | elf.Unlinkable, ...]
-    if Path(source).is_file() and Path(source).read_bytes().startswith(b"\x7fELF"):
+    if not source:
+        refuse("disasm: nothing given: name a file, give slots in hexadecimal, or - for standard input")
+    if os.path.isfile(source) and read_bytes(source).startswith(b"\x7fELF"):
         programs = tuple(program for program in elf.load_each(source) if section in (None, program.section))
         if not programs:
             raise ProgramError(f"{source}: no section {section!r}")
@@ -131,31 +136,18 @@ def _print_assembly(program: Program) -> None:
             click.echo(line)
 
 
-def _read_text(file: str) -> str:
-    if file == "-":
-        return sys.stdin.read()
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ProgramError(f"{file}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ProgramError(f"{file}: not text: byte {error.start} is not UTF-8") from None
+def _standard_input() -> bytes:
+    return read_stream(sys.stdin.buffer, "<stdin>")
 
 
 def _raw_program(source: str, byte_order: ByteOrder) -> Program:
     """Slots from a file, from standard input or from the argument itself; in hexadecimal where they can be read so."""
     from ebpf.codec import decode
 
-    data = source.encode()
-    name = "<argument>"
-    if source == "-":
-        name, data = "<stdin>", sys.stdin.buffer.read()
-    elif Path(source).is_file():
-        name, data = source, Path(source).read_bytes()
-    try:
-        data = bytes.fromhex(data.decode("ascii"))
-    except ValueError:
-        if name == "<argument>":
-            refuse(f"{source}: neither a file nor hexadecimal bytes")
+    name = "<stdin>" if source == "-" else printable(source) if os.path.isfile(source) else "<argument>"
+    data = _standard_input() if source == "-" else file_or_hexadecimal("disasm", source)
+    if name != "<argument>":
+        with suppress(ValueError):
+            data = bytes.fromhex(data.decode("ascii"))
     slots: tuple[Instruction, ...] = decode(data, byte_order, name, "raw")
     return Program(name, "raw", slots)

@@ -3,6 +3,8 @@
 Exit status: 0 all is well, 1 a difference was found, 2 the input is unusable (or the command line, which click reports), 130 interrupted.
 """
 
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
@@ -12,12 +14,16 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
+from ebpf.files import read_bytes
 from ebpf.program import ProgramError
 from fuzz.cli_output import checked_output
 from jit.config import BASE_CONFIGS, Config
 
 UNUSABLE = 2
 INTERRUPTED = 130
+
+_SHOWN = 40
+"""Characters of an argument that a message repeats."""
 
 
 class Commands(click.Group):
@@ -61,18 +67,32 @@ def parse_config(name: str) -> Config:
         refuse(str(error))
 
 
-def parse_memory(text: str | None) -> bytes | None:
-    """The bytes of a file where there is one of that name, else those that the text gives in hexadecimal. Raises ProgramError."""
-    if text is None:
-        return None
+def file_or_hexadecimal(argument: str, text: str) -> bytes:
+    """The bytes of a file where there is one of that name, else those that the text gives in hexadecimal; none for an empty text.
+
+    Raises ProgramError, which names the argument.
+    """
     try:
-        if Path(text).is_file():
-            return Path(text).read_bytes()
-        return bytes.fromhex(text.removeprefix("0x"))
+        if not os.path.isfile(text):
+            return bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
-        refuse(f"--mem: neither a file nor hexadecimal bytes: {text!r}")
-    except OSError as error:
-        refuse(f"--mem: {text}: {error.strerror}")
+        if not os.path.exists(text):
+            odd = len(re.sub(r"\s", "", text)) % 2 and re.fullmatch(r"(0x)?[0-9a-fA-F\s]*", text)
+            reason = "an odd number of hexadecimal digits" if odd else "neither a file nor hexadecimal bytes"
+            refuse(f"{argument}: {reason}: {_shortened(text)}")
+    try:
+        return read_bytes(text)
+    except ProgramError as error:
+        refuse(f"{argument}: {error}")
+
+
+def _shortened(text: str) -> str:
+    return f"{text[:_SHOWN]!r}{'...' if len(text) > _SHOWN else ''}"
+
+
+def parse_memory(text: str | None) -> bytes | None:
+    """The context that `--mem` gives, None where it is not given. Raises ProgramError."""
+    return None if text is None else file_or_hexadecimal("--mem", text)
 
 
 def write_output(path: str, contents: bytes) -> None:
@@ -117,5 +137,7 @@ config_name: Decorator = click.option(
 section: Decorator = click.option(
     "--section", metavar="NAME", shell_complete=_complete_section, help="Only the program of that section, or of that function."
 )
-memory: Decorator = click.option("--mem", "memory_text", metavar="FILE|HEX", help="The context: a file, or bytes in hexadecimal.")
+memory: Decorator = click.option(
+    "--mem", "memory_text", metavar="FILE|HEX", help="The context: a file, or bytes in hexadecimal, none where it is empty."
+)
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -12,6 +12,7 @@ A program without inputs of its own gets 256 bytes of context, the numbers 0 to 
 """
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -20,8 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ebpf import assembler, data_dialect, elf
+from ebpf.files import read_text
 from ebpf.opcodes import BY_NAME, lookup
-from ebpf.program import ByteOrder, Program, ProgramError
+from ebpf.program import ByteOrder, Program, ProgramError, printable
 from ebpf.validity import check
 from fuzz.case import Input
 from fuzz.environment import HELPERS, KERNEL_FUNCTIONS
@@ -81,21 +83,12 @@ class _Loaded(NamedTuple):
     error: bool = False
 
 
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ProgramError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ProgramError(f"{path}: not text: byte {error.start} is not UTF-8") from None
-
-
 def _load(path: str) -> tuple[_Loaded, ...]:
     suffix = Path(path).suffix
     if suffix in (".s", ".asm"):
-        return (_Loaded(assembler.assemble(_text(path), path)),)
+        return (_Loaded(assembler.assemble(read_text(path), printable(path))),)
     if suffix == ".data":
-        return (_Loaded(*data_dialect.read(_text(path), path)),)
+        return (_Loaded(*data_dialect.read(read_text(path), printable(path))),)
     return tuple(_Loaded(program) for program in elf.load_each(path))
 
 
@@ -150,9 +143,9 @@ def file_subjects(paths: Sequence[str], section: str | None, memory: bytes | Non
 
 
 def _files(path: str) -> tuple[str, ...]:
-    if not Path(path).is_dir():
+    if not os.path.isdir(path):
         return (path,)
-    found = tuple(sorted(str(file) for file in Path(path).rglob("*") if file.suffix in _SUFFIXES and file.is_file()))
+    found = tuple(sorted(str(file) for file in Path(path).rglob("*") if file.suffix in _SUFFIXES and not file.is_dir()))
     if not found:
         raise ProgramError(f"{path}: no programs: no file ends in {', '.join(_SUFFIXES)}")
     return found
@@ -178,7 +171,8 @@ def _subjects_of(path: str, section: str | None, memory: bytes | None) -> Iterat
         context = memory if memory is not None else DEFAULT_MEMORY if one.memory is None else one.memory
         # An answer is to the context that the file gives, not to another one.
         answers = () if one.result is None or memory is not None else (Answer(one.result, None),)
-        name = Path(path).name if len(loaded) == 1 else f"{Path(path).name} {program.section}"
+        file = printable(Path(path).name)
+        name = file if len(loaded) == 1 else f"{file} {program.section}"
         for byte_order in BYTE_ORDERS:
             if program.byte_order in (None, byte_order):
                 yield Subject(name, "", program, byte_order, (Input(context),), answers, one.error)

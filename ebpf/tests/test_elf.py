@@ -159,6 +159,19 @@ def test_a_program_that_cannot_be_linked_leaves_the_others(tmp_path: Path) -> No
         load(path)
 
 
+@needs_clang
+def test_only_version_1(little: bytes, tmp_path: Path) -> None:
+    # EI_VERSION is byte 6 of the identification (System V ABI, ELF header).
+    with pytest.raises(ProgramError, match=r"w.o: an ELF object of version 2, not 1$"):
+        load(_write(tmp_path, little[:6] + b"\2" + little[7:]))
+
+
+@needs_clang
+def test_control_characters_in_an_object_are_escaped(little: bytes, tmp_path: Path) -> None:
+    path = _write(tmp_path, little.replace(b"alone\0", b"al\x1bne\0"))
+    assert load(path)[0].section == "al\\x1bne"
+
+
 def test_an_object_for_another_machine(tmp_path: Path) -> None:
     header = bytearray(b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack("<HHIQQQIHHHHHH", 1, 8, 1, 0, 0, 0, 0, 64, 0, 0, 64, 0, 0))
     (tmp_path / "m.o").write_bytes(header)

@@ -1,5 +1,6 @@
 """Unusable input: one line on standard error that says where and why, exit status 2, no traceback."""
 
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from ebpf.files import MAXIMUM_FILE
 from ebpf.tests.llvm import clang, needs_clang
 from fuzz.cli import main
 
@@ -110,9 +112,73 @@ def test_other_byte_order(put: Put) -> None:
     refused(run("oracle", OBJECT, "--byte-order", "big"), message)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("xyz", "neither a file nor hexadecimal bytes: 'xyz'"),
+        ("z" * 5000, f"neither a file nor hexadecimal bytes: '{'z' * 40}'..."),
+        ("0x123", "an odd number of hexadecimal digits: '0x123'"),
+        ("12" * 2000 + "3", f"an odd number of hexadecimal digits: '{'12' * 20}'..."),
+        (".", ".: Is a directory"),
+        ("/dev/null", "/dev/null: not a regular file"),
+    ],
+)
 @pytest.mark.parametrize("command", ["check", "oracle"])
-def test_context_that_is_not_hexadecimal(put: Put, command: str) -> None:
-    refused(run(command, OBJECT, "--mem", "xyz"), "bpfmips: --mem: neither a file nor hexadecimal bytes: 'xyz'")
+def test_context_that_is_neither_file_nor_hexadecimal(put: Put, command: str, text: str, message: str) -> None:
+    refused(run(command, OBJECT, "--mem", text), f"bpfmips: --mem: {message}")
+
+
+@pytest.mark.parametrize("text", ["", "0x", "00" * 127, "00" * 128, "0x" + "00" * 5000])
+def test_context_of_any_length(put: Put, text: str) -> None:
+    result = run("oracle", put("length.s", "r0 = r2; exit"), "--mem", text)
+    length = len(text.removeprefix("0x")) // 2
+    assert (result.exit_code, result.stderr, result.stdout.splitlines()[0]) == (0, "", f"r0 = {length} ({length:#x})")
+
+
+READERS = [("check",), ("oracle",), ("jit", "--config", "mips1-32le"), ("asm",)]
+
+
+@pytest.mark.parametrize("command", READERS, ids=lambda command: command[0])
+def test_only_regular_files_of_some_size(put: Put, command: tuple[str, ...], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.s")
+    (tmp_path / "zero.s").symlink_to("/dev/zero")
+    os.truncate(put("large.s", ""), MAXIMUM_FILE + 1)
+    refused(run(*command, "fifo.s"), "fifo.s: not a regular file")
+    refused(run(*command, "zero.s"), "zero.s: not a regular file")
+    refused(run(*command, "large.s"), f"large.s: more than {MAXIMUM_FILE} bytes")
+
+
+def test_a_fifo_in_a_directory_is_told(put: Put, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.s")
+    refused(run("check", "."), "fifo.s: not a regular file")
+
+
+@pytest.mark.parametrize("command", ["asm", "disasm"])
+def test_standard_input_ends_somewhere(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ebpf.files.MAXIMUM_FILE", 8)
+    refused(run(command, "-", text="r0 = 42; exit"), "<stdin>: more than 8 bytes")
+
+
+def test_standard_input_that_is_not_text() -> None:
+    refused(run("asm", "-", text=b"exit\xff"), "<stdin>: not text: byte 4 is not UTF-8")
+
+
+@pytest.mark.parametrize("text", ["exit\n" * 1_000_001, "exit;" * 1_000_001], ids=["lines", "statements"])
+@pytest.mark.parametrize("name", ["long.s", "long.data"])
+def test_assembly_of_too_many_lines(put: Put, name: str, text: str) -> None:
+    refused(run("oracle", put(name, text)), f"{name}: more than 1000000 lines and statements")
+
+
+def test_control_characters_in_names_are_escaped(put: Put) -> None:
+    name = "\x1b[31m\na\x9b.s"
+    shown = "\\x1b[31m\\na\\x9b.s"
+    for command in READERS:
+        refused(run(*command, name), f"{shown}: No such file or directory")
+    put(name, "r0 = r9; exit")
+    refused(run("check", name, "--config", "mips1-32le"), f"{shown}: .text: instruction 0: read of an uninitialised register: r9")
+    put(name, "r0 = 0; exit")
+    assert run("jit", name, "--config", "mips1-32le").stdout.splitlines()[0] == f"{shown}: .text"
+    assert run("check", name, "--config", "mips1-32le").stdout.splitlines()[2].startswith(shown)
 
 
 def test_context_for_the_shipped_programs() -> None:
@@ -140,7 +206,12 @@ def test_no_shipped_programs(put: Put, tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("zz", "bpfmips: zz: neither a file nor hexadecimal bytes"),
+        ("zz", "bpfmips: disasm: neither a file nor hexadecimal bytes: 'zz'"),
+        ("b70", "bpfmips: disasm: an odd number of hexadecimal digits: 'b70'"),
+        ("", "bpfmips: disasm: nothing given: name a file, give slots in hexadecimal, or - for standard input"),
+        (".", "bpfmips: disasm: .: Is a directory"),
+        ("/dev/null", "bpfmips: disasm: /dev/null: not a regular file"),
+        ("xy" * 200, f"bpfmips: disasm: neither a file nor hexadecimal bytes: '{'xy' * 20}'..."),
         ("b700", "<argument>: raw: 2 bytes of code, not a multiple of 8"),
         ("ff00000000000000", "<argument>: raw: instruction 0: unknown opcode 0xff"),
     ],
