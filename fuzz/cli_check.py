@@ -136,7 +136,8 @@ def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Se
             refused += [] if one.expected else [one.message]
         elif any(config.big_endian == (one.byte_order == "big") for config in configs):
             subjects.append(one)
-        else:
+        elif one.program.byte_order is not None:
+            # What has no byte order of its own is judged in those that were selected.
             other_order += 1
     for line in refused:
         click.echo(line, err=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fuzz.tally import Result, Summary, summarise
@@ -52,7 +53,7 @@ class _Row:
 
     def add(self, result: Result) -> None:
         self.versions.add(result.version)
-        self.troubled |= bool(result.findings or result.wrong or result.failure or result.inconclusive)
+        self.troubled |= bool(result.findings or result.wrong or result.failure or result.inconclusive or result.unusable)
         for config, count in result.judged.items():
             self.judged[class_of(config)] += count
             self.agreed[class_of(config)] += result.agreed.get(config, 0)
@@ -79,6 +80,7 @@ def _table(results: Sequence[Result]) -> Table:
         table.add_column(CLASSES[column][0], justify="right", no_wrap=True)
     for name, row in sorted(rows.items()):
         span = [" ".join(sorted(row.versions))] if versions else []
+        name = escape(name)
         table.add_row(f"[red]{name}[/red]" if row.troubled else name, *span, *row.cells(columns))
     table.add_section()
     for order, row in orders.items():
@@ -201,13 +203,13 @@ def _facts(config: Config, cpu_model: str) -> dict[str, Any]:
 
 def print_configs(configs: Sequence[tuple[Config, str]]) -> None:
     """A line for each configuration with its CPU model, and their number."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("configuration", "ISA", "width", "ABI", "byte order", "CPU model"):
-        table.add_column(heading, no_wrap=True)
-    for config, cpu_model in configs:
-        table.add_row(*(str(value) for value in _facts(config, cpu_model).values()))
+    headings = ("configuration", "ISA", "width", "ABI", "byte order", "CPU model")
+    rows = [tuple(str(value) for value in _facts(config, cpu_model).values()) for config, cpu_model in configs]
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     console = _console()
-    console.print(table)
+    for row in (headings, *rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        console.print(line, markup=False, style="bold" if row is headings else None)
     console.print(f"{len(configs)} configurations")
 
 

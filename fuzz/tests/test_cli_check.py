@@ -82,6 +82,16 @@ def test_assembly_is_judged_in_both_byte_orders(put: Put) -> None:
     assert summary(result)["AGREE"] == "2"
 
 
+def test_what_is_left_out_is_what_has_another_byte_order(put: Put) -> None:
+    assert "left out" not in judge(put("a.s", ADDS), "--config", "mips1-32le").stdout
+    result = judge("a.s", OBJECTS / "crc32.v3.eb.o", "--config", "mips1-32le")
+    assert "1 versions left out: no configuration of their byte order was selected" in result.stdout
+
+
+def test_names_are_no_markup(put: Put) -> None:
+    assert judge(put("[bold]a.s", ADDS), "--config", "mips1-32le").stdout.splitlines()[2].startswith("[bold]a.s ")
+
+
 def test_a_directory_is_searched(put: Put) -> None:
     put("a.s", ADDS)
     put("sub/b.asm", ADDS)

@@ -44,6 +44,7 @@ def test_configs_lists_all() -> None:
     assert heading.split() == ["configuration", "ISA", "width", "ABI", "byte", "order", "CPU", "model"]
     assert [row.split()[0] for row in rows] == [str(config) for config in BASE_CONFIGS]
     assert count == "46 configurations"
+    assert not any(line.endswith(" ") for line in (heading, *rows))
 
 
 def test_configs_json() -> None:
