@@ -83,7 +83,8 @@ def _run_pool(waiting: list[Subject], work: Work, jobs: int, tick: Callable[[], 
         _stop()
         raise
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        # With the wait no thread of the pool is left that would still write to what the end of the process closes.
+        pool.shutdown(wait=True, cancel_futures=True)
     return []
 
 

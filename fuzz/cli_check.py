@@ -195,9 +195,8 @@ def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], opt
     interrupts: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        # The exception is lost when it is raised inside a finaliser or a callback: then the next tick raises it.
+        # Only the next tick raises: here an exception could come in the middle of anything, such as a finaliser, which would lose it.
         interrupts.append(number)
-        raise KeyboardInterrupt
 
     def tick() -> None:
         if interrupts:
