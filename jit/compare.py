@@ -12,24 +12,23 @@ from jit.registers import AT, ZERO
 
 
 class Relation(NamedTuple):
-    """A relation by its eBPF name, its negation, and the relation of the swapped operands."""
+    """The relation of the swapped operands, and whether they are compared as signed numbers."""
 
-    negation: str
     swapped: str
     signed: bool
 
 
 RELATIONS = {
-    "JEQ": Relation("JNE", "JEQ", False),
-    "JNE": Relation("JEQ", "JNE", False),
-    "JGT": Relation("JLE", "JLT", False),
-    "JGE": Relation("JLT", "JLE", False),
-    "JLT": Relation("JGE", "JGT", False),
-    "JLE": Relation("JGT", "JGE", False),
-    "JSGT": Relation("JSLE", "JSLT", True),
-    "JSGE": Relation("JSLT", "JSLE", True),
-    "JSLT": Relation("JSGE", "JSGT", True),
-    "JSLE": Relation("JSGT", "JSGE", True),
+    "JEQ": Relation("JEQ", False),
+    "JNE": Relation("JNE", False),
+    "JGT": Relation("JLT", False),
+    "JGE": Relation("JLE", False),
+    "JLT": Relation("JGT", False),
+    "JLE": Relation("JGE", False),
+    "JSGT": Relation("JSLT", True),
+    "JSGE": Relation("JSLE", True),
+    "JSLT": Relation("JSGT", True),
+    "JSLE": Relation("JSGE", True),
 }
 
 REFLEXIVE = frozenset({"JEQ", "JGE", "JLE", "JSGE", "JSLE"})
