@@ -13,7 +13,7 @@ from ebpf.files import decode_text, read_bytes, read_stream, read_text
 from ebpf.instruction import Instruction
 from ebpf.program import ByteOrder, Program, ProgramError, printable
 from fuzz import cli_check, cli_selftest, cli_show
-from fuzz.cli_options import UNUSABLE, Commands, as_json, file_or_hexadecimal, refuse, section, select_configs, write_output
+from fuzz.cli_options import UNUSABLE, Commands, all_configurations, as_json, file_or_hexadecimal, refuse, section, select_configs, write_output
 
 _BYTE_ORDER = click.Choice(("little", "big"))
 
@@ -41,17 +41,20 @@ main.add_command(cli_show.tripwires)
 
 @main.command()
 @click.argument("glob", default="*")
+@all_configurations
 @as_json
-def configs(glob: str, as_json: bool) -> None:
-    """List the configurations: ISA, ABI, byte order, and the CPU model that runs them.
+def configs(glob: str, everything: bool, as_json: bool) -> None:
+    """List the configurations: ISA, ABI, byte order, options, and the CPU model that runs them.
 
     \b
     Example: bpfmips configs 'mips64r6*'
+             bpfmips configs --all
+             bpfmips configs '*+nollsc'
     """
     from fuzz.unicorn_engine import MODELS
     from reports.table import configs_json, print_configs
 
-    selected = [(config, MODELS[config.isa].name) for config in select_configs([glob])]
+    selected = [(config, MODELS[config.cpu].name) for config in select_configs([glob], everything)]
     if as_json:
         click.echo(configs_json(selected))
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from fuzz.cli_options import UNUSABLE, as_json, config_globs, memory, parse_memory, refuse, section, select_configs
+from fuzz.cli_options import UNUSABLE, all_configurations, as_json, config_globs, memory, parse_memory, refuse, section, select_configs
 from jit.config import Config
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ _explain = click.option("--explain", "explained", is_flag=True, help="Show where
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @config_globs
+@all_configurations
 @section
 @memory
 @_tripwires
@@ -66,6 +67,7 @@ def check(
     ctx: click.Context,
     paths: tuple[str, ...],
     globs: tuple[str, ...],
+    everything: bool,
     section: str | None,
     memory_text: str | None,
     tripwires: str,
@@ -87,19 +89,20 @@ def check(
     if memory_text is not None and not paths:
         refuse("--mem: the shipped programs have contexts of their own")
     given = parse_memory(memory_text)
-    configs = select_configs(globs)
+    configs = select_configs(globs, everything)
     _judge(ctx, file_subjects(paths, section, given) if paths else shipped_subjects(section), configs, _Options(tripwires, explained, jobs, as_json))
 
 
 @click.command()
 @config_globs
+@all_configurations
 @click.option("--row", metavar="GLOB", default="*", help="Only instructions whose name matches, such as 'ADD32_*'.")
 @_tripwires
 @_explain
 @_jobs
 @as_json
 @click.pass_context
-def suite(ctx: click.Context, globs: tuple[str, ...], row: str, tripwires: str, explained: bool, jobs: int, as_json: bool) -> None:
+def suite(ctx: click.Context, globs: tuple[str, ...], everything: bool, row: str, tripwires: str, explained: bool, jobs: int, as_json: bool) -> None:
     """Judge the instruction suite: every instruction with the edges of its operands and with aliased registers.
 
     \b
@@ -107,7 +110,7 @@ def suite(ctx: click.Context, globs: tuple[str, ...], row: str, tripwires: str, 
     """
     from fuzz.sources import suite_subjects
 
-    configs = select_configs(globs)
+    configs = select_configs(globs, everything)
     subjects = tuple(suite_subjects(row))
     if not subjects:
         refuse(f"no instruction matches {row!r}")

@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from ebpf.files import read_bytes
 from ebpf.program import ProgramError
 from fuzz.cli_output import checked_output
-from jit.config import BASE_CONFIGS, Config
+from jit.config import BASE_CONFIGS, Config, all_configs
 
 UNUSABLE = 2
 INTERRUPTED = 130
@@ -51,12 +51,21 @@ def refuse(reason: str) -> NoReturn:
     raise ProgramError(f"bpfmips: {reason}")
 
 
-def select_configs(globs: Sequence[str]) -> tuple[Config, ...]:
-    """The base configurations whose names match any of the patterns, all when there is none. Raises ProgramError when none matches."""
+def select_configs(globs: Sequence[str], everything: bool = False) -> tuple[Config, ...]:
+    """The configurations whose names match any of the patterns, all when there is none.
+
+    Chosen from the base configurations; from every legal one with `everything`, and by a pattern that has an "@" or a "+" in it.
+    Raises ProgramError when a pattern matches none.
+    """
+    if not globs:
+        return all_configs() if everything else BASE_CONFIGS
+    chosen = set[Config]()
     for glob in globs:
-        if not any(fnmatchcase(str(config), glob) for config in BASE_CONFIGS):
+        found = [config for config in (all_configs() if everything or re.search("[@+]", glob) else BASE_CONFIGS) if fnmatchcase(str(config), glob)]
+        if not found:
             refuse(f"no configuration matches {glob!r}; see `bpfmips configs`")
-    return tuple(config for config in BASE_CONFIGS if not globs or any(fnmatchcase(str(config), glob) for glob in globs))
+        chosen.update(found)
+    return tuple(config for config in all_configs() if config in chosen)
 
 
 def parse_config(name: str) -> Config:
@@ -106,8 +115,12 @@ def write_output(path: str, contents: bytes) -> None:
         raise ProgramError(f"{path}: {error.strerror}") from None
 
 
+def _named(incomplete: str) -> tuple[Config, ...]:
+    return all_configs() if re.search("[@+]", incomplete) else BASE_CONFIGS
+
+
 def _complete_config(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(str(config)) for config in BASE_CONFIGS if str(config).startswith(incomplete)]
+    return [CompletionItem(str(config)) for config in _named(incomplete) if str(config).startswith(incomplete)]
 
 
 def _complete_section(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -130,6 +143,13 @@ config_globs: Decorator = click.option(
     multiple=True,
     shell_complete=_complete_config,
     help="Only configurations that match, such as 'mips32*-32be'.",
+)
+all_configurations: Decorator = click.option(
+    "--all-configs",
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Every legal combination with options and errata, not only the base configurations.",
 )
 config_name: Decorator = click.option(
     "--config", "config_text", metavar="NAME", required=True, shell_complete=_complete_config, help="The configuration; see `bpfmips configs`."

@@ -47,7 +47,7 @@ def jit(path: str, config_text: str, section: str | None, output: str | None, fi
     except CompileError as error:
         raise ProgramError(f"{program.source}: {program.section}: {error}") from None
     if output is None:
-        click.echo(render_listing(program, placement.slots, compiled, MODELS[config.isa].name), nl=False)
+        click.echo(render_listing(program, placement.slots, compiled, MODELS[config.cpu].name), nl=False)
     else:
         write_output(output, compiled.image() if file_format == "raw" else elf_image(compiled))
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ebpf.instruction import Instruction
 from jit.code import Emitter, Item, Op, branch, instruction
 from jit.compiler import Parts
-from jit.config import BASE_CONFIGS, Config
+from jit.config import BASE_CONFIGS, Config, all_configs
 from jit.layout import Laid, lay_out
 from jit.lowering import LOWERING, Cell, Lowering
 from jit.mips import Row, decode, rows
@@ -51,7 +51,12 @@ class Bug(NamedTuple):
 
     def applies(self) -> tuple[Config, ...]:
         """The configurations where the bug applies, in their usual order."""
-        return tuple(config for config in BASE_CONFIGS if any(fnmatchcase(str(config), glob) for glob in self.configs))
+        return tuple(config for config in all_configs() if any(_chooses(glob, config) for glob in self.configs))
+
+
+def _chooses(glob: str, config: Config) -> bool:
+    """A pattern without an "@" or a "+" is one for the base configurations."""
+    return fnmatchcase(str(config), glob) and (config in BASE_CONFIGS or "@" in glob or "+" in glob)
 
 
 # Edits of the code of single instructions.

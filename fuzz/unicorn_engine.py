@@ -51,7 +51,7 @@ MODELS: Mapping[str, Model] = MappingProxyType({
     "mips64r5": Model("MIPS64_MIPS64R2_GENERIC", 64),
     "mips64r6": Model("MIPS64_I6400",            64),
 })
-"""By ISA."""
+"""By the ISA of the CPU."""
 # fmt: on
 
 BREAK = 0x0000000D
@@ -177,7 +177,7 @@ class Engine:
     """One instance of a CPU model in one byte order; it may be used for code of both widths."""
 
     def __init__(self, config: Config, host: HostMemory, on_interrupt: Any) -> None:
-        model = MODELS[config.isa]
+        model = MODELS[config.cpu]
         mode = UC_MODE_MIPS64 if model.bits == 64 else UC_MODE_MIPS32
         self._uc = Uc(UC_ARCH_MIPS, mode | (UC_MODE_BIG_ENDIAN if config.big_endian else UC_MODE_LITTLE_ENDIAN))
         self._uc.ctl_set_cpu_model(getattr(mips_const, f"UC_CPU_{model.name}"))

@@ -76,7 +76,7 @@ class UnicornTarget:
     def _engine(self, compiled: Compiled, stepping: bool, recordings: frozenset[Recording] = _NOTHING) -> tuple[_Key, Engine]:
         """The engine for the loaded image, with the image's hooks installed."""
         config = compiled.config
-        key = _Key(MODELS[config.isa].name, config.big_endian, stepping)
+        key = _Key(MODELS[config.cpu].name, config.big_endian, stepping)
         engine = self._engines.get(key)
         if engine is None:
             engine = self._engines[key] = Engine(config, self._host, self._callbacks[2])

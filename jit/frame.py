@@ -4,7 +4,7 @@ From high to low addresses:
 
     sp at entry ->  saved registers        ra if the function calls, s-registers and fp that it changes
             r10 ->  eBPF stack             main program only: 512 bytes for each of the functions that can be active at once
-                    spilled registers      o32 only: caller-saved registers that hold r0 to r5, around calls of runtime routines
+                    spilled registers      caller-saved registers that hold r0 to r5, around calls of runtime routines
              sp ->  argument area          o32 only: 16 bytes of home area, and three 64-bit arguments
 
 A subprogram has its eBPF stack in the frame of the main program, 512 bytes below that of its caller, wherever it was called from: fp is moved down by
@@ -27,6 +27,9 @@ SPILL = ARGUMENTS
 
 SPILLED = 12
 """How many registers can be spilled: six pairs."""
+
+N64_SPILLED = 6
+"""How many in 64-bit code, from sp on."""
 
 
 class Frame(NamedTuple):
@@ -54,7 +57,8 @@ def layout(e: Emitter, main: bool, written: frozenset[int], stack: int) -> Frame
         saved.append(FP)
     unit, alignment = (8, 16) if wide else (4, 8)
     top = _align(unit * len(saved), alignment)
-    below = 0 if wide else (SPILL + 4 * SPILLED if e.spills else ARGUMENTS if e.calls else 0)
+    spilled = 8 * N64_SPILLED if wide else SPILL + 4 * SPILLED
+    below = spilled if e.spills else ARGUMENTS if e.calls and not wide else 0
     own = stack if main else 0
     return Frame(main, tuple(saved), own, _align(top + own + below, alignment), top, moves_fp=bool(stack) and not main)
 

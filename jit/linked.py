@@ -30,6 +30,11 @@ class Access(NamedTuple):
     offset: int
 
 
+def routine_name(size: int, operation: str) -> str:
+    """The runtime routine for "add", "or", "and", "xor", "xchg" or "cmpxchg" with a value of so many bytes."""
+    return f"atomic{8 * size}_{operation if operation in ('xchg', 'cmpxchg') else f'fetch_{operation}'}"
+
+
 def access(e: Emitter, size: int, base: int, offset: int, add: str) -> Access:
     """Make the offset fit: LL and SC of release 6 have 9 bits. Uses t9."""
     if not e.fits("ll", AT, offset, base):

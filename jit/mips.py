@@ -351,18 +351,23 @@ ROWS: tuple[Row, ...] = tuple(parse(line) for line in LINES)
 """Every row, in table order."""
 
 
+_NOT_USED: Mapping[str, frozenset[str]] = MappingProxyType({"nollsc": frozenset({"ll", "sc"})})
+"""By option the facts of the rows that code does without."""
+
+
 @cache
-def _by_mnemonic(isa: str, width: int) -> Mapping[str, Row]:
-    legal = (row for row in ROWS if isa in row.isas)
+def _by_mnemonic(isa: str, width: int, options: tuple[str, ...]) -> Mapping[str, Row]:
+    unused = frozenset[str]().union(*(_NOT_USED.get(option, ()) for option in options))
+    legal = (row for row in ROWS if isa in row.isas and not row.facts & unused)
     return MappingProxyType({row.mnemonic: row for row in legal if width == 64 or not row.isas.isdisjoint(ISAS_32)})
 
 
 def rows(config: Config) -> Mapping[str, Row]:
     """The rows that code for this configuration may use, by mnemonic.
 
-    Code of width 32 uses only what a 32-bit ISA has as well, also on a 64-bit CPU.
+    Code of width 32 uses only what a 32-bit ISA has as well, also on a 64-bit CPU. Without LL and SC there are none of their rows.
     """
-    return _by_mnemonic(config.isa, config.width)
+    return _by_mnemonic(config.isa, config.width, config.options)
 
 
 _SELECTOR = 0xFC00003F

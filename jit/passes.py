@@ -22,8 +22,8 @@ _WINDOW = 5
 
 
 def load_delay(config: Config) -> bool:
-    """MIPS I: the instruction after a load must not use the loaded register. MIPS II interlocks; it is also the first to have LL."""
-    return "ll" not in rows(config)
+    """MIPS I: the instruction after a load must not use the loaded register. MIPS II interlocks; it is also the first to have SYNC."""
+    return "sync" not in rows(config)
 
 
 def hilo_hazard(config: Config) -> bool:

@@ -16,7 +16,8 @@ from rich.table import Table
 
 from fuzz.tally import Result, Summary, summarise
 from fuzz.verdict import Verdict
-from jit.config import Config
+from jit import options
+from jit.config import BASE_CONFIGS, Config
 
 
 def _any_of(*isas: str) -> frozenset[str]:
@@ -197,20 +198,42 @@ def _facts(config: Config, cpu_model: str) -> dict[str, Any]:
         "width": config.width,
         "abi": "n64" if config.width == 64 else "o32",
         "byte_order": "big" if config.big_endian else "little",
+        "cpu": config.cpu,
+        "options": list(config.options),
         "cpu_model": cpu_model,
     }
 
 
 def print_configs(configs: Sequence[tuple[Config, str]]) -> None:
-    """A line for each configuration with its CPU model, and their number."""
+    """A line for each configuration with its CPU model, and their number; where there is more than the base ones, numbers by axis as well."""
     headings = ("configuration", "ISA", "width", "ABI", "byte order", "CPU model")
-    rows = [tuple(str(value) for value in _facts(config, cpu_model).values()) for config, cpu_model in configs]
+    keys = ("name", "isa", "width", "abi", "byte_order", "cpu_model")
+    rows = [tuple(str(facts[key]) for key in keys) for facts in (_facts(config, cpu_model) for config, cpu_model in configs)]
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     console = _console()
     for row in (headings, *rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         console.print(line, markup=False, style="bold" if row is headings else None)
     console.print(f"{len(configs)} configurations")
+    if any(config not in BASE_CONFIGS for config, _ in configs):
+        for line in _by_axis([config for config, _ in configs]):
+            console.print(line, markup=False)
+
+
+def _by_axis(configs: Sequence[Config]) -> Iterator[str]:
+    """How many configurations there are with each value of an axis."""
+    yield _counted("base", Counter("ISA, width, byte order" for config in configs if config in BASE_CONFIGS))
+    yield _counted("ISA", Counter(config.isa for config in configs))
+    yield _counted("width", Counter(str(config.width) for config in configs))
+    yield _counted("byte order", Counter("big" if config.big_endian else "little" for config in configs))
+    newer = Counter("the CPU has a newer ISA than the code" for config in configs if config.cpu != config.isa and not config.errata)
+    yield _counted("CPU", newer)
+    for kind in options.KINDS:
+        yield _counted(kind, Counter(name for config in configs for name in config.options if options.BY_NAME[name].kind == kind))
+
+
+def _counted(axis: str, counts: Counter[str]) -> str:
+    return f"  {axis:<12}" + (", ".join(f"{value} {count}" for value, count in counts.items()) or "none")
 
 
 def configs_json(configs: Sequence[tuple[Config, str]]) -> str:

@@ -14,7 +14,7 @@ from ebpf.program import Program
 from ebpf.tests.strategies import programs
 from fuzz.cli import main
 from fuzz.layout import LAYOUTS
-from jit.config import BASE_CONFIGS
+from jit.config import BASE_CONFIGS, all_configs
 
 OBJECTS = Path(__file__).parent.parent.parent / "corpus" / "programs" / "objects"
 
@@ -47,6 +47,20 @@ def test_configs_lists_all() -> None:
     assert not any(line.endswith(" ") for line in (heading, *rows))
 
 
+def test_configs_all_counts_by_axis() -> None:
+    _, *rows = lines("configs", "--all")
+    names, counts = [row.split()[0] for row in rows[: len(all_configs())]], rows[len(all_configs()) :]
+    assert names == [str(config) for config in all_configs()]
+    assert counts[0] == f"{len(names)} configurations"
+    assert "  byte order  little {0}, big {0}".format(len(names) // 2) in counts
+    assert f"  CPU         the CPU has a newer ISA than the code {sum('@' in name for name in names)}" in counts
+
+
+def test_a_glob_with_an_option_chooses_among_all() -> None:
+    assert [row.split()[0] for row in lines("configs", "mips2-32*+nollsc")[1:3]] == ["mips2-32le+nollsc", "mips2-32le@mips32r1+nollsc"]
+    assert len(lines("configs", "mips2-32*")) == 4
+
+
 def test_configs_json() -> None:
     found = json.loads(run("configs", "mips64r6-64*", "--json").stdout)
     assert [entry["name"] for entry in found] == ["mips64r6-64le", "mips64r6-64be"]
@@ -56,6 +70,8 @@ def test_configs_json() -> None:
         "width": 64,
         "abi": "n64",
         "byte_order": "big",
+        "cpu": "mips64r6",
+        "options": [],
         "cpu_model": "MIPS64_I6400",
     }
 

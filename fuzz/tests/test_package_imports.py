@@ -18,7 +18,7 @@ ALLOWED = {
     "oracle": ("oracle", "ebpf"),
     "jit": ("jit", "ebpf"),
     "fuzz": ("fuzz", "oracle", "jit", "ebpf", "reports"),
-    "reports": ("reports", "ebpf", "jit.mips", "jit.config", "jit.compiled", *_RESULT_TYPES),
+    "reports": ("reports", "ebpf", "jit.mips", "jit.config", "jit.options", "jit.compiled", *_RESULT_TYPES),
 }
 
 

@@ -16,7 +16,7 @@ from fuzz.verdict import Status
 from fuzz.wires import NAMES, OTHERS, WIRES, select
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Addresses, Compiled
-from jit.config import BASE_CONFIGS, Config
+from jit.config import Config, all_configs
 from jit.mips import REGISTER_NAMES, Row, rows
 
 MEMORY = bytes(range(1, 65))
@@ -81,7 +81,7 @@ def test_a_wire_says_what_it_does(wire: Wire) -> None:
     assert wire.source
     assert wire.code or wire.run or wire.variants
     assert {example.trips for example in wire.examples} == {False, True}
-    assert {Config.parse(example.config) for example in wire.examples} <= set(BASE_CONFIGS)
+    assert {Config.parse(example.config) for example in wire.examples} <= set(all_configs())
 
 
 def test_selection() -> None:

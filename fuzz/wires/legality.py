@@ -32,12 +32,14 @@ def _reason(word: int, config: Config) -> str:
     if decoded is None:
         return f"{word:#010x} is no instruction of {config.isa}"
     row = decoded[0]
+    if row.facts & {"ll", "sc"} and "nollsc" in config.options:
+        return f"{row.mnemonic} in code that does without LL and SC"
     return "" if rows(config).get(row.mnemonic) is row else f"{row.mnemonic} is not for code of width {config.width}"
 
 
 WIRE = Wire(
     name="legality",
-    rule="Each word is an instruction that the ISA has; 32-bit code uses only what 32-bit CPUs have as well.",
+    rule="Each word is an instruction that the ISA has; 32-bit code uses only what 32-bit CPUs have as well, and code without LL and SC has neither.",
     source="MIPS Architecture For Programmers, volume II-A (MD00086, MD00087); MIPS IV Instruction Set, revision 3.2",
     code=code,
     examples=(
@@ -50,5 +52,7 @@ WIRE = Wire(
         Example("mips32r6-32be", "seleqz $t0, $t0, $t0", trips=False),
         Example("mips32r6-32be", "mips32r5: movz $t0, $t0, $t0", trips=True),
         Example("mips1-32le", ".word 0xffffffff", trips=True),
+        Example("mips32r1-32be@mips32r2", "mips32r2: seb $t0, $t0", trips=True),
+        Example("mips64r2-64le+nollsc", "mips64r2: ll $t0, 0($a0); or $t0, $t0, $zero", trips=True),
     ),
 )

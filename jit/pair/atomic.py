@@ -1,7 +1,7 @@
 """Atomic operations where two 32-bit registers hold an eBPF register: words with LL and SC, all else through runtime routines."""
 
 from jit.code import Emitter
-from jit.linked import OLD, access, compare_exchange, update
+from jit.linked import OLD, access, compare_exchange, routine_name, update
 from jit.pair import alu
 from jit.pair.alu import Pair
 from jit.pair.call import Argument, in_order, routine
@@ -15,7 +15,7 @@ def atomic(e: Emitter, operation: str, base: int, offset: int, s: Pair, size: in
     if size == 4 and e.has("ll"):
         update(e, access(e, size, base, offset, "addu"), operation, s[0], ordered=False)
     else:
-        routine(e, _name(size, _fetching(operation)), _arguments(e, base, offset, s, size), None)
+        routine(e, routine_name(size, operation), _arguments(e, base, offset, s, size), None)
 
 
 def fetch(e: Emitter, operation: str, base: int, offset: int, s: Pair, size: int) -> None:
@@ -24,7 +24,7 @@ def fetch(e: Emitter, operation: str, base: int, offset: int, s: Pair, size: int
         e.move(s[0], OLD)
         alu.clear_high(e, s)
     else:
-        routine(e, _name(size, _fetching(operation)), _arguments(e, base, offset, s, size), s, bits=8 * size)
+        routine(e, routine_name(size, operation), _arguments(e, base, offset, s, size), s, bits=8 * size)
 
 
 def cmpxchg(e: Emitter, base: int, offset: int, s: Pair, size: int) -> None:
@@ -34,10 +34,10 @@ def cmpxchg(e: Emitter, base: int, offset: int, s: Pair, size: int) -> None:
         e.move(r0[0], OLD)
         alu.clear_high(e, r0)
     elif size == 4:
-        routine(e, _name(size, "cmpxchg"), [Argument(base, offset), Argument(r0[0]), Argument(s[0])], r0, bits=32)
+        routine(e, routine_name(size, "cmpxchg"), [Argument(base, offset), Argument(r0[0]), Argument(s[0])], r0, bits=32)
     else:
         arguments: list[Argument | None] = [Argument(base, offset), PADDING, *in_order(e, r0), *in_order(e, s)]
-        routine(e, _name(size, "cmpxchg"), arguments, r0)
+        routine(e, routine_name(size, "cmpxchg"), arguments, r0)
 
 
 def load_acquire(e: Emitter, d: Pair, base: int, offset: int) -> None:
@@ -48,14 +48,6 @@ def load_acquire(e: Emitter, d: Pair, base: int, offset: int) -> None:
 def store_release(e: Emitter, s: Pair, base: int, offset: int) -> None:
     """Of 8 bytes, in one piece."""
     routine(e, "atomic64_store", _arguments(e, base, offset, s, 8), None)
-
-
-def _fetching(operation: str) -> str:
-    return operation if operation == "xchg" else f"fetch_{operation}"
-
-
-def _name(size: int, operation: str) -> str:
-    return f"atomic{8 * size}_{operation}"
 
 
 def _arguments(e: Emitter, base: int, offset: int, s: Pair, size: int) -> list[Argument | None]:

@@ -12,8 +12,9 @@ from jit import call
 from jit.code import Emitter
 from jit.constants import load
 from jit.frame import SPILL
+from jit.moves import Source, move_all
 from jit.pair.alu import Pair
-from jit.registers import A0, A1, A2, A3, AT, SP, T9, V0, V1, ZERO, pairs
+from jit.registers import A0, A1, A2, A3, AT, SP, V0, V1, ZERO, pairs
 
 _SPILLABLE = (V0, V1, A0, A1, A2, A3, 8, 9, 10, 11, 12, 13)
 
@@ -88,25 +89,12 @@ def _receive(e: Emitter, result: Pair, bits: int) -> None:
 
 
 def _pass(e: Emitter, arguments: Sequence[Argument | None]) -> None:
-    """Put the words where o32 wants them. Moves among registers happen in an order in which none destroys what another one still needs."""
+    """Put the words where o32 wants them."""
     for number, argument in enumerate(arguments[4:], 4):
         assert argument is not None
         assert argument.constant == 0
         e.op("sw", argument.register, 4 * number, SP)
-    pending = {A0 + number: argument for number, argument in enumerate(arguments[:4]) if argument and argument.register != ZERO}
-    while pending:
-        free = [t for t in pending if not any(a.register == t for other, a in pending.items() if other != t)]
-        if free:
-            argument = pending.pop(free[0])
-            if argument.constant:
-                e.op("addiu", free[0], argument.register, argument.constant)
-            else:
-                e.move(free[0], argument.register)
-            continue
-        # Only cycles are left: free one register of one of them.
-        target = next(iter(pending))
-        e.move(T9, target)
-        pending = {t: a._replace(register=T9) if a.register == target else a for t, a in pending.items()}
+    move_all(e, {A0 + number: Source(*argument) for number, argument in enumerate(arguments[:4]) if argument and argument.register != ZERO})
     for number, argument in enumerate(arguments[:4]):
         if argument and argument.register == ZERO:
             load(e, A0 + number, argument.constant)

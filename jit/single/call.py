@@ -1,14 +1,40 @@
 """Calls where one 64-bit register holds an eBPF register: eBPF and n64 agree on where arguments and results are."""
 
+from collections.abc import Sequence
+
 from jit import call
 from jit.code import Emitter
 from jit.constants import load
-from jit.registers import A0, A1, A2, S0, V0, ZERO
+from jit.moves import Source, move_all
+from jit.registers import A0, A1, A2, S0, SINGLES, SP, V0, ZERO
 from jit.single import alu
 
 
 def helper(e: Emitter, address: int) -> None:
     call.function(e, address)
+
+
+def routine(e: Emitter, name: str, arguments: Sequence[Source], words: Sequence[int], result: int | None) -> None:
+    """Call a runtime routine with these arguments; `result` gets its value.
+
+    words  the positions of the arguments of 32 bits, which n64 passes sign-extended
+
+    A runtime routine stands for one eBPF instruction, so r0 to r5 survive it: those that the function mentions are saved on the stack around the
+    call, except where the result goes.
+    """
+    mentioned = e.place_of_instruction.function.mentioned
+    keep = [(SINGLES[number], 8 * number) for number in range(6) if number in mentioned and SINGLES[number] != result]
+    e.spills = True
+    for register, offset in keep:
+        e.op("sd", register, offset, SP)
+    move_all(e, {A0 + number: source for number, source in enumerate(arguments)})
+    for number in words:
+        alu.sign_extend(e, A0 + number, A0 + number)
+    call.routine(e, name)
+    if result is not None:
+        e.move(result, V0)
+    for register, offset in keep:
+        e.op("ld", register, offset, SP)
 
 
 def packet_load(e: Emitter, source: int | None, imm: int, size: int) -> None:
