@@ -9,18 +9,20 @@ libbpf does it:
     + data sections        `.rodata*`, `.data*`, `.bss*` that the functions refer to (R_BPF_64_64), in order of discovery
 
 A reference to data becomes `lddw` with src 2 (imm is the index in `Program.data`, the next imm the offset); one to a function becomes `lddw` with
-src 4. Relocation types and where their addends lie: Linux, Documentation/bpf/llvm_reloc.rst. Maps, kernel functions and pointers inside data are
-refused by name; BTF, debug information and the licence are not looked at.
+src 4, and one to a map `lddw` with src 1 and the number of the map, which follow the data sections. Relocation types and where their addends lie:
+Linux, Documentation/bpf/llvm_reloc.rst. Maps are declared in `.maps` by BTF or in `maps` (`ebpf.elf_maps`). Kernel functions and pointers inside data
+are refused by name; debug information and the licence are not looked at.
 """
 
 from pathlib import Path
 from typing import NamedTuple
 
 from ebpf.codec import decode
+from ebpf.elf_maps import MAP_SECTIONS, declared_map
 from ebpf.elf_object import Object, Section, Symbol, read_object
 from ebpf.instruction import SLOT_SIZE, Instruction
 from ebpf.opcodes import BY_NAME
-from ebpf.program import CODE, LDDW, MAP_VALUE, DataSection, Program, ProgramError, wide_immediate
+from ebpf.program import CODE, LDDW, MAP_FD, MAP_VALUE, DataSection, Map, Program, ProgramError, wide_immediate
 
 R_BPF_64_64 = 1
 R_BPF_64_32 = 10
@@ -28,7 +30,6 @@ R_BPF_64_32 = 10
 _CALL = BY_NAME["CALL_LOCAL"].opcode
 _LOCAL = 1
 _DATA = (".rodata", ".data", ".bss")
-_MAPS = (".maps", "maps")
 
 
 class Unlinkable(NamedTuple):
@@ -73,7 +74,7 @@ def load_each(path: str | Path) -> tuple[Program | Unlinkable, ...]:
 
 
 class _Linker:
-    """Builds one program. `functions` and `data` grow while code is added that refers to new ones."""
+    """Builds one program. `functions`, `data` and `maps` grow while code is added that refers to new ones."""
 
     def __init__(self, contents: Object, section: str) -> None:
         self.contents = contents
@@ -83,6 +84,8 @@ class _Linker:
         self.data: list[int] = []
         self.slots: list[Instruction] = []
         self.references: list[tuple[int, Symbol]] = []
+        self.maps: list[Map] = []
+        self.map_references: list[int] = []
 
     def program(self, entry: Symbol) -> Program:
         self.functions.append(entry)
@@ -92,9 +95,12 @@ class _Linker:
         start_of = dict(zip(self.functions, self.starts, strict=True))
         for at, function in self.references:
             self.slots[at] = self.slots[at]._replace(imm=start_of[function] - at - 1)
+        for at in self.map_references:
+            # Maps are counted behind the data sections, of which there may have been fewer.
+            self.slots[at] = self.slots[at]._replace(imm=len(self.data) + self.slots[at].imm)
         labels = {start: function.name for function, start in start_of.items()}
         data = tuple(self._data_section(self.contents.sections[index]) for index in self.data)
-        return Program(self.contents.path, self.section, tuple(self.slots), data, self.contents.byte_order, labels=labels)
+        return Program(self.contents.path, self.section, tuple(self.slots), data, self.contents.byte_order, labels=labels, maps=tuple(self.maps))
 
     def fail(self, at: int, reason: str) -> ProgramError:
         return ProgramError(f"{self.contents.path}: {self.section}: instruction {at}: {reason}")
@@ -140,8 +146,9 @@ class _Linker:
         section = self.contents.sections.get(symbol.section)
         if section is None:
             raise self.fail(at, f"{symbol.name!r} is not defined in the object")
-        if section.name in _MAPS:
-            raise self.fail(at, f"map {symbol.name!r}: maps are not supported")
+        if section.name in MAP_SECTIONS:
+            self._load_map(at, symbol, addend)
+            return
         value = symbol.value + addend
         if section.executable:
             self.slots[at] = Instruction(LDDW, low.dst, CODE)
@@ -156,6 +163,19 @@ class _Linker:
             self.data.append(symbol.section)
         self.slots[at] = Instruction(LDDW, low.dst, MAP_VALUE, 0, self.data.index(symbol.section))
         self.slots[at + 1] = Instruction(0, imm=value)
+
+    def _load_map(self, at: int, symbol: Symbol, addend: int) -> None:
+        if addend:
+            raise self.fail(at, f"refers to {addend} bytes behind the beginning of map {symbol.name!r}")
+        try:
+            declared = declared_map(self.contents, symbol)
+        except ValueError as error:
+            raise self.fail(at, str(error)) from None
+        if declared not in self.maps:
+            self.maps.append(declared)
+        self.slots[at] = Instruction(LDDW, self.slots[at].dst, MAP_FD, 0, self.maps.index(declared))
+        self.slots[at + 1] = Instruction(0)
+        self.map_references.append(at)
 
     def _data_section(self, section: Section) -> DataSection:
         if section.relocations:

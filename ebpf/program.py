@@ -1,22 +1,31 @@
-"""A program as it comes from an assembly file or an ELF object, and the link step that gives its data addresses.
+"""A program as it comes from an assembly file or an ELF object, and the link step that gives its maps and data addresses.
 
-Slots refer to data through wide loads of the form `lddw dst, map_value(map index, offset)`, as libbpf leaves them after it has
-turned `.rodata`, `.data` and `.bss` into maps: the index counts in `Program.data`. Linking replaces each by a plain 64-bit
-immediate, because oracle and JIT see, as the kernel's JITs do, a program in which all addresses are known.
+Slots refer to maps by their number: first come the data sections, which libbpf turns into maps as well, then the maps that the program declares.
+A number stands for a file descriptor and for an index alike.
+
+    lddw dst, map_fd(number), map_by_idx(number)               the map itself, as helper functions take it; of declared maps only
+    lddw dst, map_value(number, offset), and by index          an address in a data section, or in the value of an array of one entry
+
+Linking replaces each by a plain 64-bit immediate, because oracle and JIT see, as the kernel's JITs do, a program in which all addresses are known.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from enum import IntEnum
+from typing import Literal, NamedTuple
 
 from ebpf.instruction import Instruction
 
 ByteOrder = Literal["little", "big"]
 
 LDDW = 0x18
+MAP_FD = 1
 MAP_VALUE = 2
 VARIABLE = 3
 CODE = 4
+MAP_INDEX = 5
+MAP_INDEX_VALUE = 6
+"""What the source register of a wide load says of its immediate (RFC 9669 section 5.4)."""
 
 
 def printable(text: str) -> str:
@@ -41,9 +50,56 @@ class DataSection:
     alignment: int = 8
 
 
+class MapKind(IntEnum):
+    """The kinds of maps that there are, with the numbers of Linux's enum bpf_map_type."""
+
+    HASH = 1
+    ARRAY = 2
+    PERCPU_ARRAY = 6
+    LRU_HASH = 9
+
+
+MAXIMUM_KEY = 512
+"""Bytes of the longest key of a hash (Linux: MAX_BPF_STACK, because keys are built there)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A map: sizes in bytes, and how many entries it has or may have at most. Raises ValueError for sizes that its kind cannot have."""
+
+    name: str
+    kind: MapKind
+    key_size: int
+    value_size: int
+    entries: int
+
+    def __post_init__(self) -> None:
+        where = f"map {self.name}: {self.kind.name.lower()}"
+        if self.kind in (MapKind.ARRAY, MapKind.PERCPU_ARRAY) and self.key_size != 4:
+            raise ValueError(f"{where} with keys of {self.key_size} bytes, not 4")
+        if not 1 <= self.key_size <= MAXIMUM_KEY:
+            raise ValueError(f"{where} with keys of {self.key_size} bytes, not 1 to {MAXIMUM_KEY}")
+        if not 1 <= self.value_size < 1 << 31:
+            raise ValueError(f"{where} with values of {self.value_size} bytes")
+        if not 1 <= self.entries < 1 << 32:
+            raise ValueError(f"{where} with {self.entries} entries")
+
+    @property
+    def stride(self) -> int:
+        """Distance from one value to the next in bytes: each is aligned to 8."""
+        return -(-self.value_size // 8) * 8
+
+
+class MapAddress(NamedTuple):
+    """Where a map is: what stands for it as an argument of helper functions, and its first value."""
+
+    itself: int
+    values: int
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Slots of the entry function followed by those of its subprograms, and the data sections that they refer to.
+    """Slots of the entry function followed by those of its subprograms, and the data sections and maps that they refer to.
 
     `source` and `section` say where the program came from, for messages. `byte_order` is set when the program came from an
     object that was compiled for one byte order and means something else on the other. `lines` maps a slot to a line of the
@@ -57,6 +113,7 @@ class Program:
     byte_order: ByteOrder | None = None
     lines: Mapping[int, int] = field(default_factory=dict)
     labels: Mapping[int, str] = field(default_factory=dict)
+    maps: tuple[Map, ...] = ()
 
 
 def wide_immediate(low: Instruction, high: Instruction) -> int:
@@ -75,22 +132,44 @@ def wide_slots(dst: int, value: int) -> tuple[Instruction, Instruction]:
     )
 
 
-def link(program: Program, data: Sequence[int], code: int) -> tuple[Instruction, ...]:
+def link(program: Program, data: Sequence[int], code: int, maps: Sequence[MapAddress] = ()) -> tuple[Instruction, ...]:
     """The slots with every symbolic wide load replaced by a plain one.
 
-    `data[i]` is the address of data section i. A function address becomes the opaque number `code` + 8 * slot. Raises
+    `data[i]` is the address of data section i, `maps[i]` those of map i. A function address becomes the opaque number `code` + 8 * slot. Raises
     ProgramError for a reference to something that the program does not have.
     """
     slots = list(program.slots)
     for at, slot in enumerate(slots):
         if slot.opcode != LDDW or slot.src == 0:
             continue
-        if slot.src == MAP_VALUE and 0 <= slot.imm < len(data):
-            address = data[slot.imm] + slots[at + 1].imm
-        elif slot.src == CODE and 0 <= at + 1 + slot.imm < len(slots):
-            address = code + 8 * (at + 1 + slot.imm)
+        if slot.src == CODE and 0 <= at + 1 + slot.imm < len(slots):
+            address: int | str = code + 8 * (at + 1 + slot.imm)
+        elif slot.src in (MAP_FD, MAP_INDEX):
+            address = _map_itself(slot.imm, data, maps)
+        elif slot.src in (MAP_VALUE, MAP_INDEX_VALUE):
+            address = _map_value(program, slot.imm, slots[at + 1].imm, data, maps)
         else:
-            what = {1: "map", 2: "data section", VARIABLE: "variable", CODE: "function at distance", 5: "map", 6: "map"}.get(slot.src)
-            raise ProgramError(f"{program.source}: {program.section}: instruction {at}: lddw refers to unknown {what} {slot.imm}")
+            address = f"{'variable' if slot.src == VARIABLE else 'function at distance'} {slot.imm}, which is unknown"
+        if isinstance(address, str):
+            raise ProgramError(f"{program.source}: {program.section}: instruction {at}: lddw refers to {address}")
         slots[at : at + 2] = wide_slots(slot.dst, address & 0xFFFFFFFFFFFFFFFF)
     return tuple(slots)
+
+
+def _map_itself(number: int, data: Sequence[int], maps: Sequence[MapAddress]) -> int | str:
+    """The address, or what is wrong."""
+    if 0 <= number < len(data):
+        return f"map {number}, which is a data section"
+    return maps[number - len(data)].itself if 0 <= number - len(data) < len(maps) else f"map {number}, which is unknown"
+
+
+def _map_value(program: Program, number: int, offset: int, data: Sequence[int], maps: Sequence[MapAddress]) -> int | str:
+    """The same for a value: Linux gives direct access to those of arrays with one entry."""
+    if 0 <= number < len(data):
+        return data[number] + offset
+    if not 0 <= number - len(data) < len(maps):
+        return f"a value of map {number}, which is unknown"
+    declared = program.maps[number - len(data)]
+    if declared.kind is not MapKind.ARRAY or declared.entries != 1:
+        return f"a value of map {declared.name}, which is not an array of one entry"
+    return maps[number - len(data)].values + offset

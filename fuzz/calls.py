@@ -6,20 +6,22 @@ relies on anything else to survive a call shows.
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import shake_128
 from typing import NamedTuple
 
 from fuzz import abi
 from fuzz.abi import CALLER_SAVED, GP, REGISTERS, SP, STACK_ALIGNMENT, AbiError, Caller
-from fuzz.environment import Call, environment
+from fuzz.environment import Call
 from fuzz.layout import Function, Placement, Segment
+from fuzz.maps import Entry
 from fuzz.routines import MEANINGS, RoutineError
 from fuzz.verdict import Difference
 from jit.config import Config
 from jit.runtime import ROUTINES, Routine
 from oracle.outcome import Fault, FaultKind
-from oracle.world import Helper
+from oracle.world import Helper, RefusedCallError
 
 
 class Bytes(NamedTuple):
@@ -45,12 +47,13 @@ def noise(width: int, seed: int, number: int) -> tuple[int, ...]:
 
 
 class ProgramMemory:
-    """Memory as runtime routines access it: whole regions, and the eBPF stack."""
+    """Memory as runtime routines and helper functions access it: whole regions, and the eBPF stack."""
 
     def __init__(self, placement: Placement, memory: Bytes) -> None:
         world = placement.world
         self._memory = memory
         self._order = world.byte_order
+        self._mask = (1 << world.address_width) - 1
         self.alignment = world.alignment
         self._areas = [(region.address, region.address + len(region.contents), region.writable) for region in world.regions]
         self._areas.append((world.frame_pointer - len(world.stack), world.frame_pointer, True))
@@ -73,6 +76,16 @@ class ProgramMemory:
         self._check(address, size, write=True)
         self._memory.store(address, value.to_bytes(size, self._order))
 
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes, see `oracle.world.HelperMemory`; raises RoutineError."""
+        self._check(address & self._mask, size, write=False)
+        return self._memory.load(address & self._mask, size)
+
+    def write(self, address: int, contents: bytes) -> None:
+        """Change bytes, see `oracle.world.HelperMemory`; raises RoutineError."""
+        self._check(address & self._mask, len(contents), write=True)
+        self._memory.store(address & self._mask, contents)
+
 
 class Service:
     """The functions during one run.
@@ -84,7 +97,7 @@ class Service:
     def __init__(self, placement: Placement, config: Config, memory: Bytes, gp: int) -> None:
         self._placement, self._config, self._memory, self._gp = placement, config, memory, gp
         self._program_memory = ProgramMemory(placement, memory)
-        self._environment = environment(placement.seed)
+        self._environment = placement.environment()
         self._served = 0
         self.violations: list[Difference] = []
 
@@ -92,6 +105,10 @@ class Service:
     def calls(self) -> tuple[Call, ...]:
         """Of helpers and kernel functions."""
         return tuple(self._environment.calls)
+
+    def maps(self, memory: Mapping[str, bytes]) -> Mapping[str, tuple[Entry, ...]]:
+        """What is in each hash, by its name, when memory holds this, by the names of its regions."""
+        return self._environment.maps.contents(memory)
 
     def serve(self, function: Function, registers: Sequence[int]) -> list[int]:
         """The registers after the call, of 64 bits each; raises RoutineError when the run ends here."""
@@ -104,7 +121,10 @@ class Service:
             arguments = Caller(self._config, registers, self._stack_bytes).arguments(signature.arguments)
         except AbiError as error:
             raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"ABI: argument of {function.kind} {function.key} in {error}")) from None
-        value = meaning(*arguments)
+        try:
+            value = meaning(*arguments)
+        except RefusedCallError as error:
+            raise RoutineError(Fault(FaultKind.ARGUMENT, None, detail=f"{self._helper(function).name}: {error}")) from None
         random = noise(self._config.width, self._placement.fill, self._served)
         after = list(registers)
         for group in CALLER_SAVED:
@@ -119,9 +139,13 @@ class Service:
             name = str(function.key)
             meaning, memory, packet = MEANINGS[name], self._program_memory, self._placement.world.packet
             return ROUTINES[name], lambda *arguments: meaning(memory, packet, *arguments)
+        helper = self._helper(function)
+        served = partial(helper.function, self._program_memory) if helper.memory else helper.function
+        return abi.helper_signature(helper.arguments), served
+
+    def _helper(self, function: Function) -> Helper:
         table = self._environment.helpers if function.kind == "helper" else self._environment.kernel_functions
-        helper: Helper = table[int(function.key)]
-        return abi.helper_signature(helper.arguments), helper.function
+        return table[int(function.key)]
 
     def _check_state(self, function: Function, registers: Sequence[int]) -> None:
         place = f"at call {self._served}, of {function.kind} {function.key}"

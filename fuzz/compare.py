@@ -28,6 +28,7 @@ def compare(expected: Run, actual: Run, compiled: Compiled, placement: Placement
         *_values(expected, actual),
         *_memory(expected, actual, compiled, placement),
         *_calls(expected, actual),
+        *_maps(expected, actual),
         *(violation for violation in actual.violations if violation.kind == "register"),
     )
 
@@ -83,3 +84,13 @@ def _calls(expected: Run, actual: Run) -> Iterator[Difference]:
     for number, (left, right) in enumerate(zip_longest(expected.calls, actual.calls), 1):
         if left != right:
             yield Difference("calls", f"number {number}", str(left or "no call"), str(right or "no call"))
+
+
+def _maps(expected: Run, actual: Run) -> Iterator[Difference]:
+    if expected.maps.keys() != actual.maps.keys():
+        raise ValueError(f"the runs have different maps: {', '.join(sorted(expected.maps.keys() ^ actual.maps.keys()))}")
+    for name, entries in expected.maps.items():
+        left, right = ({key: value.hex() for key, value in found} for found in (entries, actual.maps[name]))
+        for key in sorted(left.keys() | right.keys()):
+            if left.get(key) != right.get(key):
+                yield Difference("map", f"{name}[{key.hex()}]", left.get(key, "no entry"), right.get(key, "no entry"))

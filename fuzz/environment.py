@@ -1,15 +1,19 @@
-"""The functions that programs may call: a small deterministic set with the kernel's numbers that need no memory.
+"""The functions that programs may call: a deterministic set with the kernel's numbers and meanings.
 
 Oracle and target each get a fresh set for a run, made by the same function from the same seed, so that the n-th call gives the same
 result on both. Each call is written down: a call too many, in another order or with another argument is a difference even when its result is
-not used.
+not used, and so is one that finds other bytes where its arguments point to.
 """
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from oracle.world import Helper
+from fuzz.maps import Maps
+from oracle.world import Helper, HelperMemory
 
+MAP_LOOKUP_ELEM = 1
+MAP_UPDATE_ELEM = 2
+MAP_DELETE_ELEM = 3
 KTIME_GET_NS = 5
 GET_PRANDOM_U32 = 7
 GET_SMP_PROCESSOR_ID = 8
@@ -25,22 +29,25 @@ _WEIGHTS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FE
 
 
 class Call(NamedTuple):
-    """A call that was made, its declared arguments and its result as unsigned 64-bit integers."""
+    """A call that was made, its declared arguments and its result as unsigned 64-bit integers, and the bytes that it read from memory."""
 
     name: str
     arguments: tuple[int, ...]
     result: int
+    data: tuple[bytes, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(f'{argument:#x}' for argument in self.arguments)}) = {self.result:#x}"
+        read = f", reads {' and '.join(data.hex() for data in self.data)}" if self.data else ""
+        return f"{self.name}({', '.join(f'{argument:#x}' for argument in self.arguments)}) = {self.result:#x}{read}"
 
 
 class Environment(NamedTuple):
-    """The functions for one run, by number, and the calls that they have seen so far."""
+    """The functions for one run, by number, the calls that they have seen so far, and the maps that they work on."""
 
     helpers: Mapping[int, Helper]
     kernel_functions: Mapping[int, Helper]
     calls: list[Call]
+    maps: Maps
 
 
 def scramble(value: int) -> int:
@@ -58,9 +65,10 @@ def mix(first: int, second: int, third: int, fourth: int, fifth: int) -> int:
     return state
 
 
-def environment(seed: int) -> Environment:
-    """A fresh set of functions: a clock that starts at a time of the seed's and goes on, pseudo-random numbers, a processor number, `mix`."""
+def environment(seed: int, maps: Maps | None = None) -> Environment:
+    """A fresh set of functions: a clock that starts at a time of the seed's and goes on, pseudo-random numbers, a processor number, `mix`, maps."""
     calls: list[Call] = []
+    known = Maps((), "little") if maps is None else maps
     start = scramble((seed ^ _WEIGHTS[1]) & _U64)
 
     def ktime_get_ns() -> int:
@@ -75,13 +83,36 @@ def environment(seed: int) -> Environment:
 
     return Environment(
         {
+            **_map_functions(calls, known),
             KTIME_GET_NS: _recorded(calls, "ktime_get_ns", 0, ktime_get_ns),
             GET_PRANDOM_U32: _recorded(calls, "get_prandom_u32", 0, get_prandom_u32),
             GET_SMP_PROCESSOR_ID: _recorded(calls, "get_smp_processor_id", 0, get_smp_processor_id),
         },
         {MIX: _recorded(calls, "mix", 5, mix)},
         calls,
+        known,
     )
+
+
+def _map_functions(calls: list[Call], maps: Maps) -> dict[int, Helper]:
+    def lookup(memory: HelperMemory, address: int, key: int) -> int:
+        found = maps.find(address)
+        return found.lookup(memory.read(key, found.placed.map.key_size))
+
+    def update(memory: HelperMemory, address: int, key: int, value: int, flags: int) -> int:
+        found = maps.find(address)
+        contents = memory.read(key, found.placed.map.key_size), memory.read(value, found.placed.map.value_size)
+        return found.update(*contents, flags, memory)
+
+    def delete(memory: HelperMemory, address: int, key: int) -> int:
+        found = maps.find(address)
+        return found.delete(memory.read(key, found.placed.map.key_size))
+
+    return {
+        MAP_LOOKUP_ELEM: _reading(calls, "map_lookup_elem", 2, lookup),
+        MAP_UPDATE_ELEM: _reading(calls, "map_update_elem", 4, update),
+        MAP_DELETE_ELEM: _reading(calls, "map_delete_elem", 2, delete),
+    }
 
 
 def _recorded(calls: list[Call], name: str, arguments: int, function: Callable[..., int]) -> Helper:
@@ -93,7 +124,36 @@ def _recorded(calls: list[Call], name: str, arguments: int, function: Callable[.
     return Helper(name, arguments, record)
 
 
+class _Reader:
+    """A view of memory that remembers what was read."""
+
+    def __init__(self, memory: HelperMemory) -> None:
+        self._memory = memory
+        self.read_bytes: list[bytes] = []
+
+    def read(self, address: int, size: int) -> bytes:
+        contents = self._memory.read(address, size)
+        self.read_bytes.append(contents)
+        return contents
+
+    def write(self, address: int, contents: bytes) -> None:
+        self._memory.write(address, contents)
+
+
+def _reading(calls: list[Call], name: str, arguments: int, function: Callable[..., int]) -> Helper:
+    """A function that gets memory."""
+
+    def record(memory: HelperMemory, *given: int) -> int:
+        reader = _Reader(memory)
+        result = function(reader, *given)
+        calls.append(Call(name, given, result, tuple(reader.read_bytes)))
+        return result
+
+    return Helper(name, arguments, record, memory=True)
+
+
 _SAMPLE = environment(0)
 HELPERS = tuple(_SAMPLE.helpers)
+WITHOUT_ARGUMENTS = tuple(number for number, helper in _SAMPLE.helpers.items() if not helper.arguments)
 KERNEL_FUNCTIONS = tuple(_SAMPLE.kernel_functions)
 """Numbers of the functions that every environment has."""

@@ -42,9 +42,9 @@ def recordings(wires: Sequence[Wire], lockstep: bool) -> frozenset[Recording]:
 
 def interpret(placement: Placement, trace: bool = False) -> Run:
     """What the oracle says."""
-    world, calls = placement.fresh_world()
+    world, functions = placement.fresh_world()
     outcome = interpreter.run(placement.slots, world, trace=trace)
-    return Run(outcome, tuple(calls))
+    return Run(outcome, tuple(functions.calls), maps=functions.maps.contents(outcome.memory))
 
 
 def judge_all(

@@ -6,8 +6,9 @@
     functions     1081 0000        1081 0000      1 9081 0000    helpers, kernel functions and runtime routines, 16 bytes each
       far layout  21E0 0000        21E0 0000     23 A1E0 0000    the same, out of reach of `jal`
     context       2010 0000        2010 0000     23 A010 0000
-    data          2040 0000        2040 0000     23 A040 0000    sections one after the other, each on pages of its own
+    data          2040 0000        2040 0000     23 A040 0000    sections and values of maps one after the other, each on pages of its own
     stack         21F0 0000        21F0 0000     23 A1F0 0000
+    maps          21F8 0000        21F8 0000     23 A1F8 0000    never mapped: what stands for a map in calls is no memory of the program
 
 Only pages that are in use are mapped, and between two areas there is always one that is not. In a mapped page what does not belong to a region
 is filled with guard bytes, which must not change. 64-bit code sees addresses above 4 GiB, with different upper halves for code and data and bit 31
@@ -25,7 +26,7 @@ The three stack pages:
     +0000
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from hashlib import shake_128
@@ -33,9 +34,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
-from ebpf.program import DataSection, ProgramError, link
+from ebpf.program import DataSection, Map, MapAddress, ProgramError, link
 from fuzz.case import Case
-from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, Call, environment
+from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, Environment, environment
+from fuzz.maps import Maps, PlacedMap
 from jit.compiled import Addresses
 from jit.config import Config, ancestry
 from jit.runtime import ROUTINES
@@ -53,6 +55,9 @@ STACK_SIZE = FRAME_SIZE * MAXIMUM_CALL_DEPTH
 
 DATA_SIZE = 0x1A0_0000
 """Bytes that all data sections together may have."""
+
+_MAPS, _MAP_SIZE = 0x8_0000, 64
+"""Distance from the first stack page to what stands for the first map, and from there to the next."""
 
 _FRAME_POINTER = 0x2C00
 _STACK_PAGES = 3
@@ -160,8 +165,9 @@ class Segment(NamedTuple):
 class Placement:
     """A case placed in memory.
 
-    `world` lacks the functions, which keep a state: `fresh_world` gives a world for one run of the oracle, and the calls that it will have made.
-    `fill` chooses what native registers hold at entry and after calls, as `fuzz.calls.noise` does; `seed` all else that is chosen.
+    `world` lacks the functions, which keep a state: `fresh_world` gives a world for one run of the oracle, and its functions; `environment` those
+    for a run of a target. `fill` chooses what native registers hold at entry and after calls, as `fuzz.calls.noise` does; `seed`
+    all else that is chosen.
     """
 
     slots: tuple[Instruction, ...]
@@ -171,12 +177,16 @@ class Placement:
     segments: tuple[Segment, ...]
     seed: int
     fill: int
+    maps: tuple[PlacedMap, ...] = ()
 
-    def fresh_world(self) -> tuple[World, list[Call]]:
-        """The world with functions in their initial state, and the list that records their calls."""
-        functions = environment(self.seed)
-        world = replace(self.world, helpers=functions.helpers, kernel_functions=functions.kernel_functions)
-        return world, functions.calls
+    def environment(self) -> Environment:
+        """The functions in their initial state."""
+        return environment(self.seed, Maps(self.maps, self.world.byte_order))
+
+    def fresh_world(self) -> tuple[World, Environment]:
+        """The world with functions in their initial state, and these functions, which record their calls."""
+        functions = self.environment()
+        return replace(self.world, helpers=functions.helpers, kernel_functions=functions.kernel_functions), functions
 
 
 class Setting(NamedTuple):
@@ -200,18 +210,9 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     """
     layout = layout or LAYOUTS[config.width]
     program, given = case.program, case.input
-    segments = [_segment("context", layout.context, given.memory, 16)]
-    for section in program.data:
-        last = segments[-1]
-        free = layout.data if len(segments) == 1 else last.address + len(last.initial) + PAGE
-        segments.append(_segment(section.name, free, section.contents, section.alignment))
-    names = [segment.name for segment in segments]
-    if len(set(names) | {"stack"}) <= len(names):
-        raise ProgramError(f"{program.source}: {program.section}: two data sections of the same name among {', '.join(names[1:])}")
-    for segment, end in zip(segments, (layout.data, *[layout.data + DATA_SIZE] * len(program.data)), strict=True):
-        if segment.address + len(segment.initial) >= end:
-            raise ProgramError(f"{program.source}: {program.section}: no room for {segment.size} bytes of {segment.name}")
+    segments = _memory_segments(case, layout)
     starts = [segment.address + segment.start for segment in segments]
+    data, values = starts[1 : 1 + len(program.data)], starts[1 + len(program.data) :]
     stack = _stack(given.seed)
     frame_pointer = layout.stack + _FRAME_POINTER
     width, big_endian, alignment = setting(config)
@@ -222,12 +223,38 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
         frame_pointer=frame_pointer,
         stack=stack,
         arguments=(starts[0], len(given.memory)),
-        regions=_regions(given.memory, program.data, starts),
+        regions=(Region("context", starts[0], given.memory, True), *_data_regions(program.data, data), *_map_regions(program.maps, values)),
         packet=given.packet,
     )
     segments.append(_stack_segment(layout.stack, stack))
-    slots = link(program, starts[1:], layout.image)
-    return Placement(slots, world, layout, addresses(layout), tuple(segments), given.seed, given.seed)
+    maps = tuple(MapAddress(layout.stack + _MAPS + _MAP_SIZE * number, address) for number, address in enumerate(values))
+    slots = link(program, data, layout.image, maps)
+    placed = tuple(PlacedMap(*pair) for pair in zip(program.maps, maps, strict=True))
+    return Placement(slots, world, layout, addresses(layout), tuple(segments), given.seed, given.seed, placed)
+
+
+def _memory_segments(case: Case, layout: Layout) -> list[Segment]:
+    """Context, data sections, values of maps."""
+    program, given = case.program, case.input
+    where = f"{program.source}: {program.section}"
+    sizes = ((section.name, len(section.contents)) for section in program.data)
+    names = ["context", *(section.name for section in program.data), *(declared.name for declared in program.maps)]
+    if len(set(names) | {"stack"}) <= len(names):
+        raise ProgramError(f"{where}: two data sections or maps of the same name among {', '.join(names[1:])}")
+    for name, size in (*sizes, *((declared.name, declared.stride * declared.entries) for declared in program.maps)):
+        if size > DATA_SIZE:
+            raise ProgramError(f"{where}: no room for {size} bytes of {name}")
+    contents = [(section.name, section.contents, section.alignment) for section in program.data]
+    contents += [(declared.name, bytes(declared.stride * declared.entries), 8) for declared in program.maps]
+    segments = [_segment("context", layout.context, given.memory, 16)]
+    for name, initial, alignment in contents:
+        last = segments[-1]
+        free = layout.data if len(segments) == 1 else last.address + len(last.initial) + PAGE
+        segments.append(_segment(name, free, initial, alignment))
+    for segment, end in zip(segments, (layout.data, *[layout.data + DATA_SIZE] * len(contents)), strict=True):
+        if segment.address + len(segment.initial) >= end:
+            raise ProgramError(f"{where}: no room for {segment.size} bytes of {segment.name}")
+    return segments
 
 
 def _segment(name: str, address: int, contents: bytes, alignment: int) -> Segment:
@@ -248,9 +275,11 @@ def _stack(seed: int) -> bytes:
     return shake_128(b"stack %d" % seed).digest(STACK_SIZE)
 
 
-def _regions(memory: bytes, data: tuple[DataSection, ...], starts: list[int]) -> tuple[Region, ...]:
-    sections = zip(data, starts[1:], strict=True)
-    return (
-        Region("context", starts[0], memory, True),
-        *(Region(section.name, start, section.contents, section.writable) for section, start in sections),
-    )
+def _data_regions(data: tuple[DataSection, ...], starts: Sequence[int]) -> Iterator[Region]:
+    for section, start in zip(data, starts, strict=True):
+        yield Region(section.name, start, section.contents, section.writable)
+
+
+def _map_regions(maps: tuple[Map, ...], starts: Sequence[int]) -> Iterator[Region]:
+    for declared, start in zip(maps, starts, strict=True):
+        yield Region(declared.name, start, bytes(declared.stride * declared.entries), True, declared.stride, declared.value_size)

@@ -11,7 +11,7 @@ They do not lie in the order in which they call each other, so that calls go for
 """
 
 from ebpf.instruction import FRAME_POINTER, MAXIMUM_CALL_DEPTH
-from fuzz.environment import HELPERS, KERNEL_FUNCTIONS
+from fuzz.environment import KERNEL_FUNCTIONS, WITHOUT_ARGUMENTS
 from fuzz.suite_program import CONTEXT, RING, RUNS, Assembly, Suite, load_ring, make_suite, permutation, start
 from fuzz.suite_values import EDGES_32, EDGES_64
 
@@ -126,4 +126,4 @@ def _exit_suite() -> Suite:
 
 def call_suites() -> list[Suite]:
     """The suites of CALL, CALL_LOCAL, CALL_KERNEL and EXIT."""
-    return [_function_suite("CALL", HELPERS), _local_suite(), _function_suite("CALL_KERNEL", KERNEL_FUNCTIONS), _exit_suite()]
+    return [_function_suite("CALL", WITHOUT_ARGUMENTS), _local_suite(), _function_suite("CALL_KERNEL", KERNEL_FUNCTIONS), _exit_suite()]

@@ -7,11 +7,13 @@ A target calls the image as the kernel does, as a C function of the platform's A
 values made from the seed of the input; everything that it must leave alone is compared afterwards.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fuzz.environment import Call
 from fuzz.layout import Placement
+from fuzz.maps import Entry
 from fuzz.record import NOTHING_RECORDED, Record, Recording
 from fuzz.verdict import Difference
 from jit.compiled import Compiled
@@ -23,6 +25,7 @@ class Run:
     """A run of the oracle or of a target.
 
     calls        the calls of helpers and kernel functions in their order; runtime routines are an affair of the compiler and not among them
+    maps         the entries of each hash at the end, by its name
     violations   what the image did that no C function of its ABI may do; empty for the oracle
     record       what was recorded on the way; nothing for the oracle
     """
@@ -31,6 +34,7 @@ class Run:
     calls: tuple[Call, ...] = ()
     violations: tuple[Difference, ...] = ()
     record: Record = NOTHING_RECORDED
+    maps: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
 
 
 class Target(Protocol):

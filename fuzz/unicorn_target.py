@@ -222,7 +222,9 @@ class UnicornTarget:
                 violations.append(Difference("register", "r0 to r10", "an exit word to be executed", "a return without"))
         violations += observe.guards(placement, after, compiled)
         memory = {s.name: contents[s.start : s.start + s.size] for s, contents in zip(placement.segments, after, strict=True)}
-        return Run(Outcome(registers, return_value, memory, fault, executed), self._service.calls, tuple(violations), record)
+        return Run(
+            Outcome(registers, return_value, memory, fault, executed), self._service.calls, tuple(violations), record, self._service.maps(memory)
+        )
 
 
 def _check(compiled: Compiled, placement: Placement) -> None:

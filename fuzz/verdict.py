@@ -24,7 +24,7 @@ class Status(Enum):
 class Difference:
     """One thing that is not as it should be.
 
-    kind      "register", "return value", "memory", "fault", "calls": oracle and image disagree at the end; "lockstep": they do before;
+    kind      "register", "return value", "memory", "map", "fault", "calls": oracle and image disagree at the end; "lockstep": they do before;
               "callee-saved", "ABI": the image breaks the platform's calling convention; "compiler": there is no image
     place     which register, which bytes of which region, which call
     """

@@ -10,14 +10,18 @@ from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH
 from oracle.faults import FaultError
 from oracle.machine import EXITED, Decoded, Frame, Machine
 from oracle.outcome import FaultKind
-from oracle.world import Helper
+from oracle.world import Helper, RefusedCallError
 
 
 def _call(table: Mapping[int, Helper], kind: str, instruction: Decoded, machine: Machine) -> int:
     helper = table.get(instruction.imm)
     if helper is None:
         raise FaultError(FaultKind.UNKNOWN_FUNCTION, detail=f"{kind} {instruction.imm}")
-    result = helper.function(*(machine.read(register) for register in range(1, 1 + helper.arguments)))
+    arguments = tuple(machine.read(register) for register in range(1, 1 + helper.arguments))
+    try:
+        result = helper.function(machine.memory, *arguments) if helper.memory else helper.function(*arguments)
+    except RefusedCallError as error:
+        raise FaultError(FaultKind.ARGUMENT, detail=f"{helper.name}: {error}") from None
     if not 0 <= result < 1 << 64:
         raise ValueError(f"{kind} {helper.name} returned {result}: not an unsigned 64-bit value")
     machine.registers[0] = result

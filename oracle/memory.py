@@ -28,7 +28,10 @@ STACK_SIZE = MAXIMUM_CALL_DEPTH * FRAME_SIZE
 
 @dataclass(slots=True)
 class MappedRegion:
-    """A region in use: `contents[0]` lies at `origin`; addresses from `start` to before `end` may be accessed."""
+    """A region in use: `contents[0]` lies at `origin`; addresses from `start` to before `end` may be accessed.
+
+    Where there is a `stride`, of each so many bytes only the first `element`.
+    """
 
     name: str
     origin: int
@@ -36,6 +39,12 @@ class MappedRegion:
     end: int
     contents: bytearray
     writable: bool
+    stride: int = 0
+    element: int = 0
+
+    def in_one_element(self, address: int, size: int) -> bool:
+        """Whether bytes inside the region lie in one element, where it has elements."""
+        return not self.stride or (address - self.origin) % self.stride + size <= self.element
 
 
 def _stack(world: World) -> MappedRegion:
@@ -47,7 +56,10 @@ def _stack(world: World) -> MappedRegion:
 
 def _regions(world: World) -> tuple[MappedRegion, ...]:
     """The stack and the regions of a world. Raises ValueError when they do not fit the address width, overlap or share a name."""
-    regions = [MappedRegion(r.name, r.address, r.address, r.address + len(r.contents), bytearray(r.contents), r.writable) for r in world.regions]
+    regions = [
+        MappedRegion(r.name, r.address, r.address, r.address + len(r.contents), bytearray(r.contents), r.writable, r.stride, r.element)
+        for r in world.regions
+    ]
     mapped_regions = (_stack(world), *regions)
     if len({mapped.name for mapped in mapped_regions}) != len(mapped_regions):
         raise ValueError("two regions have the same name")
@@ -102,6 +114,20 @@ class Memory:
         mapped.contents[at : at + size] = change(before).to_bytes(size, self._byte_order)
         return before
 
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes, whatever their alignment, for a function that the program has called."""
+        mapped = self._locate(address & self._address_mask, size, 1)
+        at = (address & self._address_mask) - mapped.origin
+        return bytes(mapped.contents[at : at + size])
+
+    def write(self, address: int, contents: bytes) -> None:
+        """Change bytes, whatever their alignment, for a function that the program has called."""
+        address &= self._address_mask
+        mapped = self._locate(address, len(contents), 1)
+        self._require_writable(mapped, address, len(contents))
+        at = address - mapped.origin
+        mapped.contents[at : at + len(contents)] = contents
+
     def set_stack_start(self, address: int) -> None:
         """Make the lowest accessible byte of the stack the one at `address`."""
         self._regions[0].start = address
@@ -114,7 +140,7 @@ class Memory:
         if address % alignment:
             raise FaultError(FaultKind.MISALIGNED, address, size)
         for mapped in self._regions:
-            if mapped.start <= address and address + size <= mapped.end:
+            if mapped.start <= address and address + size <= mapped.end and mapped.in_one_element(address, size):
                 return mapped
         raise FaultError(FaultKind.OUT_OF_BOUNDS, address, size)
 

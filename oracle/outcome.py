@@ -13,6 +13,7 @@ class FaultKind(Enum):
     MISALIGNED = "misaligned access"
     UNINITIALISED = "read of an uninitialised register"
     UNKNOWN_FUNCTION = "call of an unknown function"
+    ARGUMENT = "wrong argument of a function"
     CALL_DEPTH = "more than 8 nested calls"
     INVALID = "invalid instruction"
     INSTRUCTION_LIMIT = "instruction limit reached"

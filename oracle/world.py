@@ -6,20 +6,37 @@ to the same place, in byte swaps, in pointers.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ebpf.program import ByteOrder
+
+
+class RefusedCallError(Exception):
+    """Raised by a function for an argument with which a verifier would not have let it be called; the message says what is wrong with which one."""
+
+
+class HelperMemory(Protocol):
+    """The program's memory as the functions see it that it calls."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """The bytes there. What they raise when these do not lie in one region that the program may read is for whoever gives the memory."""
+
+    def write(self, address: int, contents: bytes) -> None:
+        """Change them; the same where the program may not write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Helper:
     """A function that the program may call: `arguments` (0 to 5) unsigned 64-bit integers, from r1 on, to an unsigned 64-bit result.
 
-    It sees no more registers than it declares, because the others may hold nothing. Raises ValueError for a number out of range.
+    It sees no more registers than it declares, because the others may hold nothing. With `memory` it gets the memory of the run (HelperMemory)
+    as an argument before the others. Raises ValueError for a number out of range.
     """
 
     name: str
     arguments: int
     function: Callable[..., int]
+    memory: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.arguments <= 5:
@@ -28,12 +45,17 @@ class Helper:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Memory that the program may read, and write when `writable`, from `address` on; `contents` is what it holds at the start."""
+    """Memory that the program may read, and write when `writable`, from `address` on; `contents` is what it holds at the start.
+
+    An array of elements has a `stride`, the distance in bytes from one to the next; an access must lie in the first `element` bytes of one.
+    """
 
     name: str
     address: int
     contents: bytes
     writable: bool
+    stride: int = 0
+    element: int = 0
 
 
 @dataclass(frozen=True, slots=True)

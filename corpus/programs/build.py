@@ -17,9 +17,12 @@ OBJECTS = PROGRAMS / "objects"
 CPUS = ("v1", "v2", "v3", "v4")
 TARGETS = {"el": "bpfel-freestanding", "eb": "bpfeb-freestanding"}
 
+# BTF, which declares maps, comes with debug information; no name of a directory must get into it.
+DEBUGGING = ("-g", "-fdebug-compilation-dir=.")
+
 # -fno-builtin: a loop must not become a call to memset or memcpy. -fno-jump-tables: no pointers to code in data.
 FLAGS = (
-    *("-O2", "-g0", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-builtin", "-fno-jump-tables", "-fno-ident", "-fno-addrsig"),
+    *("-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-builtin", "-fno-jump-tables", "-fno-ident", "-fno-addrsig"),
     *("-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-fno-stack-protector"),
 )
 
@@ -27,6 +30,11 @@ FLAGS = (
 def names() -> tuple[str, ...]:
     """The programs, by the names of their sources."""
     return tuple(sorted(source.stem for source in PROGRAMS.glob("*.c")))
+
+
+def calls_helpers(name: str) -> bool:
+    """Whether a program needs functions and maps of its environment, and so cannot run without one."""
+    return '#include "helpers.h"' in (PROGRAMS / f"{name}.c").read_text()
 
 
 def object_names(name: str) -> Iterator[tuple[str, str, str]]:
@@ -38,7 +46,8 @@ def object_names(name: str) -> Iterator[tuple[str, str, str]]:
 
 def compile_object(name: str, cpu: str, order: str, output: Path) -> bytes:
     """The bytes of one object; raises RuntimeError with the compiler's messages when it refuses."""
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[order], f"-mcpu={cpu}", *FLAGS, "-c", f"{name}.c", "-o", str(output)]
+    flags = (*FLAGS, *(DEBUGGING if calls_helpers(name) else ("-g0",)))
+    command = [sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[order], f"-mcpu={cpu}", *flags, "-c", f"{name}.c", "-o", str(output)]
     done = subprocess.run(command, cwd=PROGRAMS, capture_output=True, text=True, check=False)
     if done.returncode or done.stderr:
         raise RuntimeError(f"{name}.c: -mcpu={cpu} {order}: {done.stderr.strip() or 'the compiler failed'}")

@@ -1,40 +1,29 @@
 """Every object gives the answers under the oracle: all -mcpu versions, both byte orders, whole context and 64-bit result."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from corpus.tests.loading import ANSWERS, build
 from ebpf import elf, validity
-from ebpf.program import ByteOrder, Program, link
+from ebpf.program import ByteOrder, Program
+from fuzz.case import Case, Input
+from fuzz.layout import place
+from jit.config import Config
 from oracle.interpreter import run
 from oracle.outcome import Outcome
-from oracle.world import Region, World
 
-CONTEXT, DATA, FRAME_POINTER = 0x10_0000, 0x20_0000, 0x40_0000
 LIMIT = 20_000
 """Executed instructions that a run may take, so that all of them stay cheap on an oracle in Python."""
 
 
 def run_on(program: Program, memory: bytes) -> Outcome:
     """Run with every access checked for natural alignment, and with rubbish on the stack."""
-    assert program.byte_order is not None
-    regions = [Region("context", CONTEXT, memory, True)] if memory else []
-    addresses = [DATA + 0x1000 * at for at in range(len(program.data))]
-    for section, address in zip(program.data, addresses, strict=True):
-        assert address % section.alignment == 0
-        regions.append(Region(section.name, address, section.contents, section.writable))
-    world = World(
-        byte_order=program.byte_order,
-        address_width=64,
-        alignment=8,
-        frame_pointer=FRAME_POINTER,
-        stack=b"\xa5" * 4096,
-        arguments=(CONTEXT, len(memory)),
-        regions=tuple(regions),
-        instruction_limit=LIMIT,
-    )
-    return run(link(program, addresses, code=0x80_0000), world)
+    placement = place(Case(program, Input(memory)), Config("mips64r2", 64, program.byte_order == "big"))
+    world, _ = placement.fresh_world()
+    assert world.alignment == 8
+    return run(placement.slots, replace(world, instruction_limit=LIMIT))
 
 
 def objects(name: str) -> Iterator[Program]:

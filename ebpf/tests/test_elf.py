@@ -114,7 +114,7 @@ def test_text_holds_programs_when_nothing_else_does(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "a map": ('__attribute__((section(".maps"))) int m; void *f(void) { return &m; }', "f: instruction 0: map 'm': maps are not supported"),
+    "a map": ('__attribute__((section(".maps"))) int m; void *f(void) { return &m; }', "f: instruction 0: map m: it is no structure"),
     "an undefined function": ("int g(int); int f(int x) { return g(x) + 1; }", "f: instruction 0: function 'g' is not defined in the object"),
     "an undefined variable": ("extern int v; int f(void) { return v; }", "f: instruction 0: 'v' is not defined in the object"),
     "an odd section": (

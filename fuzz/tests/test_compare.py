@@ -12,6 +12,7 @@ from fuzz.case import Case, Input
 from fuzz.compare import compare
 from fuzz.environment import Call
 from fuzz.layout import STACK_SIZE, Placement, place
+from fuzz.maps import Entry
 from fuzz.target import Run
 from fuzz.tests.images import image
 from fuzz.verdict import Difference
@@ -108,6 +109,21 @@ OTHER_CALLS = (
 @pytest.mark.parametrize(("calls", "places"), OTHER_CALLS)
 def test_calls(calls: tuple[Call, ...], places: list[str]) -> None:
     assert _found(replace(RUN, calls=calls)) == [("calls", place) for place in places]
+
+
+def test_entries_of_maps() -> None:
+    before = replace(RUN, maps={"m": (Entry(b"\1", b"ab"), Entry(b"\2", b"cd"))})
+    after = replace(RUN, maps={"m": (Entry(b"\1", b"ax"), Entry(b"\3", b"cd"))})
+    assert compare(before, before, COMPILED, AT) == ()
+    assert [str(difference) for difference in compare(before, after, COMPILED, AT)] == [
+        "map m[01]: expected 6162, got 6178",
+        "map m[02]: expected 6364, got no entry",
+        "map m[03]: expected no entry, got 6364",
+    ]
+
+
+def test_bytes_that_a_call_read() -> None:
+    assert _found(replace(RUN, calls=(CALLS[0]._replace(data=(b"x",)), CALLS[1]))) == [("calls", "number 1")]
 
 
 def test_breaches_of_the_abi_are_for_a_tripwire() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from oracle.outcome import Fault, FaultKind
-from oracle.tests.building import CONTEXT, EXIT, FRAME_POINTER, RETURN_0, constant, execute, make_world, slot
-from oracle.world import Helper
+from oracle.tests.building import CONTEXT, EXIT, FRAME_POINTER, READ_ONLY, RETURN_0, constant, execute, make_world, slot
+from oracle.world import Helper, HelperMemory, RefusedCallError
 
 ARGUMENTS = tuple(constant(register, 0x1111_1111_1111_1111 * register) for register in range(1, 6))
 KEPT = tuple(constant(register, 0x2222_2222_0000_0000 + register) for register in range(6, 10))
@@ -31,6 +31,28 @@ def test_a_helper_sees_the_arguments_that_it_declares(name: str, count: int) -> 
 def test_a_declared_argument_must_hold_something() -> None:
     world = make_world(helpers={1: Helper("three", 3, lambda a, b, c: 0)})
     assert execute(slot("CALL", imm=1), EXIT, world=world).fault == Fault(FaultKind.UNINITIALISED, 0, detail="r3")
+
+
+def test_a_function_may_read_and_write_memory() -> None:
+    def copy(memory: HelperMemory, to: int, size: int) -> int:
+        memory.write(to + 3, memory.read(READ_ONLY + 1, size))
+        return 0
+
+    world = make_world(helpers={1: Helper("copy", 2, copy, memory=True)})
+    outcome = execute(constant(2, 5), slot("CALL", imm=1), EXIT, world=world)
+    assert outcome.fault is None
+    assert outcome.memory["context"][:9] == bytes((0, 0, 0, 1, 2, 3, 4, 5, 0))
+    assert execute(constant(2, 32), slot("CALL", imm=1), EXIT, world=world).fault == Fault(FaultKind.OUT_OF_BOUNDS, 2, READ_ONLY + 1, 32)
+    outcome = execute(constant(1, READ_ONLY), constant(2, 5), slot("CALL", imm=1), EXIT, world=world)
+    assert outcome.fault == Fault(FaultKind.READ_ONLY, 4, READ_ONLY + 3, 5, "region constants")
+
+
+def test_a_function_may_refuse_its_arguments() -> None:
+    def refuse(first: int) -> int:
+        raise RefusedCallError(f"r1 is {first:#x}")
+
+    world = make_world(helpers={1: Helper("picky", 1, refuse)})
+    assert execute(slot("CALL", imm=1), EXIT, world=world).fault == Fault(FaultKind.ARGUMENT, 0, detail=f"picky: r1 is {CONTEXT:#x}")
 
 
 @pytest.mark.parametrize("number", [9, -9])

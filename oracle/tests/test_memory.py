@@ -238,3 +238,13 @@ def test_worlds_that_make_no_sense_are_refused(changes: dict[str, Any], message:
     else:
         with pytest.raises(ValueError, match=message):
             execute(RETURN_0, world=make_world(**changes))
+
+
+@pytest.mark.parametrize(("offset", "inside"), [(0, True), (8, True), (9, False), (15, False), (16, True), (24, True), (28, False), (44, False)])
+def test_an_access_stays_in_one_element_of_an_array(offset: int, inside: bool) -> None:
+    array = Region("array", 0x4000, bytes(range(48)), True, stride=16, element=12)
+    world = make_world(regions=(array,), alignment=1)
+    load = execute(constant(1, 0x4000), slot("LDX_W", 0, 1, offset), EXIT, world=world)
+    store = execute(constant(1, 0x4000), slot("MOV64_IMM", 0), slot("STX_W", 1, 0, offset), EXIT, world=world)
+    expected = None if inside else FaultKind.OUT_OF_BOUNDS
+    assert [outcome.fault.kind if outcome.fault else None for outcome in (load, store)] == [expected] * 2

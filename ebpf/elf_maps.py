@@ -1,0 +1,63 @@
+"""The maps that an object declares, from either of the two ways in which C programs declare them.
+
+section .maps    variables that BTF describes (`ebpf.btf`)
+section maps     `struct bpf_map_def`: type, key size, value size, number of entries, flags, as 32-bit numbers; later versions of it have more
+"""
+
+import struct
+from collections.abc import Mapping
+
+from ebpf import btf
+from ebpf.elf_object import Object, Section, Symbol
+from ebpf.program import Map, MapKind
+
+MAP_SECTIONS = (".maps", "maps")
+
+_FIELDS = ("type", "key_size", "value_size", "max_entries", "map_flags")
+_NO_PREALLOC = 1
+_PINNING = "pinning"
+"""What has no meaning here and does no harm: when entries are allocated, and whether the map has a name in a file system."""
+
+
+def declared_map(contents: Object, symbol: Symbol) -> Map:
+    """The map that a symbol in one of the two sections names. Raises ValueError when it is none that there can be, with the name in the message."""
+    section = contents.sections[symbol.section]
+    try:
+        numbers = dict(_from_btf(contents, symbol) if section.name == ".maps" else _from_structure(contents, section, symbol))
+        for field, number in numbers.items():
+            if field not in (*_FIELDS, _PINNING) or (field == "map_flags" and number & ~_NO_PREALLOC):
+                raise ValueError(f"{field} {number} is not supported")
+        return _map(symbol.name, numbers)
+    except ValueError as error:
+        text = str(error)
+        raise ValueError(text if text.startswith("map ") else f"map {symbol.name}: {text}") from None
+
+
+def _map(name: str, numbers: Mapping[str, int]) -> Map:
+    kind = numbers.get("type", 0)
+    if kind not in tuple(MapKind):
+        raise ValueError(f"maps of type {kind} are not supported; there are {', '.join(f'{known.name.lower()} ({known})' for known in MapKind)}")
+    return Map(name, MapKind(kind), numbers.get("key_size", 0), numbers.get("value_size", 0), numbers.get("max_entries", 0))
+
+
+def _from_structure(contents: Object, section: Section, symbol: Symbol) -> Mapping[str, int]:
+    count = min(symbol.size // 4, len(_FIELDS))
+    if count < len(_FIELDS) - 1 or symbol.value + symbol.size > len(section.data):
+        raise ValueError(f"a bpf_map_def of {symbol.size} bytes")
+    order = ">" if contents.byte_order == "big" else "<"
+    return dict(zip(_FIELDS, struct.unpack_from(f"{order}{count}I", section.data, symbol.value), strict=False))
+
+
+def _from_btf(contents: Object, symbol: Symbol) -> Mapping[str, int]:
+    data = next((section.data for section in contents.sections.values() if section.name == ".BTF"), None)
+    if data is None:
+        raise ValueError("the object has no BTF that describes it; compile with -g")
+    try:
+        declaration = btf.read(data, contents.byte_order).declaration(symbol.name)
+    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        raise ValueError(f"damaged BTF: {error}") from None
+    if declaration is None:
+        raise ValueError("BTF does not describe it")
+    if declaration.values is not None:
+        raise ValueError("values at the start are not supported")
+    return declaration.numbers
