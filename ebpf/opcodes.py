@@ -258,8 +258,16 @@ BY_OPCODE = _by_opcode()
 BY_NAME = MappingProxyType({row.name: row for row in ROWS})
 
 
-def _selects(field: str | int, value: int) -> bool:
-    return not isinstance(field, int) or field == value
+_CONSTANTS: MappingProxyType[int, tuple[tuple[Row, tuple[tuple[int, int], ...]], ...]] = MappingProxyType(
+    {
+        opcode: tuple(
+            (row, tuple((at, constant) for at, constant in enumerate((row.dst, row.src, row.offset, row.imm), 1) if isinstance(constant, int)))
+            for row in rows
+        )
+        for opcode, rows in BY_OPCODE.items()
+    }
+)
+"""By opcode: each row with its constant fields, as (place in `Instruction`, value)."""
 
 
 def lookup(instruction: Instruction) -> Row | None:
@@ -267,13 +275,11 @@ def lookup(instruction: Instruction) -> Row | None:
 
     Reserved fields count as constants of value zero, so an instruction with a reserved field set matches no row.
     """
-    for row in BY_OPCODE.get(instruction.opcode, ()):
-        if (
-            _selects(row.src, instruction.src)
-            and _selects(row.offset, instruction.offset)
-            and _selects(row.imm, instruction.imm)
-            and _selects(row.dst, instruction.dst)
-        ):
+    for row, constants in _CONSTANTS.get(instruction.opcode, ()):
+        for at, constant in constants:
+            if instruction[at] != constant:
+                break
+        else:
             return row
     return None
 

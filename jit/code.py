@@ -9,7 +9,7 @@ ones are local to the code of one eBPF instruction, so that this code can be kep
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from jit.compiled import Addresses
@@ -53,13 +53,13 @@ def _mask(registers: tuple[int, ...]) -> int:
     return mask & ~1
 
 
-@cache
+@lru_cache(maxsize=1 << 16)
 def instruction(row: Row, operands: tuple[int, ...]) -> Op:
     """An instruction without a symbolic target; raises ValueError when an operand does not fit its field."""
     return Op(row, operands, row.encode(*operands), _mask(row.reads(operands)), _mask(row.writes(operands)), row.facts)
 
 
-@cache
+@lru_cache(maxsize=1 << 16)
 def _branch(row: Row, operands: tuple[int, ...]) -> Op:
     with_offset = (*operands, 0)
     # Encoded for its checks: the manual gives some compact branches another meaning when their registers are equal or zero.
@@ -71,7 +71,8 @@ def branch(row: Row, operands: tuple[int, ...], target: int, slot: Op | None = N
     """A branch to a label; `operands` are those before the offset. Raises ValueError for a slot on a branch that has none."""
     if slot is not None and ("delay" not in row.facts or slot.facts & {"branch", "jump"}):
         raise ValueError(f"{slot.row.mnemonic} cannot be in a delay slot of {row.mnemonic}")
-    return _branch(row, operands)._replace(target=target, slot=slot)
+    op = _branch(row, operands)
+    return Op(row, operands, 0, op.reads, op.writes, op.facts, target, slot)
 
 
 class Function(NamedTuple):

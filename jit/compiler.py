@@ -14,7 +14,7 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
+from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH, REGISTERS, Instruction
 from ebpf.opcodes import Row, lookup
 from ebpf.program import wide_immediate
 from jit import compare
@@ -31,11 +31,21 @@ from jit.registers import SINGLES, pairs
 # An upper bound of the code of one slot, entry and exit of a function that is called there included.
 _BYTES_PER_SLOT = 512
 
+# So many instructions have their code kept for each configuration.
+_MOST_LOWERED = 1 << 15
+
 
 class _Decoded(NamedTuple):
     slot: int
     instruction: Instruction
     row: Row
+
+
+class _Lowered(NamedTuple):
+    """The code of an instruction, and the labels in it, which are local to it."""
+
+    items: tuple[Item, ...]
+    local: tuple[int, ...]
 
 
 class _Use(NamedTuple):
@@ -125,7 +135,7 @@ class _Compiler:
 
     def _function(self, start: int, end: int) -> list[Item]:
         own = [d for d in self.decoded if start <= d.slot < end]
-        use = _use(own)
+        use = self.use if len(own) == len(self.decoded) else _use(own)
         ends = [d.slot for d in own if d.row.name == "EXIT"]
         main = start == 0
         function = Function(main, self.entries[start] + 1, use.reads | use.writes, self.use.writes | {1, 2}, self.entries)
@@ -164,35 +174,37 @@ class _Compiler:
         """The code of an instruction, from the cache where it does not depend on the place."""
         wide = d.row.slots == 2
         key = (d.instruction, self.slots[d.slot + 1].imm if wide else 0)
-        items = self.cache.get(key)
-        if items is None:
+        lowered = self.cache.get(key)
+        if lowered is None:
             self.emitter.enter(Place(function, d.slot, self.addresses, _BYTES_PER_SLOT * (len(self.slots) + 16)))
             whole = d.instruction._replace(imm=wide_immediate(d.instruction, self.slots[d.slot + 1])) if wide else d.instruction
             lowering = self.parts.lowering[d.row.name]
             (lowering.single if self.config.width == 64 else lowering.pair)(self.emitter, whole)
             items = self.emitter.take()
+            lowered = _Lowered(items, tuple(item.number for item in items if isinstance(item, Label)))
             if self.emitter.reusable:
-                self.cache[key] = items
-        return self._globalise(items)
+                if len(self.cache) >= _MOST_LOWERED:
+                    self.cache.clear()
+                self.cache[key] = lowered
+        return self._globalise(lowered) if lowered.local else lowered.items
 
-    def _globalise(self, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    def _globalise(self, lowered: _Lowered) -> tuple[Item, ...]:
         """Replace local labels by new ones."""
-        local = [item.number for item in items if isinstance(item, Label)]
-        if not local:
-            return items
-        names = {number: self.next_label + at for at, number in enumerate(local)}
-        self.next_label += len(local)
-        return tuple(_renamed(item, names) for item in items)
+        names = {number: self.next_label + at for at, number in enumerate(lowered.local)}
+        self.next_label += len(lowered.local)
+        return tuple([_renamed(item, names) for item in lowered.items])
 
 
 def _renamed(item: Item, names: Mapping[int, int]) -> Item:
     if isinstance(item, Label):
         return Label(names[item.number])
-    return item if item.target is None else item._replace(target=names.get(item.target, item.target))
+    if item.target is None or item.target not in names:
+        return item
+    return Op(item.row, item.operands, item.word, item.reads, item.writes, item.facts, names[item.target], item.slot, item.slot_owner)
 
 
 @cache
-def _lowered(parts: Parts, config: Config) -> dict[tuple[Instruction, int], tuple[Item, ...]]:
+def _lowered(parts: Parts, config: Config) -> dict[tuple[Instruction, int], _Lowered]:
     """The code of instructions that occurred before."""
     return {}
 
@@ -207,19 +219,36 @@ def _decode(slots: Sequence[Instruction]) -> Iterator[_Decoded]:
         at += row.slots
 
 
+class _Named(NamedTuple):
+    """How a row uses the registers that its fields name, and those that it uses besides, as a bit mask."""
+
+    reads_dst: bool
+    writes_dst: bool
+    reads_src: bool
+    writes_src: bool
+    reads: int
+
+
+@cache
+def _named(row: Row) -> _Named:
+    reads = 0
+    if row.name.startswith("CALL"):
+        # The arguments, by convention; r0 and r1 to r5 are changed, which matters to nobody: no function has to preserve them.
+        reads = 0b111110
+    elif row.name.startswith(("LDABS", "LDIND", "CMPXCHG", "EXIT")):
+        reads = 1 << 0 | (row.group == "packet") << 6
+    dst, src = str(row.dst), str(row.src)
+    return _Named("r" in dst, "w" in dst, "r" in src, "w" in src, reads)
+
+
 def _use(decoded: Sequence[_Decoded]) -> _Use:
-    reads: set[int] = set()
-    writes: set[int] = set()
+    reads = writes = 0
     for _, instruction, row in decoded:
-        for use, number in ((row.dst, instruction.dst), (row.src, instruction.src)):
-            if isinstance(use, str):
-                if "r" in use:
-                    reads.add(number)
-                if "w" in use:
-                    writes.add(number)
-        if row.name.startswith("CALL"):
-            # The arguments, by convention; r0 and r1 to r5 are changed, which matters to nobody: no function has to preserve them.
-            reads.update(range(1, 6))
-        elif row.name.startswith(("LDABS", "LDIND", "CMPXCHG", "EXIT")):
-            reads.update((0, 6) if row.group == "packet" else (0,))
-    return _Use(frozenset(reads), frozenset(writes))
+        named = _named(row)
+        reads |= named.reads | named.reads_dst << instruction.dst | named.reads_src << instruction.src
+        writes |= named.writes_dst << instruction.dst | named.writes_src << instruction.src
+    return _Use(_members(reads), _members(writes))
+
+
+def _members(mask: int) -> frozenset[int]:
+    return frozenset(number for number in range(REGISTERS) if mask >> number & 1)

@@ -4,7 +4,7 @@ A plan is a tuple of steps (mnemonic, operand). The first step works on register
 builds a constant from the top: a shorter constant, shifted, with 16 more bits put in below.
 """
 
-from functools import cache
+from functools import lru_cache
 
 from jit.code import Emitter
 from jit.config import Config
@@ -41,7 +41,7 @@ def _shortest(plans: list[Plan]) -> Plan:
     return min(plans, key=len)
 
 
-@cache
+@lru_cache(maxsize=1 << 16)
 def _built(value: int) -> Plan:
     """A signed 64-bit value by shifting and adding 16 bits at a time, on any 64-bit CPU."""
     word = _word(value)
@@ -76,7 +76,7 @@ def _from_ones(value: int) -> list[Plan]:
     return plans
 
 
-@cache
+@lru_cache(maxsize=1 << 16)
 def plan(value: int, config: Config) -> Plan:
     """The shortest plan for a value: 32 bits (as a sign-extended word) in 32-bit code, 64 bits in 64-bit code.
 

@@ -1,7 +1,7 @@
 """Layout: from code with labels to words.
 
-All branches start short. One whose target is out of its reach becomes long, which moves everything behind it; this is repeated until nothing changes.
-A branch that has become long stays long, so that ends.
+All branches start short. One whose target is out of its reach becomes long, which moves everything behind it, perhaps across a 256 MiB border, which makes
+all long ones longer; this is repeated until nothing changes. A branch that has become long stays long, so that ends.
 
     short                       long                                  long, image across a 256 MiB border
     beq   a, b, target          bne   a, b, over                      bne  a, b, over
@@ -34,7 +34,13 @@ _INVERSE = {
 }
 
 _REACH = 1 << 15
-"""Words that a 16-bit offset reaches, counted from the instruction after the branch; a 21-bit one reaches more."""
+"""Words that a 16-bit offset reaches, counted from the instruction after the branch."""
+
+_REACHES = {"bc": 1 << 25, "beqzc": 1 << 20, "bnezc": 1 << 20}
+"""The same for the branches of release 6 with offsets of 26 and 21 bits."""
+
+_TURNS = 16
+"""After so many turns all branches are taken for long ones when distances are measured, so that layout takes linear time in any case."""
 
 
 class Laid(NamedTuple):
@@ -65,43 +71,45 @@ class _Layout:
         self.owner: list[int] = []
 
     def run(self) -> Laid:
+        turns = 0
         while True:
-            size = self._place()
-            self.far = self.base >> REGION != (self.base + 4 * size) >> REGION
-            if not self._lengthen():
+            size, branches = self._place(turns >= _TURNS)
+            far = self.base >> REGION != (self.base + 4 * size - 4) >> REGION
+            # Where the whole image is within the reach of every branch nothing need be looked at.
+            beyond = [at for at, position, op in branches if not self._reaches(op, position)] if size > _REACH else []
+            if not beyond and far <= self.far:
                 break
+            self.far |= far
+            self.long.update(beyond)
+            turns += 1
+        if turns >= _TURNS:
+            self._place(False)
         self._emit()
         return Laid(self.words, self.owner, self.labels)
 
-    def _place(self) -> int:
+    def _place(self, all_long: bool) -> tuple[int, list[tuple[int, int, Op]]]:
+        """Give the labels their places; returns how many words there are, and the branches that are short, as (index, place, branch).
+
+        With `all_long` these take the place of long ones.
+        """
         position = 0
+        branches: list[tuple[int, int, Op]] = []
         for at, item in enumerate(self.code):
             if isinstance(item, Label):
                 self.labels[item.number] = position
+            elif item.target is None:
+                position += 2 if "delay" in item.facts else 1
             elif at in self.long:
                 position += self._long_size(item)
             else:
-                position += 2 if "delay" in item.facts else 1
-        return position
+                branches.append((at, position, item))
+                position += self._long_size(item) if all_long else 2 if "delay" in item.facts else 1
+        return position, branches
 
-    def _lengthen(self) -> bool:
-        position, changed = 0, False
-        for at, item in enumerate(self.code):
-            if isinstance(item, Label):
-                continue
-            if at in self.long:
-                position += self._long_size(item)
-                continue
-            if item.target is not None and not self._reaches(item.row, self.labels[item.target] - position - 1):
-                self.long.add(at)
-                changed = True
-            position += 2 if "delay" in item.facts else 1
-        return changed
-
-    @staticmethod
-    def _reaches(row: Row, offset: int) -> bool:
-        reach = {"bc": 1 << 25, "beqzc": 1 << 20, "bnezc": 1 << 20}.get(row.mnemonic, _REACH)
-        return -reach <= offset < reach
+    def _reaches(self, op: Op, position: int) -> bool:
+        assert op.target is not None
+        reach = _REACHES.get(op.row.mnemonic, _REACH)
+        return -reach <= self.labels[op.target] - position - 1 < reach
 
     def _jump_size(self) -> int:
         return 2 + (0 if not self.far else 2 if self.config.width == 32 else 6)
@@ -113,29 +121,23 @@ class _Layout:
         return self._jump_size() + (2 if _conditional(op) else 1 if self.far else 0)
 
     def _emit(self) -> None:
+        words, owner = self.words, self.owner
         current = -1
         for at, item in enumerate(self.code):
             if isinstance(item, Label):
                 current = item.number if item.number < self.slots else -1 if item.number in self.outside else current
                 continue
-            start = len(self.words)
+            start = len(words)
             if at in self.long:
                 self._emit_long(item)
             else:
-                self._emit_short(item)
-            self.owner.extend([current] * (len(self.words) - start))
+                words.append(item.word if item.target is None else item.row.encode(*item.operands, self.labels[item.target] - start - 1))
+                if "delay" in item.facts:
+                    words.append(_slot(item))
+            owner.extend([current] * (len(words) - start))
             if item.slot_owner is not None:
                 # The second word, but for the long forms that put the slot first.
-                self.owner[start + (0 if at in self.long and self.far and not _conditional(item) else 1)] = item.slot_owner
-
-    def _emit_short(self, op: Op) -> None:
-        if op.target is None:
-            self.words.append(op.word)
-        else:
-            offset = self.labels[op.target] - len(self.words) - 1
-            self.words.append(op.row.encode(*op.operands, offset))
-        if "delay" in op.facts:
-            self.words.append(_slot(op))
+                owner[start + (0 if at in self.long and self.far and not _conditional(item) else 1)] = item.slot_owner
 
     def _emit_long(self, op: Op) -> None:
         assert op.target is not None

@@ -96,16 +96,16 @@ def _candidate(code: list[Item], branch: Op, targets: Set[int], loads_too: bool)
 
 def _in_forbidden_slot(code: list[Item], at: int) -> bool:
     """Whether the instruction separates a compact branch from what follows: another one would have to take its place."""
-    for item in reversed(code[:at]):
-        if isinstance(item, Op):
+    for before in range(at - 1, -1, -1):
+        if isinstance(item := code[before], Op):
             return "forbidden" in item.facts
     return False
 
 
 def _owner(code: list[Item], at: int, slots: int) -> int | None:
     """The eBPF slot of an instruction."""
-    for item in reversed(code[:at]):
-        if isinstance(item, Label) and item.number < slots:
+    for before in range(at - 1, -1, -1):
+        if isinstance(item := code[before], Label) and item.number < slots:
             return item.number
     return None
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from jit.code import Emitter, Item
+from jit.code import Emitter, Item, Op
 from jit.config import Config
-from jit.layout import lay_out
+from jit.layout import _Layout, lay_out
 from jit.mips import decode
 from jit.passes import Code
 
@@ -107,3 +107,61 @@ def test_labels_tell_whose_code_it_is() -> None:
         e.op("addu", 2, 2, 2)
     laid = lay_out(Code(list(e.take()), 3, frozenset()), e.config, BASE, frozenset({5}))
     assert laid.owner == [-1, 0, 0, 1, -1]
+
+
+@pytest.mark.parametrize("name", ["mips1-32le", "mips64r2-64be"])
+def test_an_image_that_crosses_a_border_only_because_a_branch_is_long(name: str) -> None:
+    # With short branches the last word is the last one of its region, and the long one pushes it out, while nothing else comes out of reach.
+    e = Emitter(Config.parse(name))
+    e.branch("beq", 8, 9, to=1)
+    e.items.extend([e.make(NOP, 0, 0, 0)] * (REACH + 10))
+    e.place(1)
+    e.op("addu", 2, 2, 2)
+    code = Code(list(e.take()), 0, frozenset())
+    for more in range(-1, 3):
+        base = 0x1000_0000 - 4 * (2 + REACH + 10 + 1 + more)
+        laid = lay_out(code, e.config, base, frozenset())
+        assert laid.labels[1] in destinations(laid.words, 0, e.config.isa, base), more
+        assert laid.words[laid.labels[1]] == e.make("addu", 2, 2, 2).word
+
+
+@pytest.mark.parametrize("name", ["mips1-32le", "mips32r6-32be"])
+def test_branches_that_push_one_another_out_of_reach_take_a_bounded_number_of_turns(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ladder: the span of each branch is exactly its reach, and holds the next branch, whose long form is what makes it too far."""
+    e = Emitter(Config.parse(name))
+    steps, mnemonic = 40, "beqc" if e.has("beqc") else "beq"
+    size = 2 if mnemonic == "beq" else 1
+    nop = e.make(NOP, 0, 0, 0)
+    spacing = 20000
+    places: dict[int, list[int]] = {}
+    for step in range(steps):
+        at = spacing * step
+        places.setdefault(at, []).append(-1 - step)
+        places.setdefault(at + 1 + REACH - 1 + (step == steps - 1), []).append(step)
+    items: list[Item] = []
+    position = 0
+    for at in sorted(places):
+        items.extend([nop] * (at - position))
+        position = at
+        for what in sorted(places[at], reverse=True):
+            if what >= 0:
+                e.place(what)
+            else:
+                e.place(steps - 1 - what)
+                e.branch(mnemonic, 8, 9, to=-1 - what)
+                position += size
+            items.extend(e.take())
+    items.append(nop)
+    turns: list[bool] = []
+    place = _Layout._place
+
+    def counted(self: _Layout, all_long: bool) -> tuple[int, list[tuple[int, int, Op]]]:
+        turns.append(all_long)
+        return place(self, all_long)
+
+    monkeypatch.setattr(_Layout, "_place", counted)
+    laid = lay_out(Code(items, steps, frozenset()), e.config, BASE, frozenset())
+    assert True in turns
+    assert len(turns) <= 20
+    for step in range(steps):
+        assert laid.labels[step] in destinations(laid.words, laid.labels[steps + step], e.config.isa, BASE)
