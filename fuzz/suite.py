@@ -21,10 +21,7 @@ __all__ = ["EXCLUDED", "Suite", "misaligned_suites", "suites"]
 
 EXCLUDED: Mapping[str, str] = MappingProxyType(
     {
-        "LDDW_MAP_FD": "linking refuses it: a program has no maps by file descriptor",
         "LDDW_VARIABLE": "linking refuses it: a program has no variables by BTF id",
-        "LDDW_MAP_INDEX": "linking refuses it: a program has no array of maps",
-        "LDDW_MAP_INDEX_VALUE": "linking refuses it: a program has no array of maps",
     }
 )
 """Rows that have no suite, and why."""

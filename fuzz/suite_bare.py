@@ -9,7 +9,7 @@ from functools import cache
 
 from ebpf.instruction import FRAME_POINTER
 from ebpf.opcodes import ROWS, Row
-from fuzz.environment import HELPERS, KERNEL_FUNCTIONS
+from fuzz.environment import KERNEL_FUNCTIONS, WITHOUT_ARGUMENTS
 from fuzz.suite_jumps import is_conditional
 from fuzz.suite_program import Assembly, Suite, make_suite
 
@@ -68,7 +68,7 @@ def _call(assembly: Assembly, row: Row, dst: int, _src: int) -> None:
     if row.name == "CALL_KERNEL":
         for argument in range(1, 6):
             assembly.emit("MOV64_IMM", argument, imm=argument * dst)
-    assembly.emit(row.name, imm=HELPERS[0] if row.name == "CALL" else KERNEL_FUNCTIONS[0])
+    assembly.emit(row.name, imm=WITHOUT_ARGUMENTS[0] if row.name == "CALL" else KERNEL_FUNCTIONS[0])
 
 
 def _body(row: Row) -> Callable[[Assembly, Row, int, int], None] | None:

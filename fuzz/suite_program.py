@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from ebpf.instruction import FRAME_POINTER, Instruction
 from ebpf.opcodes import BY_NAME
-from ebpf.program import ByteOrder, DataSection, Program, wide_slots
+from ebpf.program import ByteOrder, DataSection, Map, Program, wide_slots
 from fuzz.case import Input
 
 SOURCE = "<instruction suite>"
@@ -131,10 +131,11 @@ def make_suite(
     packets: Sequence[bytes] = (),
     part: int = 0,
     data: tuple[DataSection, ...] = (),
+    maps: tuple[Map, ...] = (),
 ) -> Suite:
     """The suite of a finished assembly; `part` is the number of the program where a row takes several, 0 where it takes one."""
     section = f"{row_name}/{part}" if part else row_name
-    program = Program(SOURCE, section, assembly.finish(), data)
+    program = Program(SOURCE, section, assembly.finish(), data, maps=maps)
     return Suite(row_name, program, tuple(tuple(values) for values in operands), result_size, tuple(packets))
 
 
