@@ -19,11 +19,12 @@ from typing import NamedTuple
 from ebpf.assembler import assemble
 from ebpf.program import Program
 from fuzz.case import Case, Input
+from fuzz.entry import entry_registers
 from fuzz.layout import Placement, place
 from fuzz.lockstep import first_difference
 from fuzz.record import Recording
 from fuzz.unicorn_engine import INTERRUPT_HOOK, Engine, HostMemory
-from fuzz.unicorn_target import UnicornTarget, entry_registers
+from fuzz.unicorn_target import UnicornTarget
 from jit.compiled import Compiled
 from jit.compiler import compile_program
 from jit.config import Config
@@ -96,7 +97,7 @@ class Bare:
             self._engine.map(placement.segments)
             for segment in placement.segments:
                 self._host.write(segment)
-            self._engine.write_registers(entry_registers(compiled, placement))
+            self._engine.write_registers(entry_registers(placement, compiled.frame_pointer))
             status = self._engine.start(compiled.base, placement.layout.return_page)
             assert status == 0
 

@@ -8,6 +8,9 @@ that see the same world, and compiles and loads once for all inputs.
 
 Tripwires look at the words of an image once and at each of its runs; some want further runs of the first input (`fuzz.wires.wire`). Those that need
 an image of their own, because the program sees addresses that have changed, come first, and then those for which the same image will do.
+
+All runs of an image pass a screen first, which takes a small part of the time (`fuzz.screen`). Only those of which it does not say that they are as
+they must be are run again and looked at in words.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -119,6 +122,11 @@ class _Judge:
     recordings: frozenset[Recording]
     lockstep: bool
 
+    @property
+    def screening(self) -> bool:
+        """Whether a run in which the screen finds nothing is as it must be for all wires."""
+        return all(wire.screened for wire in self.wires if wire.run)
+
     def expectation(self, case: Case, placement: Placement) -> _Expectation:
         """A case, and what the oracle says of it."""
         made = _Expectation(case, placement, interpret(placement, Recording.BOUNDARIES in self.recordings))
@@ -139,19 +147,31 @@ class _Judge:
             # Whatever a compiler may raise, that there is no image is its failure.
             yield from (Verdict(Status.DIFFER, config, number, (_refusal(error),)) for number in range(len(world.inputs)))
             return
-        variants = self._variants(compiled, world)
-        trips = tuple(trip for wire in self.wires if wire.code for trip in wire.code(compiled))
-        for number, expectation in enumerate(world.inputs):
-            yield self._run(number, compiled, trips, expectation, () if number else variants)
+        trips = tuple(trip for wire in self.wires if wire.code for trip in wire.code(compiled, first.placement))
+        here, elsewhere = self._wanted(compiled, world)
+        variants = tuple(self._vary_elsewhere(compiled.config, *pair) for pair in elsewhere)
+        if elsewhere:
+            self.target.load(compiled, first.placement)
+        found = self._screen([*world.inputs, *(expectation for _, expectation in here)], self.recordings)
+        suspects = found[: len(world.inputs)]
+        variants += tuple(self._vary(compiled, *pair, self.recordings, suspect) for pair, suspect in zip(here, found[len(suspects) :], strict=True))
+        for number, (expectation, suspect) in enumerate(zip(world.inputs, suspects, strict=True)):
+            yield self._run(number, compiled, trips, expectation, () if number else variants, suspect)
+
+    def _screen(self, expectations: Sequence[_Expectation], recordings: frozenset[Recording]) -> list[bool]:
+        """Of which of these runs of the loaded image it is not certain that they are as they must be."""
+        if not self.screening:
+            return [True] * len(expectations)
+        return [found != 0 for found in self.target.screen([(each.placement, each.expected) for each in expectations], recordings)]
 
     def _compile(self, config: Config, placement: Placement) -> Compiled:
         return self.compiler(placement.slots, config, placement.addresses)
 
-    def _variants(self, compiled: Compiled, world: _World) -> tuple[_Variant, ...]:
-        """The runs of all variants of the first input. The image is the loaded one, before and afterwards."""
+    def _wanted(self, compiled: Compiled, world: _World) -> tuple[list[tuple[Wire, _Expectation]], list[tuple[Wire, _Expectation]]]:
+        """The variants of the first input for which this image will do, and those for which it will not."""
         first = world.inputs[0]
         if _promises_nothing(first):
-            return ()
+            return [], []
         wanted = [
             (wire, self._known(world, placement))
             for wire in self.wires
@@ -159,12 +179,7 @@ class _Judge:
             for placement in wire.variants(compiled, first.case, first.placement)
         ]
         here = [pair for pair in wanted if _same_image(first.placement, pair[1].placement)]
-        done = [self._vary(compiled, *pair, self.recordings) for pair in here]
-        elsewhere = [pair for pair in wanted if not _same_image(first.placement, pair[1].placement)]
-        done += [self._vary_elsewhere(compiled.config, *pair) for pair in elsewhere]
-        if elsewhere:
-            self.target.load(compiled, first.placement)
-        return tuple(done)
+        return here, [pair for pair in wanted if pair not in here]
 
     def _known(self, world: _World, placement: Placement) -> _Expectation:
         """What the oracle says of a placement of the first case, from what it has said before where that is the same."""
@@ -181,20 +196,25 @@ class _Judge:
             self.target.load(compiled, expectation.placement)
         except Exception as error:
             return _Variant(wire, expectation.placement, (_refusal(error),), "")
-        return self._vary(compiled, wire, expectation, frozenset())
+        return self._vary(compiled, wire, expectation, frozenset(), *self._screen([expectation], frozenset()))
 
-    def _vary(self, compiled: Compiled, wire: Wire, expectation: _Expectation, recordings: frozenset[Recording]) -> _Variant:
+    def _vary(self, compiled: Compiled, wire: Wire, expectation: _Expectation, recordings: frozenset[Recording], suspect: bool) -> _Variant:
         """With the recordings of the other runs an image need not be translated again."""
         placement, expected = expectation.placement, expectation.expected
         if _promises_nothing(expectation):
             return _Variant(wire, placement, (), f"{wire.name}: with memory from {placement.layout.context:#x} on {expected.outcome.fault}")
-        differences = compare(expected, self.target.run(placement, recordings), compiled, placement)
+        differences = compare(expected, self.target.run(placement, recordings), compiled, placement) if suspect else ()
         return _Variant(wire, placement, differences, "")
 
-    def _run(self, number: int, compiled: Compiled, trips: tuple[Trip, ...], expectation: _Expectation, variants: tuple[_Variant, ...]) -> Verdict:
+    def _run(
+        self, number: int, compiled: Compiled, trips: tuple[Trip, ...], expectation: _Expectation, variants: tuple[_Variant, ...], suspect: bool
+    ) -> Verdict:
         placement, expected = expectation.placement, expectation.expected
         if _promises_nothing(expectation):
-            return Verdict(Status.INCONCLUSIVE, compiled.config, number, reason=str(expected.outcome.fault))
+            return Verdict(Status.INCONCLUSIVE, compiled.config, number, reason=str(expected.outcome.fault), outcome=expected.outcome)
+        if not suspect:
+            found = (*trips, *(trip for variant in variants for trip in variant.trips(placement, ())))
+            return self._verdict(number, compiled, (), found, [variant.fault for variant in variants], expected)
         actual = self.target.run(placement, self.recordings)
         ends = differences = compare(expected, actual, compiled, placement)
         if self.lockstep and compiled.bpf_at and (divergence := first_difference(placement.slots, expected.outcome, actual, compiled)) is not None:
@@ -205,12 +225,16 @@ class _Judge:
             *(trip for wire in self.wires if wire.run for trip in wire.run(seen)),
             *(trip for variant in variants for trip in variant.trips(placement, ends)),
         )
-        status = Status.DIFFER if differences else Status.TRIPPED if found else Status.AGREE
-        unseen = [variant.fault for variant in variants if variant.fault]
+        unseen = [variant.fault for variant in variants]
         if actual.record.truncated:
             unseen.append(f"recorded in part: {', '.join(sorted(kind.value for kind in actual.record.truncated))}")
-        reason = "; ".join(unseen)
-        return Verdict(status, compiled.config, number, differences, found, reason)
+        return self._verdict(number, compiled, differences, found, unseen, expected)
+
+    def _verdict(
+        self, number: int, compiled: Compiled, differences: tuple[Difference, ...], trips: tuple[Trip, ...], unseen: Sequence[str], expected: Run
+    ) -> Verdict:
+        status = Status.DIFFER if differences else Status.TRIPPED if trips else Status.AGREE
+        return Verdict(status, compiled.config, number, differences, trips, "; ".join(filter(None, unseen)), outcome=expected.outcome)
 
 
 def _same_image(first: Placement, second: Placement) -> bool:

@@ -82,14 +82,16 @@ class _Expected:
         self.bits = np.array([[0 if value is None else _ALL_BITS for value in row] for row in rows], np.uint64).reshape(len(trace), 1 + REGISTERS)
 
 
-class _Image:
-    """Of an image: the word of each slot, -1 for none; whether slots share a word; slots of exits; which bits of a record count."""
+class Image:
+    """Of an image: the word of each slot, -1 for none; whether slots share a word; whether each slot is an exit; which bits of a record count."""
 
     def __init__(self, slots: Sequence[Instruction], compiled: Compiled) -> None:
         self.compiled = compiled
         self.exits = np.array([_is_exit(slot) for slot in slots], bool)
-        leaving = {at for slot, at in zip(slots, compiled.bpf_at, strict=True) if _is_exit(slot)}
-        starts = [-1 if at is None or at in leaving else at for at in compiled.bpf_at]
+        # A compiler need not say where its instructions are.
+        bpf_at = compiled.bpf_at or (None,) * len(slots)
+        leaving = {at for slot, at in zip(slots, bpf_at, strict=True) if _is_exit(slot)}
+        starts = [-1 if at is None or at in leaving else at for at in bpf_at]
         self.starts = np.array(starts, np.int64)
         words = [at for at in starts if at >= 0]
         self.shares = len(set(words)) < len(words)
@@ -103,7 +105,7 @@ def _is_exit(instruction: Instruction) -> bool:
 
 # A trace is compared with the runs of many configurations, one after the other, and an image with many traces.
 _recent: deque[_Expected] = deque(maxlen=64)
-_images: deque[_Image] = deque(maxlen=1)
+_images: deque[Image] = deque(maxlen=1)
 
 
 def _expected(trace: Trace) -> _Expected:
@@ -114,9 +116,10 @@ def _expected(trace: Trace) -> _Expected:
     return made
 
 
-def _image(slots: Sequence[Instruction], compiled: Compiled) -> _Image:
+def described(slots: Sequence[Instruction], compiled: Compiled) -> Image:
+    """An image as comparison with a trace wants it."""
     if not _images or _images[0].compiled is not compiled:
-        _images.append(_Image(slots, compiled))
+        _images.append(Image(slots, compiled))
     return _images[0]
 
 
@@ -129,7 +132,7 @@ def first_difference(slots: Sequence[Instruction], expected: Outcome, actual: Ru
     boundaries = actual.record.boundaries
     if boundaries is None or (expected.executed and not expected.trace):
         raise ValueError("boundaries or trace have not been recorded")
-    oracle, image = _expected(expected.trace), _image(slots, compiled)
+    oracle, image = _expected(expected.trace), described(slots, compiled)
     kept = _visible(oracle.slots, image)
     reached = boundaries[:, 0].view(np.int64)
     told = (~image.exits[reached]).nonzero()[0]
@@ -168,7 +171,7 @@ def _at_end(expected: Outcome, actual: Outcome) -> tuple[int | None, int | None,
     return None, None, None
 
 
-def _visible(slots: NDArray[np.int64], image: _Image) -> NDArray[np.int64]:
+def _visible(slots: NDArray[np.int64], image: Image) -> NDArray[np.int64]:
     """Indices of the entries of a trace that an image tells."""
     words = image.starts[slots]
     kept: NDArray[np.int64] = (words >= 0).nonzero()[0]
@@ -180,7 +183,7 @@ def _visible(slots: NDArray[np.int64], image: _Image) -> NDArray[np.int64]:
     return kept if last.all() else kept[np.append(last, True)]
 
 
-def _culprit(oracle: _Expected, image: _Image, start: int, end: int) -> tuple[int | None, int, tuple[int, ...]]:
+def _culprit(oracle: _Expected, image: Image, start: int, end: int) -> tuple[int | None, int, tuple[int, ...]]:
     """Of the executed instructions from `start` to before `end` the last one that is no exit: its slot and index; and the words of all of them."""
     since = oracle.slots[start:end].tolist()
     execution = end - 1

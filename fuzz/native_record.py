@@ -210,6 +210,22 @@ def _flipping_step(engine, address, size, data):  # type: ignore[no-untyped-def]
     _enter(engine, data, address, True)
 
 
+@njit(cache=True)
+def begin(data):  # type: ignore[no-untyped-def]
+    """Forget the run before."""
+    for row in range(min(data[COUNT_EDGES], MAXIMUM_EDGES)):
+        data[EDGE_SET + data[EDGES + EDGE_ROW * row + 2]] = 0
+    data[COUNT_EDGES] = 0
+    begin_another(data)
+
+
+@njit(cache=True)
+def begin_another(data):  # type: ignore[no-untyped-def]
+    """Forget the run before but for its edges."""
+    data[COUNT_OPERANDS : FLIPPED + 1] = 0
+    data[LAST] = OUTSIDE
+
+
 def _address(function: Any) -> int:
     return int(function.address)
 

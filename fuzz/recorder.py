@@ -17,16 +17,15 @@ class Recorder:
     """The memory of the hooks. One run at a time, of one image."""
 
     def __init__(self) -> None:
-        self._memory = np.zeros(native.DESCRIPTIONS + native.DESCRIPTION * 4096, np.int64)
+        # The system gives pages of zeros when they are touched, so that room for the longest image costs nothing.
+        self.memory = np.zeros(native.DESCRIPTIONS + native.DESCRIPTION * IMAGE_SIZE // 4, np.int64)
         self._owners = np.zeros(0, np.int64)
         self._left: set[int] = set()
 
     def prepare(self, compiled: Compiled, wanted: frozenset[Recording]) -> None:
         """Describe an image."""
         count = len(compiled.words)
-        if native.DESCRIPTIONS + native.DESCRIPTION * count > len(self._memory):
-            self._memory = np.zeros(native.DESCRIPTIONS + native.DESCRIPTION * IMAGE_SIZE // 4, np.int64)
-        memory = self._memory
+        memory = self.memory
         descriptions = _rows(memory, native.DESCRIPTIONS, native.DESCRIPTION, count)
         descriptions[:] = 0
         self._owners = np.array(compiled.slot_of, np.int64)
@@ -50,25 +49,21 @@ class Recorder:
     def hook(self, compiled: Compiled, wanted: frozenset[Recording]) -> Hook:
         """What to install. It must come before other hooks on words of the image that look at registers."""
         step = native.FLIP if Recording.FLIPS in wanted else native.STEP
-        return Hook(UC_HOOK_CODE, step, compiled.base, compiled.base + IMAGE_SIZE - 1, self._memory.ctypes.data)
+        return Hook(UC_HOOK_CODE, step, compiled.base, compiled.base + IMAGE_SIZE - 1, self.memory.ctypes.data)
 
     def begin(self) -> None:
         """Forget the run before."""
-        memory = self._memory
-        known = min(int(memory[native.COUNT_EDGES]), native.MAXIMUM_EDGES)
-        memory[native.EDGE_SET + _rows(memory, native.EDGES, native.EDGE_ROW, known)[:, 2]] = 0
-        memory[native.COUNT_EDGES : native.FLIPPED + 1] = 0
-        memory[native.LAST] = native.OUTSIDE
+        native.begin(self.memory)
         self._left.clear()
 
     @property
     def last(self) -> int:
         """The index of the word that was executed last; it may lie behind the image."""
-        return int(self._memory[native.LAST])
+        return int(self.memory[native.LAST])
 
     def leave(self, engine: Engine) -> None:
         """Execution is outside of the image: at a function, or at the end of a run."""
-        memory = self._memory
+        memory = self.memory
         if memory[native.FLIPPED]:
             registers = engine.registers()
             for number in range(memory[native.FLIPPED]):
@@ -80,7 +75,7 @@ class Recorder:
 
     def _depart(self) -> None:
         """Record the edge to the outside."""
-        memory = self._memory
+        memory = self.memory
         last = int(memory[native.LAST])
         memory[native.LAST] = native.OUTSIDE
         if not memory[native.WITH_EDGES] or last in self._left or not 0 <= last < memory[native.WORDS]:
@@ -92,9 +87,15 @@ class Recorder:
             # These edges are not in the set of the hook; its first place stands for no place.
             memory[native.EDGES + native.EDGE_ROW * count :][: native.EDGE_ROW] = last, -1, 0
 
+    @property
+    def edges(self) -> NDArray[np.int64] | None:
+        """All edges since `begin`; None when there was no room for them."""
+        count = int(self.memory[native.COUNT_EDGES])
+        return _edges(self.memory, count) if count <= native.MAXIMUM_EDGES else None
+
     def record(self, compiled: Compiled, wanted: frozenset[Recording]) -> Record:
         """What was recorded since `begin`."""
-        memory = self._memory
+        memory = self.memory
         counts = memory[native.COUNT_EDGES : native.COUNT_EDGES + len(_MAXIMA)].tolist()
         edges, operands, accesses, boundaries = map(min, counts, _MAXIMA.values())
         truncated = _NOTHING

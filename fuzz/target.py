@@ -7,7 +7,7 @@ A target calls the image as the kernel does, as a C function of the platform's A
 values made from the seed of the input; everything that it must leave alone is compared afterwards.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,4 +47,11 @@ class Target(Protocol):
         """Run the loaded image on an input. What happens to the image is told in the outcome and never raised.
 
         A change of `recordings` from one run of an image to the next costs as much as loading it anew.
+        """
+
+    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = frozenset()) -> list[int]:
+        """Run the loaded image on inputs, and say of each, given the oracle's run of it, whether it is as it must be.
+
+        0 is a proof that comparison, lockstep and screened tripwires find nothing; anything else says what there is to look at, as a sum of
+        `fuzz.native_screen.ENDING` and its like. What the screen looks at besides the end of a run is what it is asked to record.
         """

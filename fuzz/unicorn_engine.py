@@ -20,6 +20,7 @@ from unicorn import UC_ARCH_MIPS, UC_HOOK_INTR, UC_MODE_BIG_ENDIAN, UC_MODE_LITT
 from unicorn.unicorn_const import UC_PROT_EXEC, UC_PROT_READ, UC_PROT_WRITE
 from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
+from fuzz import native_screen
 from fuzz.abi import REGISTERS
 from fuzz.layout import AREA_SIZE, FAR_LAYOUTS, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, LAYOUTS, PAGE, Segment, physical
 from jit.config import Config
@@ -102,6 +103,7 @@ class HostMemory:
     def __init__(self) -> None:
         self.code = {big_endian: self._code_area(big_endian) for big_endian in (False, True)}
         self.data = mmap.mmap(-1, AREA_SIZE)
+        self.address = _host_address(self.data)
         self._length = {False: 0, True: 0}
 
     @staticmethod
@@ -182,7 +184,7 @@ class Engine:
         self._uc = Uc(UC_ARCH_MIPS, mode | (UC_MODE_BIG_ENDIAN if config.big_endian else UC_MODE_LITTLE_ENDIAN))
         self._uc.ctl_set_cpu_model(getattr(mips_const, f"UC_CPU_{model.name}"))
         self._handle = self._uc._uch
-        self._data = _host_address(host.data)
+        self._data = host.address
         self._mapped: tuple[tuple[int, int], ...] = ()
         self._hooks: list[ctypes.c_size_t] = []
         self._make_registers()
@@ -251,6 +253,17 @@ class Engine:
     def stop(self) -> None:
         """End the run, from a hook."""
         uclib.uc_emu_stop(self._handle)
+
+    def addresses(self) -> Mapping[int, int]:
+        """Where native code finds the engine, and how it reads and writes registers, by the names of `fuzz.native_screen`."""
+        return {
+            native_screen.ENGINE: self._handle.value or 0,
+            native_screen.IDS: ctypes.addressof(self._ids),
+            native_screen.READ_PLACES: ctypes.addressof(self._read_places),
+            native_screen.WRITE_PLACES: ctypes.addressof(self._write_places),
+            native_screen.READ: ctypes.addressof(self._read),
+            native_screen.WRITE: ctypes.addressof(self._write),
+        }
 
     def registers(self) -> list[int]:
         """The general registers, HI and LO: unsigned, of 64 bits on a 64-bit CPU and 32 bits otherwise."""

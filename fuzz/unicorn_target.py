@@ -10,20 +10,27 @@ repeated on an engine that has it; runs are deterministic, so that it ends at th
 """
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE
 
-from fuzz import observe
-from fuzz.abi import A0, A1, GP, HOME_AREA, RA, SP, STACK_ALIGNMENT, V0, sign_extended
+from fuzz import native_screen, observe, screen
+from fuzz.abi import GP, HOME_AREA, RA, STACK_ALIGNMENT, V0
 from fuzz.blocks import straight_runs
-from fuzz.calls import Bytes, Service, noise
+from fuzz.calls import Bytes, Service
+from fuzz.entry import entry_registers
 from fuzz.layout import FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, PAGE, Placement
-from fuzz.native_hooks import COUNT, EXECUTED, LIMIT, NOTHING, Counters
+from fuzz.native_hooks import COUNT, EXECUTED, EXIT_REGISTERS, EXITED, LEAVE, LIMIT, NOTHING, Counters, ExitState
+from fuzz.native_screen import INPUT, TROUBLE
 from fuzz.record import NOTHING_RECORDED, Record, Recording
 from fuzz.recorder import Recorder
 from fuzz.routines import RoutineError
+from fuzz.screen import Expectation
 from fuzz.target import Run
 from fuzz.unicorn_engine import HOOK, INTERRUPT_HOOK, MODELS, Engine, Hook, HostMemory, function_address
 from fuzz.unicorn_fault import explain, in_delay_slot
@@ -56,11 +63,14 @@ class UnicornTarget:
         self._installed: dict[_Key, frozenset[Recording]] = {}
         self._recorder = Recorder()
         # The engines call these; they must live as long as an engine does.
-        self._callbacks = HOOK(self._on_function), HOOK(self._on_exit), INTERRUPT_HOOK(self._on_interrupt)
+        self._callbacks = HOOK(self._on_function), INTERRUPT_HOOK(self._on_interrupt)
         self._counters = Counters()
+        self._exit_state = ExitState()
+        self._state = np.zeros(2, np.int64)
         self._loaded: Compiled | None = None
         self._functions = 0
-        self._exit: list[int] | None = None
+        self._placements: Sequence[Placement] = ()
+        self._services: dict[int, Service] = {}
         self._fault: Fault | None = None
         self._exception: int | None = None
         self._error: BaseException | None = None
@@ -79,7 +89,7 @@ class UnicornTarget:
         key = _Key(MODELS[config.cpu].name, config.big_endian, stepping)
         engine = self._engines.get(key)
         if engine is None:
-            engine = self._engines[key] = Engine(config, self._host, self._callbacks[2])
+            engine = self._engines[key] = Engine(config, self._host, self._callbacks[1])
         if self._installed.get(key) != recordings:
             if stepping:
                 self._recorder.prepare(compiled, recordings)
@@ -88,7 +98,7 @@ class UnicornTarget:
         return key, engine
 
     def _hooks(self, compiled: Compiled, stepping: bool, recordings: frozenset[Recording]) -> list[Hook]:
-        on_function, on_exit = (function_address(callback) for callback in self._callbacks[:2])
+        on_function = function_address(self._callbacks[0])
         base, last = compiled.base, compiled.base + IMAGE_SIZE - 1
         hooks = [Hook(UC_HOOK_CODE, on_function, self._functions, self._functions + PAGE - 1)]
         hooks.append(Hook(UC_HOOK_BLOCK, COUNT, base, last, ctypes.addressof(self._counters)))
@@ -98,7 +108,8 @@ class UnicornTarget:
             hooks += (
                 Hook(UC_HOOK_CODE, NOTHING, base + 4 * start, base + 4 * end - 1) for start, end in straight_runs(compiled.words, compiled.config)
             )
-        return [*hooks, *(Hook(UC_HOOK_CODE, on_exit, base + 4 * at, base + 4 * at) for at in compiled.exits)]
+        state = ctypes.addressof(self._exit_state)
+        return [*hooks, *(Hook(UC_HOOK_CODE, LEAVE, base + 4 * at, base + 4 * at, state) for at in compiled.exits)]
 
     # An exception must not leave a hook: it is kept, and raised when the engine has stopped.
 
@@ -110,22 +121,40 @@ class UnicornTarget:
             self._recorder.leave(self._running)
         registers = self._running.registers()
         try:
-            after = self._service.serve(FUNCTIONS[number], registers)
+            after = self._service().serve(FUNCTIONS[number], registers)
             self._running.write_registers(after)
         except RoutineError as error:
             # Such a fault belongs to the instruction that called: the word before the return address is its call, or the delay slot of that.
             self._fault = replace(error.fault, slot=self._slot(registers[RA] - 4))
-            self._running.stop()
+            self._stop()
         except BaseException as error:
             self._error = error
-            self._running.stop()
-
-    def _on_exit(self, handle: int, address: int, size: int, data: int) -> None:
-        self._exit = self._running.registers()
+            self._stop()
 
     def _on_interrupt(self, handle: int, number: int, data: int) -> None:
         self._exception = number
+        self._stop()
+
+    def _stop(self) -> None:
+        self._state[TROUBLE] = 1
         self._running.stop()
+
+    def _service(self) -> Service:
+        """The functions for the input that is run."""
+        number = int(self._state[INPUT])
+        service = self._services.get(number)
+        if service is None:
+            assert self._loaded is not None
+            config, placement = self._loaded.config, self._placements[number]
+            gp = self._entry(placement)[GP]
+            service = self._services[number] = Service(placement, config, self._bytes, gp)
+        return service
+
+    def _entry(self, placement: Placement) -> list[int]:
+        """The registers at entry, as the engine tells them."""
+        assert self._loaded is not None
+        values = entry_registers(placement, self._loaded.frame_pointer)
+        return values if self._loaded.config.cpu_64 else [value & 0xFFFFFFFF for value in values]
 
     def _slot(self, address: int) -> int | None:
         """The eBPF instruction whose code lies there; None for entry and exit code, and outside the image."""
@@ -166,21 +195,26 @@ class UnicornTarget:
         return self._conclude(engine, compiled, placement, fault, executed, record)
 
     def _execute(self, engine: Engine, compiled: Compiled, placement: Placement, stepping: bool) -> int:
-        self._exit = self._fault = self._exception = self._error = None
+        self._begin(engine, (placement,), stepping)
         engine.map(placement.segments)
         for segment in placement.segments:
             self._host.write(segment)
-        self._counters[EXECUTED], self._counters[LIMIT] = 0, INSTRUCTIONS_PER_SLOT * placement.world.instruction_limit
-        engine.write_registers(entry_registers(compiled, placement))
-        self._entry = engine.registers()
-        self._service = Service(placement, compiled.config, self._bytes, self._entry[GP])
-        self._running, self._stepping = engine, stepping
+        self._counters[EXECUTED], self._counters[LIMIT] = 0, _limit(placement)
+        self._exit_state[EXITED] = 0
+        engine.write_registers(entry_registers(placement, compiled.frame_pointer))
         if stepping:
             self._recorder.begin()
         status = engine.start(compiled.base, placement.layout.return_page)
         if self._error is not None:
             raise self._error
         return status
+
+    def _begin(self, engine: Engine, placements: Sequence[Placement], stepping: bool) -> None:
+        """Inputs are about to be run."""
+        self._fault = self._exception = self._error = None
+        self._running, self._stepping, self._placements = engine, stepping, placements
+        self._services.clear()
+        self._state[:] = 0
 
     def _find_fault(self, failed: Engine, compiled: Compiled, placement: Placement, status: int) -> tuple[Fault, bool]:
         """Repeat a run that ended in an exception; tell where and why, and whether the engine is fit for nothing more."""
@@ -207,24 +241,83 @@ class UnicornTarget:
         self._installed.pop(key, None)
 
     def _conclude(self, engine: Engine, compiled: Compiled, placement: Placement, fault: Fault | None, executed: int, record: Record) -> Run:
-        violations = list(self._service.violations)
+        service = self._service()
+        violations = list(service.violations)
         after = [self._host.read(segment) for segment in placement.segments]
         registers, return_value = observe.NO_REGISTERS, None
         if fault is None:
             values = engine.registers()
-            violations += observe.preserved(self._entry, values, compiled.config)
+            violations += observe.preserved(self._entry(placement), values, compiled.config)
             violations += observe.result_is_word(values, compiled.config)
             return_value = values[V0] & 0xFFFFFFFF
-            if self._exit is not None:
-                registers = observe.bpf_registers(compiled, self._exit)
-                violations += observe.halves_are_words(compiled, self._exit)
+            if self._exit_state[EXITED]:
+                left = self._exit_state[EXIT_REGISTERS:]
+                registers = observe.bpf_registers(compiled, left)
+                violations += observe.halves_are_words(compiled, left)
             elif compiled.exits:
                 violations.append(Difference("register", "r0 to r10", "an exit word to be executed", "a return without"))
         violations += observe.guards(placement, after, compiled)
         memory = {s.name: contents[s.start : s.start + s.size] for s, contents in zip(placement.segments, after, strict=True)}
-        return Run(
-            Outcome(registers, return_value, memory, fault, executed), self._service.calls, tuple(violations), record, self._service.maps(memory)
+        return Run(Outcome(registers, return_value, memory, fault, executed), service.calls, tuple(violations), record, service.maps(memory))
+
+    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = _NOTHING) -> list[int]:
+        """Run the loaded image on inputs, and say of each, given the oracle's run, what may not be as it must be; 0 for nothing."""
+        found = [native_screen.ENDING] * len(inputs)
+        wanted = [(number, *pair, made) for number, pair in enumerate(inputs) if (made := screen.expectation(*pair)) is not None]
+        # Pages are mapped before the native code runs.
+        for _, group in groupby(wanted, lambda each: [(segment.address, len(segment.initial)) for segment in each[1].segments]):
+            numbers, placements, expected, expectations = zip(*group, strict=True)
+            results = self._screen(placements, expected, expectations, recordings - {Recording.FLIPS})
+            for number, result in zip(numbers, results, strict=True):
+                found[number] = result
+        return found
+
+    def _screen(
+        self, placements: Sequence[Placement], expected: Sequence[Run], expectations: Sequence[Expectation], recordings: frozenset[Recording]
+    ) -> list[int]:
+        """The same for inputs whose memory lies in the same pages."""
+        if self._loaded is None:
+            raise ValueError("no image is loaded")
+        compiled, first = self._loaded, placements[0]
+        key, engine = self._engine(compiled, bool(recordings), recordings)
+        engine.map(first.segments)
+        self._begin(engine, placements, bool(recordings))
+        found = np.zeros(len(placements), np.int64)
+        native_screen.run_all(
+            np.array([each.outcome.ctypes.data for each in expectations]),
+            np.array([each.memory.ctypes.data for each in expectations]),
+            screen.image(compiled, first, recordings, _limit(first)),
+            self._recorder.memory,
+            self._control(engine),
+            self._state,
+            found,
         )
+        if self._error is not None:
+            raise self._error
+        if found[-1] & native_screen.ENDING:
+            self._discard(key)
+        results: list[int] = found.tolist()
+        for number, run in enumerate(expected):
+            service = self._services.get(number)
+            if (service.calls if service else ()) != run.calls or (service and service.violations):
+                results[number] |= native_screen.CALLS
+        if Recording.EDGES in recordings and not screen.edges_hold(compiled, self._recorder.edges):
+            results = [result | native_screen.EDGES for result in results]
+        return results
+
+    def _control(self, engine: Engine) -> NDArray[np.int64]:
+        control = np.zeros(native_screen.CONTROLS, np.int64)
+        control[native_screen.COUNTERS] = ctypes.addressof(self._counters)
+        control[native_screen.EXIT_STATE] = ctypes.addressof(self._exit_state)
+        control[native_screen.HOST] = self._host.address
+        for place, address in engine.addresses().items():
+            control[place] = address
+        return control
+
+
+def _limit(placement: Placement) -> int:
+    """How many MIPS instructions a run may execute."""
+    return int(INSTRUCTIONS_PER_SLOT * placement.world.instruction_limit)
 
 
 def _check(compiled: Compiled, placement: Placement) -> None:
@@ -237,15 +330,3 @@ def _check(compiled: Compiled, placement: Placement) -> None:
     sp = placement.world.frame_pointer + compiled.frame_pointer
     if sp % alignment or not 0 <= sp - stack.address <= len(stack.initial) - HOME_AREA:
         raise ValueError(f"the stack pointer at entry would be {sp:#x}: not a multiple of {alignment}, or outside the stack")
-
-
-def entry_registers(compiled: Compiled, placement: Placement) -> list[int]:
-    """What the general registers, HI and LO hold when the image is called: arguments, stack pointer, return address, otherwise noise."""
-    world = placement.world
-    values = list(noise(world.address_width, placement.fill, 0))
-    values[0] = 0
-    pointer = sign_extended if world.address_width == 32 else int
-    values[A0], values[A1] = map(pointer, world.arguments)
-    values[SP] = pointer(world.frame_pointer + compiled.frame_pointer)
-    values[RA] = placement.layout.return_page
-    return values

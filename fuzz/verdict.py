@@ -5,10 +5,11 @@ TRIPPED: what was observed is equal, but a rule of the architecture or of its AB
 compared, for a reason that is to be counted and shown.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from jit.config import Config
+from oracle.outcome import Outcome
 
 
 class Status(Enum):
@@ -63,6 +64,7 @@ class Verdict:
 
     reason       why nothing was compared; in a verdict that is not INCONCLUSIVE what was not watched to the end
     explanation  for people
+    outcome      what the oracle says of the input; where the verdict is AGREE, so does the image
     """
 
     status: Status
@@ -72,6 +74,7 @@ class Verdict:
     trips: tuple[Trip, ...] = ()
     reason: str = ""
     explanation: str = ""
+    outcome: Outcome | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         details = [str(detail) for detail in (*self.differences, *self.trips)] or [self.reason]

@@ -15,16 +15,12 @@ from ebpf.program import ProgramError
 from fuzz.case import Case, Compiler
 from fuzz.explain import explain
 from fuzz.judge import judge_all
-from fuzz.layout import Placement
-from fuzz.record import Recording
 from fuzz.sources import Answer, Subject
 from fuzz.tally import Result, without_address
-from fuzz.target import Run, Target
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import select
 from fuzz.wires.wire import Wire
-from jit.compiled import Compiled
 from jit.compiler import compile_program
 from jit.config import Config
 from oracle.outcome import Outcome
@@ -35,22 +31,6 @@ _ROOT = Path(__file__).parent.parent
 @cache
 def _target() -> UnicornTarget:
     return UnicornTarget()
-
-
-class _Recorder:
-    """A target that remembers the last run."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self.last: Outcome | None = None
-
-    def load(self, compiled: Compiled, placement: Placement) -> None:
-        self._target.load(compiled, placement)
-
-    def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
-        run = self._target.run(placement, recordings)
-        self.last = run.outcome
-        return run
 
 
 def judge_subject(
@@ -71,8 +51,9 @@ def judge_subject(
     wrong: dict[str, list[Config]] = {}
     failure = unusable = ""
     try:
-        wires, recorder = select(tripwires), _Recorder(_target())
-        for verdict in judge_all(subject.program, subject.inputs, selected, recorder, compiler, wires=wires, lockstep=bool(wires)):
+        wires = select(tripwires)
+        for verdict in judge_all(subject.program, subject.inputs, selected, _target(), compiler, wires=wires, lockstep=bool(wires)):
+            outcome, verdict = verdict.outcome, replace(verdict, outcome=None)
             if verdict.status is Status.INCONCLUSIVE:
                 expected_errors += subject.error
                 inconclusive += [] if subject.error else [verdict]
@@ -84,7 +65,7 @@ def judge_subject(
                 findings.append(verdict)
                 continue
             agreed[verdict.config] += 1
-            for line in _contradictions(subject, verdict, recorder.last):
+            for line in _contradictions(subject, verdict, outcome):
                 wrong.setdefault(line, []).append(verdict.config)
         if explained:
             findings = list(_explained(subject, findings, compiler, wires))

@@ -21,9 +21,9 @@ class Addresses:
     kernel_functions: Mapping[int, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """One image.
+    """One image; equal to itself only, so that what is found of an image can be kept by it.
 
     words       the MIPS instructions, to be stored in the configuration's byte order at `base`
     bpf_at      for each eBPF slot the index of the first word of its code, at which all eBPF registers are in place; None for the

@@ -12,6 +12,7 @@ from fuzz import judge as judging
 from fuzz.case import Case, Input
 from fuzz.judge import interpret, judge, judge_all
 from fuzz.layout import FAR_LAYOUTS, Placement
+from fuzz.native_screen import ROOM
 from fuzz.record import Recording
 from fuzz.suite import misaligned_suites, suites
 from fuzz.tally import Result, summarise
@@ -194,6 +195,9 @@ def test_what_was_recorded_in_part_is_told(target: UnicornTarget) -> None:
         def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
             run = super().run(placement, recordings)
             return replace(run, record=replace(run.record, truncated=frozenset({Recording.ACCESSES, Recording.EDGES})))
+
+        def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = frozenset()) -> list[int]:
+            return [ROOM] * len(inputs)
 
     case = Case(constant(42), Input(MEMORY))
     verdict = judge(case, CONFIGS[0], Short(), compile_program)

@@ -12,6 +12,7 @@ across a call needs no check: `fuzz.calls` destroys both. What a run does not sh
 from collections.abc import Iterator
 
 from fuzz.abi import GP, SP, register_name
+from fuzz.layout import Placement
 from fuzz.verdict import Trip
 from fuzz.wires.flow import words
 from fuzz.wires.wire import Example, Observation, Wire, trip
@@ -23,7 +24,7 @@ RESERVED = frozenset({26, 27, GP})
 """k0, k1, gp: never written."""
 
 
-def code(compiled: Compiled) -> Iterator[Trip]:
+def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
     """Writes of reserved registers, accesses below sp."""
     for at, word in enumerate(words(compiled)):
         if word is None:
@@ -45,6 +46,7 @@ WIRE = Wire(
     name=NAME,
     rule="An image is a C function of its ABI: it keeps what it must keep, calls as it must call, and writes nothing above its frame or below sp.",
     source="MIPS ABI supplement of System V, third edition, chapter 3; MIPSpro N32 ABI handbook (007-2816), chapter 2; `fuzz.abi`",
+    screened=True,
     code=code,
     run=run,
     examples=(

@@ -7,10 +7,11 @@ too small   a part of the eBPF stack lies below the stack pointer, where an inte
 from collections.abc import Iterator
 
 from fuzz.abi import SP
+from fuzz.layout import Placement
 from fuzz.verdict import Trip
 from fuzz.wires.flow import words
 from fuzz.wires.memory import lowest_stack_pointer
-from fuzz.wires.wire import Example, Observation, Wire
+from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
 
 NAME = "frame"
@@ -24,10 +25,10 @@ def main_frame(compiled: Compiled) -> int:
     return 0
 
 
-def run(seen: Observation) -> Iterator[Trip]:
-    """The frames that the words set up, in the stack of this run."""
-    compiled, stack = seen.compiled, seen.placement.segments[-1]
-    entry = seen.placement.world.frame_pointer + compiled.frame_pointer
+def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
+    """The frames that the words set up, in the stack that there is."""
+    stack = placement.segments[-1]
+    entry = placement.world.frame_pointer + compiled.frame_pointer
     room, deepest = entry - stack.address, lowest_stack_pointer(compiled)
     if deepest > room:
         yield Trip(NAME, None, None, f"frames of {deepest} bytes in a stack of {room}")
@@ -41,7 +42,7 @@ WIRE = Wire(
     name=NAME,
     rule="The frames of an image fit into the stack, and the eBPF stack fits into the frame of the main program.",
     source="MIPS ABI supplement of System V, third edition, chapter 3: the stack frame; `fuzz.layout`",
-    run=run,
+    code=code,
     # The examples have 64 bytes between the stack pointer at entry and r10, and an eBPF stack of 512 bytes.
     examples=(
         Example("mips32r2-32be", "addiu $sp, $sp, -576; addiu $sp, $sp, 576",                                    trips=False),

@@ -7,6 +7,7 @@ word in `fuzz/tests/test_legality.py`, where Capstone decodes what the shipped p
 from collections.abc import Iterator
 from functools import lru_cache
 
+from fuzz.layout import Placement
 from fuzz.verdict import Trip
 from fuzz.wires.wire import Example, Wire, trip
 from jit.compiled import Compiled
@@ -14,7 +15,7 @@ from jit.config import Config
 from jit.mips import decode, rows
 
 
-def code(compiled: Compiled) -> Iterator[Trip]:
+def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
     """A trip for each word of the image that is not legal on its configuration."""
     config = compiled.config
     bad = {word: reason for word in set(compiled.words) if (reason := _reason(word, config))}

@@ -85,7 +85,7 @@ def _accesses(seen: Observation, rows: NDArray[np.uint64]) -> Iterator[Trip]:
     home = HOME_AREA if compiled.config.width == 32 else 0
     native = (address >= top - lowest_stack_pointer(compiled)) & (ends <= bottom)
     native |= (address >= world.frame_pointer) & (ends <= top + home)
-    width, direction = _rights(compiled, seen.placement.slots)
+    width, direction = rights(compiled, seen.placement.slots)
     at_word, kind = word.astype(np.int64), written.astype(np.int64)
     unasked = own & ~((size <= width[at_word]) & direction[at_word, kind])
     bad = ~(own | native) | unasked
@@ -100,7 +100,7 @@ def _accesses(seen: Observation, rows: NDArray[np.uint64]) -> Iterator[Trip]:
 
 
 @lru_cache(maxsize=8)
-def _rights(compiled: Compiled, slots: tuple[Instruction, ...]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+def rights(compiled: Compiled, slots: tuple[Instruction, ...]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """For each word how many bytes of the program's memory it may access, and whether it may read and write them (columns 0 and 1)."""
     width, direction = np.zeros(len(compiled.words), np.uint64), np.zeros((len(compiled.words), 2), bool)
     for at, (word, owner) in enumerate(zip(words(compiled), compiled.slot_of, strict=True)):
@@ -127,6 +127,7 @@ WIRE = Wire(
     rule="An image accesses the program's memory only as its instructions say, and besides only its own frame.",
     source="RFC 9669 section 5; MIPS ABI supplement of System V, third edition, chapter 3; MIPS32 volume II-A (MD00086), LL and SC",
     needs=frozenset({Recording.ACCESSES}),
+    screened=True,
     run=run,
     examples=(
         Example("mips32r2-32be", "0> lbu $v0, 3($a0)", trips=False, program="r0 = *(u8 *)(r1 + 3); r0 = 42; exit"),

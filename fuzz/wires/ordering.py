@@ -9,13 +9,13 @@ Only what the image does itself is looked at: a runtime routine is ordered by it
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from ebpf.instruction import Instruction
+from fuzz.layout import Placement
 from fuzz.verdict import Trip
 from fuzz.wires.flow import Word, predecessors, reachable, successors, words
-from fuzz.wires.wire import Example, Observation, Wire, trip
+from fuzz.wires.wire import Example, Wire, trip
 from jit.compiled import Compiled
 from jit.config import Config
 from jit.mips import rows
@@ -36,13 +36,9 @@ def order(slot: Instruction) -> tuple[bool, bool]:
     return fetching, fetching
 
 
-def run(seen: Observation) -> Sequence[Trip]:
-    """All that the words of the image show; the instructions come with the run."""
-    return _found(seen.compiled, seen.placement.slots)
-
-
-@lru_cache(maxsize=2)
-def _found(compiled: Compiled, slots: tuple[Instruction, ...]) -> tuple[Trip, ...]:
+def code(compiled: Compiled, placement: Placement) -> Sequence[Trip]:
+    """The code of each atomic instruction."""
+    slots = placement.slots
     ordered = {number for number, slot in enumerate(slots) if slot.opcode & 7 == _STX and slot.opcode & 0xE0 == _ATOMIC}
     if not ordered:
         return ()
@@ -128,7 +124,7 @@ WIRE = Wire(
     name=NAME,
     rule="Fetching operations are fully ordered, load-acquire and store-release on their side, and after a failure of SC comes LL.",
     source="Linux's Documentation/atomic_t.txt, ORDERING, on the operations of RFC 9669 section 5.3; MIPS32 volume II-A (MD00086), LL, SC, SYNC",
-    run=run,
+    code=code,
     examples=(
         Example("mips32r2-32be", f"{_TRY}{_RETRY}",                                                           trips=False, program=_ADD),
         Example("mips32r2-32be", f"{_TRY}1> beq $t0, $zero, -2; 1> nop",                                      trips=True,  program=_ADD),

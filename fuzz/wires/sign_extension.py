@@ -53,6 +53,7 @@ WIRE = Wire(
     rule=f"{_RULE}, unless nothing depends on the result.",
     source=_SOURCE,
     needs=frozenset({Recording.OPERANDS, Recording.FLIPS}),
+    screened=True,
     run=flip,
     examples=(
         Example("mips64r2-64le", f"{_WIDE}addu $t1, $t0, $zero; 0> sb $t1, 0($a0)",                    trips=True,  program=_STORED),
@@ -76,6 +77,7 @@ TRAP = Wire(
     rule=f"{_RULE}.",
     source=_SOURCE,
     needs=frozenset({Recording.OPERANDS}),
+    screened=True,
     run=trap,
     examples=(
         Example("mips64r2-64le", f"{_WIDE}addu $t1, $t0, $zero",    trips=True),

@@ -1,6 +1,6 @@
 """What a tripwire is: one rule, its source, up to three ways of looking, and examples.
 
-    code      at the words of an image, once
+    code      at the words of an image, once, with the program and the layout that it was made for
     run       at each run of it
     variants  at further runs: other placements of the first input, on which image and oracle must agree as well
 
@@ -59,6 +59,7 @@ class Wire:
     rule      one sentence
     source    manual and section, or ABI document
     needs     what a target has to record for `run`
+    screened  whether `run` finds nothing where the screen has found nothing (`fuzz.screen`); such runs are not shown to it
     variants  given the image, the case and its placement: placements that may need another image, because the program sees addresses
     """
 
@@ -66,7 +67,8 @@ class Wire:
     rule: str
     source: str
     needs: frozenset[Recording] = frozenset()
-    code: Callable[[Compiled], Iterable[Trip]] | None = None
+    screened: bool = False
+    code: Callable[[Compiled, Placement], Iterable[Trip]] | None = None
     run: Callable[[Observation], Iterable[Trip]] | None = None
     variants: Callable[[Compiled, Case, Placement], Iterable[Placement]] | None = None
     examples: tuple[Example, ...] = ()

@@ -1,0 +1,162 @@
+"""The screen: which runs are certainly as they must be, told natively, so that only the others are looked at one by one.
+
+    oracle's run ─ expectation ─┐
+    placement ──── memory ──────┼─ fuzz.native_screen ─ for each input what may be wrong with it, 0 for nothing
+    image ──────── description ─┘
+
+A verdict is defined by `fuzz.compare`, `fuzz.lockstep` and the tripwires, which say in words what they find. That costs much more than the run
+itself, and nearly all runs are as they must be. The screen never says so of a run in which they find anything; where it is in doubt, they are asked.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebpf.instruction import REGISTERS, Instruction
+from fuzz import native_record as record
+from fuzz import native_screen as native
+from fuzz.abi import HOME_AREA
+from fuzz.entry import entry_registers
+from fuzz.layout import AREA_SIZE, Placement
+from fuzz.lockstep import Image, described
+from fuzz.record import Recording
+from fuzz.target import Run
+from fuzz.wires.hazards import of_edges
+from fuzz.wires.memory import lowest_stack_pointer, rights
+from jit.compiled import Compiled
+
+Words = NDArray[np.int64]
+
+LARGEST = 1 << 20
+"""Inputs with more bytes of memory are not screened: comparing them costs more than what is saved."""
+
+_CHECKS = {Recording.BOUNDARIES: native.PATH, Recording.OPERANDS: native.OPERANDS, Recording.ACCESSES: native.ACCESSES}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expectation:
+    """An input as the screen wants it: what the oracle says of it, and its memory."""
+
+    outcome: Words
+    memory: Words
+
+
+_MADE = 256
+_made: dict[tuple[int, int], tuple[Placement, Run, Expectation | None]] = {}
+
+
+def expectation(placement: Placement, expected: Run) -> Expectation | None:
+    """What the screen wants to know of an input; None where it does not see enough: a fault, a large memory, a trace that a target cannot record."""
+    # Configurations share placements and runs of the oracle. As long as these are kept here, no others have their identities.
+    key = id(placement), id(expected)
+    if key not in _made:
+        while len(_made) >= _MADE:
+            del _made[next(iter(_made))]
+        _made[key] = placement, expected, _expectation(placement, expected)
+    return _made[key][2]
+
+
+def _expectation(placement: Placement, expected: Run) -> Expectation | None:
+    outcome = expected.outcome
+    size = sum(len(segment.initial) for segment in placement.segments)
+    if outcome.fault is not None or size > LARGEST or len(outcome.trace) > record.MAXIMUM_BOUNDARIES:
+        return None
+    return Expectation(_outcome(expected), _memory(placement, expected))
+
+
+def _signed(values: Sequence[int]) -> Words:
+    return np.array(values, np.uint64).view(np.int64)
+
+
+def _known(registers: Sequence[int | None]) -> int:
+    return sum(1 << number for number, value in enumerate(registers) if value is not None)
+
+
+_recent: deque[tuple[Run, Words]] = deque(maxlen=64)
+
+
+def _outcome(expected: Run) -> Words:
+    """Of an oracle's run. Placements that the program cannot tell apart share one."""
+    for known, made in _recent:
+        if known is expected:
+            return made
+    outcome = expected.outcome
+    header = np.zeros(native.EXPECTED_ROWS, np.int64)
+    header[native.EXPECTED_RETURN] = outcome.return_value or 0
+    header[native.EXPECTED_KNOWN] = _known(outcome.registers)
+    header[native.EXPECTED_COUNT] = len(outcome.trace)
+    header[native.EXPECTED_REGISTERS : native.EXPECTED_REGISTERS + REGISTERS] = _signed([value or 0 for value in outcome.registers])
+    rows = [(slot, *[value or 0 for value in registers], _known(registers)) for slot, registers in outcome.trace]
+    made = np.concatenate((header, _signed([number for row in rows for number in row])))
+    _recent.appendleft((expected, made))
+    return made
+
+
+def _memory(placement: Placement, expected: Run) -> Words:
+    world = placement.world
+    header = np.zeros(native.MEMORY_HEADER, np.int64)
+    areas = _signed([number for region in world.regions for number in (region.address, len(region.contents))])
+    at = len(header) + len(areas) + native.SEGMENT_ROW * len(placement.segments)
+    rows, contents = [], []
+    for segment in placement.segments:
+        after = segment.initial[: segment.start] + expected.outcome.memory[segment.name] + segment.initial[segment.start + segment.size :]
+        length = len(segment.initial) // 8
+        rows.append((segment.address % AREA_SIZE, length, at, at + length))
+        contents += [np.frombuffer(segment.initial, np.int64), np.frombuffer(after, np.int64)]
+        at += 2 * length
+    header[native.FRAME_POINTER :][:2] = _signed((world.frame_pointer, placement.segments[-1].address))
+    header[native.SEGMENT_COUNT], header[native.SEGMENTS_AT] = len(rows), len(header) + len(areas)
+    header[native.AREA_COUNT], header[native.AREAS_AT] = len(world.regions), len(header)
+    header[native.ENTRY_REGISTERS :] = _signed(entry_registers(placement, 0))
+    return np.concatenate((header, areas, np.array(rows, np.int64).ravel(), *contents))
+
+
+def edges_hold(compiled: Compiled, edges: Words | None) -> bool:
+    """Whether the ways that runs of an image took from word to word are harmless; None where they have not all been recorded."""
+    return edges is not None and not any(of_edges(compiled, edges))
+
+
+def image(compiled: Compiled, placement: Placement, recordings: frozenset[Recording], limit: int) -> Words:
+    """What the screen wants to know of an image that runs on inputs of this placement's slots and layout, for at most `limit` MIPS instructions."""
+    made = _image(compiled, placement.slots).copy()
+    made[native.RETURN_PAGE] = _signed((placement.layout.return_page,))[0]
+    made[native.LIMIT] = limit
+    made[native.CHECKS] = sum(check for recording, check in _CHECKS.items() if recording in recordings)
+    if not compiled.bpf_at:
+        # A compiler that does not say where its instructions are.
+        made[native.CHECKS] &= ~native.PATH
+    return made
+
+
+@lru_cache(maxsize=4)
+def _image(compiled: Compiled, slots: tuple[Instruction, ...]) -> Words:
+    config = compiled.config
+    header = np.zeros(native.IMAGE_HEADER, np.int64)
+    known: Image = described(slots, compiled)
+    at = len(header) + np.cumsum([0, len(known.starts), len(known.exits)])
+    fields = {
+        native.BASE: _signed((compiled.base,))[0],
+        native.CPU_64: config.cpu_64,
+        native.WIDTH: config.width,
+        native.TOP: compiled.frame_pointer,
+        native.STACK_SIZE: compiled.stack_size,
+        native.DEEPEST: lowest_stack_pointer(compiled),
+        native.HOME: HOME_AREA if config.width == 32 else 0,
+        native.KEPT: _known([None if places is None else places[0] for places in compiled.registers]),
+        native.EXITS: len(compiled.exits),
+        native.SHARES: known.shares,
+        native.STARTS_AT: at[0],
+        native.LEAVING_AT: at[1],
+        native.RIGHTS_AT: at[2],
+    }
+    for field, value in fields.items():
+        header[field] = value
+    header[native.LOW : native.LOW + REGISTERS] = [(places or (0,))[0] for places in compiled.registers]
+    header[native.HIGH : native.HIGH + REGISTERS] = [-1 if places is None or len(places) == 1 else places[1] for places in compiled.registers]
+    width, direction = rights(compiled, slots)
+    allowed = width.astype(np.int64) | direction[:, 0] * native.READS | direction[:, 1] * native.WRITES
+    return np.concatenate((header, known.starts, known.exits.astype(np.int64), allowed))
