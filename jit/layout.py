@@ -22,7 +22,7 @@ from typing import NamedTuple
 from jit.call import REGION
 from jit.code import Label, Op
 from jit.config import Config
-from jit.mips import Row, rows
+from jit.mips import rows
 from jit.passes import Code
 from jit.registers import AT, RA, ZERO
 
