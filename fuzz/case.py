@@ -7,6 +7,7 @@ from ebpf.instruction import Instruction
 from ebpf.program import Program
 from jit.compiled import Addresses, Compiled
 from jit.config import Config
+from oracle.world import NO_PACKET, Packet
 
 Compiler = Callable[[Sequence[Instruction], Config, Addresses], Compiled]
 """The seam to the compiler under test."""
@@ -22,7 +23,7 @@ class Input:
     """
 
     memory: bytes
-    packet: bytes = b""
+    packet: Packet = NO_PACKET
     seed: int = 0
 
 

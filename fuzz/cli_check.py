@@ -14,6 +14,7 @@ from fuzz.cli_options import UNUSABLE, all_configurations, as_json, config_globs
 from jit.config import Config
 
 if TYPE_CHECKING:
+    from fuzz.captures import Captured
     from fuzz.sources import Refusal, Subject
     from fuzz.tally import Result
 
@@ -58,6 +59,7 @@ _explain = click.option("--explain", "explained", is_flag=True, help="Show where
 @all_configurations
 @section
 @memory
+@click.option("--packets", metavar="FILE", help="A capture, pcap or pcapng: the programs are run on each of its packets.")
 @_tripwires
 @_explain
 @_jobs
@@ -70,6 +72,7 @@ def check(
     everything: bool,
     section: str | None,
     memory_text: str | None,
+    packets: str | None,
     tripwires: str,
     explained: bool,
     jobs: int,
@@ -77,8 +80,9 @@ def check(
 ) -> None:
     """Judge programs: does the compiled code do what the oracle says, on every configuration?
 
-    PATH is an ELF object, assembly (.s, .asm), a test of the bpf_conformance suite (.data), or a directory of them. Without PATH the shipped
-    programs are judged. They have inputs and answers of their own; other programs are given --mem as their context, or 256 bytes from 00 to ff.
+    PATH is an ELF object, assembly (.s, .asm), a test of the bpf_conformance suite (.data), a classic filter as tcpdump -ddd or -dd prints it
+    (.txt), or a directory of them. Without PATH the shipped programs are judged. They have inputs and answers of their own; other programs are
+    given --mem as their context, or 256 bytes from 00 to ff, or the packets of a capture, one after the other.
     Objects are judged on the configurations of their byte order, assembly on all.
 
     \b
@@ -88,9 +92,18 @@ def check(
 
     if memory_text is not None and not paths:
         refuse("--mem: the shipped programs have contexts of their own")
+    if packets is not None and (not paths or memory_text is not None):
+        refuse(f"--packets: {'the context of a packet is not for --mem to choose' if paths else 'the shipped programs have inputs of their own'}")
     given = parse_memory(memory_text)
     configs = select_configs(globs, everything)
-    _judge(ctx, file_subjects(paths, section, given) if paths else shipped_subjects(section), configs, _Options(tripwires, explained, jobs, as_json))
+    subjects = file_subjects(paths, section, given, _captured(packets)) if paths else shipped_subjects(section)
+    _judge(ctx, subjects, configs, _Options(tripwires, explained, jobs, as_json))
+
+
+def _captured(path: str | None) -> "Sequence[Captured]":
+    from fuzz.captures import read_capture
+
+    return () if path is None else read_capture(path)
 
 
 @click.command()

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from jit.runtime import ROUTINES
 from oracle.outcome import Fault, FaultKind
+from oracle.world import Packet
 
 _U64 = (1 << 64) - 1
 
@@ -49,7 +50,7 @@ def _signed(value: int, bits: int) -> int:
 
 
 def _division(name: str) -> Meaning:
-    def divide(memory: Memory, packet: bytes, dividend: int, divisor: int) -> int:
+    def divide(memory: Memory, packet: Packet, dividend: int, divisor: int) -> int:
         if divisor == 0:
             raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"{name} called with divisor 0"))
         if name[0] == "s":
@@ -68,7 +69,7 @@ def _check_alignment(address: int, size: int, alignment: int) -> None:
 
 
 def _exchange(size: int, update: Callable[[int, int], int]) -> Meaning:
-    def exchange(memory: Memory, packet: bytes, address: int, operand: int) -> int:
+    def exchange(memory: Memory, packet: Packet, address: int, operand: int) -> int:
         _check_alignment(address, size, size)
         old = memory.load(address, size)
         memory.store(address, size, update(old, operand) & (1 << 8 * size) - 1)
@@ -78,7 +79,7 @@ def _exchange(size: int, update: Callable[[int, int], int]) -> Meaning:
 
 
 def _compare_exchange(size: int) -> Meaning:
-    def compare_exchange(memory: Memory, packet: bytes, address: int, expected: int, new: int) -> int:
+    def compare_exchange(memory: Memory, packet: Packet, address: int, expected: int, new: int) -> int:
         _check_alignment(address, size, size)
         old = memory.load(address, size)
         if old == expected:
@@ -88,24 +89,28 @@ def _compare_exchange(size: int) -> Meaning:
     return compare_exchange
 
 
-def _load(memory: Memory, packet: bytes, address: int) -> int:
+def _load(memory: Memory, packet: Packet, address: int) -> int:
     _check_alignment(address, 8, memory.alignment)
     return memory.load(address, 8)
 
 
-def _store(memory: Memory, packet: bytes, address: int, value: int) -> int:
+def _store(memory: Memory, packet: Packet, address: int, value: int) -> int:
     _check_alignment(address, 8, memory.alignment)
     memory.store(address, 8, value)
     return 0
 
 
-def _packet_load(memory: Memory, packet: bytes, context: int, offset: int, size: int) -> int:
+def _packet_load(memory: Memory, packet: Packet, context: int, offset: int, size: int) -> int:
     if size not in (1, 2, 4):
         raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"packet_load called with size {size}"))
-    start = _signed(offset, 32)
-    if start < 0 or start + size > len(packet):
+    # By unsigned offset: the packet below 2^31, the link header from ffe00000 on, the network header from fff00000 on.
+    for base, header in ((0xFFF0_0000, packet.network_header), (0xFFE0_0000, 0), (0x8000_0000, None), (0, 0)):
+        if offset >= base:
+            start = None if header is None else header + offset - base
+            break
+    if start is None or len(packet.contents) - start < size:
         return OUTSIDE
-    return int.from_bytes(packet[start : start + size], "big")
+    return int.from_bytes(packet.contents[start : start + size], "big")
 
 
 def _meanings() -> dict[str, Meaning]:

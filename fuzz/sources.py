@@ -5,10 +5,12 @@ of an object have the byte order of the object; an assembly file is one subject 
 
     .s .asm      assembly, in LLVM's dialect
     .data        a test of the bpf_conformance suite, with context and result of its own
-    directory    all files of it, and of directories in it, that end in .o, .s, .asm or .data
+    .txt         a classic filter, as `tcpdump -ddd` or `tcpdump -dd` prints it; so is any other file that looks like one
+    directory    all files of it, and of directories in it, that end in .o, .s, .asm or .data, and classic filters that end in .txt
     other        an ELF object
 
-A program without inputs of its own gets 256 bytes of context, the numbers 0 to 255.
+A program without inputs of its own gets 256 bytes of context, the numbers 0 to 255; or, where there is a capture, one input for each packet. What
+a classic filter must return is what `oracle.classic` makes of it, without any eBPF.
 """
 
 import importlib.util
@@ -21,12 +23,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ebpf import assembler, data_dialect, elf
-from ebpf.files import read_text
+from ebpf.classic import BY_CODE, ClassicInstruction, ancillary
+from ebpf.classic_convert import HELPERS as CLASSIC_CALLS
+from ebpf.classic_convert import convert
+from ebpf.classic_text import is_classic, read_classic
+from ebpf.files import read_bytes, read_text
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import ByteOrder, Program, ProgramError, printable
 from ebpf.validity import check
+from fuzz.captures import Captured
 from fuzz.case import Input
 from fuzz.environment import HELPERS, KERNEL_FUNCTIONS
+from oracle.classic import run_classic
 
 PROGRAMS = Path(__file__).parent.parent / "corpus" / "programs"
 """Sources of the shipped programs, with their objects in `objects`."""
@@ -53,6 +61,7 @@ class Subject:
     version   which of several objects of the same source, else empty
     answers   one for each input, or none at all
     error     whether a fault is what is expected of every run
+    packets   whether the inputs are packets, which it accepts or not
     """
 
     name: str
@@ -62,6 +71,7 @@ class Subject:
     inputs: tuple[Input, ...]
     answers: tuple[Answer, ...] = ()
     error: bool = False
+    packets: bool = False
 
     def __str__(self) -> str:
         return f"{self.program.source}: {self.program.section}"
@@ -75,12 +85,13 @@ class Refusal(NamedTuple):
 
 
 class _Loaded(NamedTuple):
-    """A program of a file, or why it is none, and what else the file says: context, result, whether it expects an error."""
+    """A program of a file, or why it is none, and what else the file says: context, result, whether it expects an error, the filter that it was."""
 
     program: Program | elf.Unlinkable
     memory: bytes | None = None
     result: int | None = None
     error: bool = False
+    classic: tuple[ClassicInstruction, ...] = ()
 
 
 def _load(path: str) -> tuple[_Loaded, ...]:
@@ -89,7 +100,22 @@ def _load(path: str) -> tuple[_Loaded, ...]:
         return (_Loaded(assembler.assemble(read_text(path), printable(path))),)
     if suffix == ".data":
         return (_Loaded(*data_dialect.read(read_text(path), printable(path))),)
+    if _is_filter(path, suffix):
+        instructions = read_classic(read_text(path), printable(path))
+        return (_Loaded(convert(instructions, printable(path)), classic=instructions),)
     return tuple(_Loaded(program) for program in elf.load_each(path))
+
+
+def _is_filter(path: str, suffix: str) -> bool:
+    """Whether a file of another kind is to be read as a classic filter. Raises ProgramError when it cannot be read."""
+    if suffix == ".txt":
+        return True
+    if suffix == ".o":
+        return False
+    try:
+        return is_classic(read_bytes(path).decode("ascii"))
+    except UnicodeDecodeError:
+        return False
 
 
 def _select(path: str, loaded: Sequence[_Loaded], section: str | None) -> tuple[_Loaded, ...]:
@@ -130,8 +156,8 @@ def sections(path: str) -> tuple[str, ...]:
     return tuple(one.program.section for one in _load(path))
 
 
-def file_subjects(paths: Sequence[str], section: str | None, memory: bytes | None) -> Iterator[Subject | Refusal]:
-    """The programs of the files and directories; `memory` takes the place of the context that they would have otherwise."""
+def file_subjects(paths: Sequence[str], section: str | None, memory: bytes | None, packets: Sequence[Captured] = ()) -> Iterator[Subject | Refusal]:
+    """The programs of the files and directories; `memory`, or the packets, take the place of the context that they would have otherwise."""
     for path in paths:
         try:
             files = _files(path)
@@ -139,22 +165,31 @@ def file_subjects(paths: Sequence[str], section: str | None, memory: bytes | Non
             yield Refusal(str(error), False)
             continue
         for file in files:
-            yield from _subjects_of(file, section, memory)
+            yield from _subjects_of(file, section, memory, packets)
 
 
 def _files(path: str) -> tuple[str, ...]:
     if not os.path.isdir(path):
         return (path,)
-    found = tuple(sorted(str(file) for file in Path(path).rglob("*") if file.suffix in _SUFFIXES and not file.is_dir()))
+    found = tuple(sorted(str(file) for file in Path(path).rglob("*") if not file.is_dir() and _is_program(file)))
     if not found:
-        raise ProgramError(f"{path}: no programs: no file ends in {', '.join(_SUFFIXES)}")
+        raise ProgramError(f"{path}: no programs: no file ends in {', '.join(_SUFFIXES)}, and none is a classic filter in .txt")
     return found
 
 
-def _subjects_of(path: str, section: str | None, memory: bytes | None) -> Iterator[Subject | Refusal]:
+def _is_program(file: Path) -> bool:
+    if file.suffix != ".txt":
+        return file.suffix in _SUFFIXES
+    try:
+        return is_classic(read_text(str(file)))
+    except ProgramError:
+        return False
+
+
+def _subjects_of(path: str, section: str | None, memory: bytes | None, packets: Sequence[Captured] = ()) -> Iterator[Subject | Refusal]:
     try:
         loaded = _select(path, _load(path), section)
-        shipped = _shipped_name(path) if memory is None else None
+        shipped = _shipped_name(path) if memory is None and not packets else None
     except ProgramError as error:
         yield Refusal(str(error), False)
         return
@@ -168,14 +203,34 @@ def _subjects_of(path: str, section: str | None, memory: bytes | None) -> Iterat
         if subject is not None:
             yield subject
             continue
+        if packets:
+            yield from _packet_subjects(_row_name(path, program, loaded), one, program, packets)
+            continue
+        if one.classic and memory is None:
+            yield Refusal(f"{printable(path)}: a classic filter looks at packets: give a capture with --packets", False)
+            continue
         context = memory if memory is not None else DEFAULT_MEMORY if one.memory is None else one.memory
         # An answer is to the context that the file gives, not to another one.
         answers = () if one.result is None or memory is not None else (Answer(one.result, None),)
-        file = printable(Path(path).name)
-        name = file if len(loaded) == 1 else f"{file} {program.section}"
         for byte_order in BYTE_ORDERS:
             if program.byte_order in (None, byte_order):
-                yield Subject(name, "", program, byte_order, (Input(context),), answers, one.error)
+                yield Subject(_row_name(path, program, loaded), "", program, byte_order, (Input(context),), answers, one.error)
+
+
+def _row_name(path: str, program: Program, loaded: Sequence[_Loaded]) -> str:
+    file = printable(Path(path).name)
+    return file if len(loaded) == 1 else f"{file} {program.section}"
+
+
+def _packet_subjects(name: str, one: _Loaded, program: Program, packets: Sequence[Captured]) -> Iterator[Subject]:
+    """A program with an input for each packet, and with an answer to each where it was a classic filter that only depends on the packet."""
+    answers: tuple[Answer, ...] = ()
+    if one.classic and not any(ancillary(BY_CODE[i.code], i.k) in CLASSIC_CALLS for i in one.classic):
+        answers = tuple(Answer(run_classic(one.classic, given.packet, given.length, given.values), None) for given in packets)
+    for byte_order in BYTE_ORDERS:
+        if program.byte_order in (None, byte_order):
+            inputs = tuple(given.input(number, byte_order) for number, given in enumerate(packets))
+            yield Subject(name, "", program, byte_order, inputs, answers, packets=True)
 
 
 def shipped_subjects(section: str | None) -> Iterator[Subject | Refusal]:

@@ -11,7 +11,9 @@ from fuzz.suite_program import CONTEXT, RING, RUNS, Assembly, Suite, load_ring, 
 from fuzz.suite_values import EDGES_64
 
 _PACKET = bytes((37 * at + 0x80) & 0xFF for at in range(64))
-_OFFSETS = (0, 1, 2, 3, 4, 5, 7, 8, 13, 14, 23, 30, 31, 32, 41, 48, 54, 59, 60, 61, 62, 63)
+# In the order of the places that they refer to. Negative ones count from the link header, where the packet starts, and from the network header.
+_LINK, _NETWORK = -0x200000, -0x100000
+_OFFSETS = (0, 1, 2, 3, 4, 5, 7, 8, _LINK + 9, 13, _NETWORK, 14, 23, 30, 31, 32, _NETWORK + 20, 41, 48, 54, 59, _LINK + 60, _NETWORK + 46, 61, 62, 63)
 _LENGTHS = (64, 64, 64, 64, 63, 62, 61, 60, 33, 32, 9, 4, 3, 2, 1, 0)
 
 # In these runs of the LDIND program an index lies far outside, or its high half is set.
@@ -60,7 +62,7 @@ def _suite(row: Row) -> Suite:
     for run in range(RUNS):
         table = [EDGES_64[(run * 7 + at) % len(EDGES_64)] for at in range(RING)]
         if row.src == "r":
-            table += (_index(number, offset) for number, offset in enumerate(offsets))
+            table += (_index(number, offset) % (1 << 64) for number, offset in enumerate(offsets))
             if run in _FAR:
                 table[RING + _FAR_PLACE] = _FAR[run]
         tables.append(table)

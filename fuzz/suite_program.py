@@ -21,6 +21,7 @@ from ebpf.instruction import FRAME_POINTER, Instruction
 from ebpf.opcodes import BY_NAME
 from ebpf.program import ByteOrder, DataSection, Map, Program, wide_slots
 from fuzz.case import Input
+from oracle.world import Packet
 
 SOURCE = "<instruction suite>"
 
@@ -35,6 +36,10 @@ RING = 10
 
 # The multipliers that permute r0 to r9: those coprime to 10.
 _STEPS = (1, 3, 7, 9)
+
+
+NETWORK_HEADER = 14
+"""Where the network header begins in all packets, as it does behind Ethernet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class Suite:
         return tuple(
             Input(
                 memory=b"".join(value.to_bytes(8, byte_order) for value in values) + random.Random(run).randbytes(self.result_size),
-                packet=packet,
+                packet=Packet(packet, NETWORK_HEADER),
                 seed=run,
             )
             for run, (values, packet) in enumerate(zip(self.operands, packets, strict=True))

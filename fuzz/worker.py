@@ -47,6 +47,7 @@ def judge_subject(
     unseen: Counter[str] = Counter()
     findings: list[Verdict] = []
     inconclusive: list[Verdict] = []
+    accepted: set[int] = set()
     expected_errors = 0
     wrong: dict[str, list[Config]] = {}
     failure = unusable = ""
@@ -65,6 +66,8 @@ def judge_subject(
                 findings.append(verdict)
                 continue
             agreed[verdict.config] += 1
+            if outcome is not None and outcome.return_value:
+                accepted.add(verdict.input)
             for line in _contradictions(subject, verdict, outcome):
                 wrong.setdefault(line, []).append(verdict.config)
         if explained:
@@ -90,6 +93,7 @@ def judge_subject(
         expected_errors,
         unusable,
         unseen,
+        len(accepted) if subject.packets else None,
     )
 
 

@@ -4,7 +4,13 @@ The value is read in network byte order, whatever the byte order of the world, a
 context, and r1 to r5 hold nothing afterwards. Reading outside the packet ends the program with r0 = 0; because it cannot return
 through a caller, Linux wants these instructions in the main program, and the oracle does too.
 
-The offset is a signed 32-bit integer. Linux gives negative ones a meaning (headers of lower layers); here they lie outside the packet.
+The offset is a signed 32-bit integer. Linux gives negative ones a meaning, which RFC 9669 leaves to the implementation (kernel/bpf/core.c,
+bpf_internal_load_pointer_neg_helper; Documentation/networking/filter.rst):
+
+    0 and up                        bytes from the start of the packet
+    NETWORK_BASE to -1              NETWORK_BASE + n is byte n of the network header
+    LINK_BASE to NETWORK_BASE - 1   LINK_BASE + n is byte n of the link header, with which the packet starts
+    below LINK_BASE                 outside every packet
 """
 
 from oracle.arithmetic import s32
@@ -12,24 +18,40 @@ from oracle.faults import FaultError
 from oracle.machine import EXITED, Decoded, Machine
 from oracle.outcome import FaultKind
 
+NETWORK_BASE = -0x10_0000
+"""Linux: SKF_NET_OFF."""
+
+LINK_BASE = -0x20_0000
+"""Linux: SKF_LL_OFF."""
+
+
+def _position(offset: int, network_header: int) -> int:
+    """Where in the packet the byte with this offset is; negative when there is no such place."""
+    if offset >= 0:
+        return offset
+    if offset >= NETWORK_BASE:
+        return network_header + offset - NETWORK_BASE
+    return offset - LINK_BASE
+
 
 def _load(offset: int, size: int, instruction: Decoded, machine: Machine) -> int:
     if machine.frames:
         raise FaultError(FaultKind.INVALID, detail="packet access in a local function")
     packet = machine.world.packet
-    inside = offset >= 0 and offset + size <= len(packet)
-    machine.registers[0] = int.from_bytes(packet[offset : offset + size], "big") if inside else 0
+    start = _position(offset, packet.network_header)
+    inside = start >= 0 and start + size <= len(packet.contents)
+    machine.registers[0] = int.from_bytes(packet.contents[start : start + size], "big") if inside else 0
     machine.forget_arguments()
     return instruction.following if inside else EXITED
 
 
 def load_absolute(size: int, instruction: Decoded, machine: Machine) -> int:
-    """R0 = the `size` bytes of the packet at imm."""
+    """R0 = the `size` bytes of the packet at offset imm."""
     machine.read(6)
     return _load(s32(instruction.immediate), size, instruction, machine)
 
 
 def load_indirect(size: int, instruction: Decoded, machine: Machine) -> int:
-    """R0 = the `size` bytes of the packet at src + imm, a 32-bit sum."""
+    """R0 = the `size` bytes of the packet at offset src + imm, a 32-bit sum."""
     machine.read(6)
     return _load(s32(machine.read(instruction.src) + instruction.immediate), size, instruction, machine)

@@ -6,7 +6,7 @@ to the same place, in byte swaps, in pointers.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ebpf.program import ByteOrder
 
@@ -58,6 +58,16 @@ class Region:
     element: int = 0
 
 
+class Packet(NamedTuple):
+    """What the legacy packet instructions read: a packet from its link header on, and how many bytes from there its network header begins."""
+
+    contents: bytes = b""
+    network_header: int = 0
+
+
+NO_PACKET = Packet()
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """The parameters of one run.
@@ -68,7 +78,7 @@ class World:
     frame_pointer  r10 of the main program. The function called by one whose frame pointer is f has its own at f - 512.
     stack          what the 8 * 512 bytes below `frame_pointer` hold at the start
     arguments      r1 and r2 at entry: the address of the context and a second argument, by convention the length of the context
-    packet         the bytes that the legacy packet instructions read (RFC 9669 section 5.5)
+    packet         what the legacy packet instructions read (RFC 9669 section 5.5)
     """
 
     byte_order: ByteOrder
@@ -78,7 +88,7 @@ class World:
     stack: bytes
     arguments: tuple[int, int]
     regions: tuple[Region, ...] = ()
-    packet: bytes = b""
+    packet: Packet = NO_PACKET
     helpers: Mapping[int, Helper] = field(default_factory=dict)
     kernel_functions: Mapping[int, Helper] = field(default_factory=dict)
     instruction_limit: int = 1_000_000

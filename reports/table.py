@@ -98,7 +98,7 @@ def print_results(results: Sequence[Result], seconds: float, notes: Sequence[str
         console.print()
     for line in findings(results):
         console.print(line, markup=False)
-    for line in _summary(summarise(results), seconds, notes):
+    for line in (*_accepted(results), *_summary(summarise(results), seconds, notes)):
         console.print(line, markup=False)
 
 
@@ -122,6 +122,19 @@ def findings(results: Sequence[Result]) -> Iterator[str]:
                 if verdict.explanation:
                     yield f"    on {verdict.config}:"
                     yield "\n".join(f"      {line}" for line in verdict.explanation.splitlines())
+
+
+def _accepted(results: Sequence[Result]) -> Iterator[str]:
+    """How many packets each program accepts; with the byte order where that makes a difference."""
+    counts: dict[str, dict[str, str]] = {}
+    for result in sorted(results, key=lambda result: result.name):
+        if result.accepted is not None:
+            counts.setdefault(result.name, {})[result.byte_order] = f"{result.accepted} of {result.inputs} packets"
+    for name, by_order in counts.items():
+        if len(set(by_order.values())) == 1:
+            yield f"{name} accepts {next(iter(by_order.values()))}"
+        else:
+            yield from (f"{name} accepts {count} on {order}-endian machines" for order, count in by_order.items())
 
 
 def _summary(summary: Summary, seconds: float, notes: Sequence[str]) -> Iterator[str]:
@@ -171,6 +184,7 @@ def _result(result: Result) -> dict[str, Any]:
         "failure": result.failure,
         "expected_errors": result.expected_errors,
         "unusable": result.unusable,
+        "accepted": result.accepted,
     }
 
 

@@ -11,7 +11,7 @@ from fuzz.routines import MEANINGS, OUTSIDE, RoutineError
 from jit.runtime import ROUTINES
 from oracle.interpreter import run
 from oracle.outcome import FaultKind
-from oracle.world import Region, World
+from oracle.world import Packet, Region, World
 
 CONTEXT = 0x1000
 EDGES = [0, 1, 2, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 63, (1 << 63) - 1, (1 << 64) - 1]
@@ -49,13 +49,13 @@ def _oracle(name: str, r0: int, r3: int, contents: bytes) -> tuple[int | None, i
 @settings(max_examples=50)
 def test_division(name: str, dividend: int, divisor: int) -> None:
     row = {"udiv64": "DIV64_REG", "umod64": "MOD64_REG", "sdiv64": "SDIV64_REG", "smod64": "SMOD64_REG"}[name]
-    assert MEANINGS[name](_Memory(b""), b"", dividend, divisor) == _oracle(row, dividend, divisor, bytes(16))[0]
+    assert MEANINGS[name](_Memory(b""), Packet(), dividend, divisor) == _oracle(row, dividend, divisor, bytes(16))[0]
 
 
 @pytest.mark.parametrize("name", ["udiv64", "umod64", "sdiv64", "smod64"])
 def test_division_by_zero_is_a_fault(name: str) -> None:
     with pytest.raises(RoutineError, match=f"{name} called with divisor 0"):
-        MEANINGS[name](_Memory(b""), b"", 1, 0)
+        MEANINGS[name](_Memory(b""), Packet(), 1, 0)
 
 
 _FETCHING = {f"atomic{bits}_fetch_{operation}": f"ATOMIC_FETCH_{operation.upper()}_{'W' if bits == 32 else 'DW'}"
@@ -69,7 +69,7 @@ def test_fetching_atomics(name: str, row: str, old: int, operand: int) -> None:
     contents = old.to_bytes(8, "little") * 2
     memory = _Memory(contents)
     given = operand if "64" in name else operand & 0xFFFFFFFF
-    result = MEANINGS[name](memory, b"", CONTEXT, given)
+    result = MEANINGS[name](memory, Packet(), CONTEXT, given)
     assert (result, bytes(memory.contents)) == _oracle(row, 0, operand, contents)[1:]
 
 
@@ -81,7 +81,7 @@ def test_compare_exchange(name: str, row: str, old: int, expected: int, new: int
     memory = _Memory(contents)
     expected = old if equal else expected
     mask = (1 << 64) - 1 if "64" in name else 0xFFFFFFFF
-    result = MEANINGS[name](memory, b"", CONTEXT, expected & mask, new & mask)
+    result = MEANINGS[name](memory, Packet(), CONTEXT, expected & mask, new & mask)
     r0, _, after = _oracle(row, expected, new, contents)
     assert (result, bytes(memory.contents)) == (r0, after)
 
@@ -95,35 +95,37 @@ def test_alignment(name: str, alignment: int) -> None:
     for offset in (0, 1, 2, 4, 8):
         memory = _Memory(bytes(32), alignment)
         if offset % needed == 0:
-            MEANINGS[name](memory, b"", CONTEXT + offset, *operands)
+            MEANINGS[name](memory, Packet(), CONTEXT + offset, *operands)
         else:
             with pytest.raises(RoutineError) as caught:
-                MEANINGS[name](memory, b"", CONTEXT + offset, *operands)
+                MEANINGS[name](memory, Packet(), CONTEXT + offset, *operands)
             assert (caught.value.fault.kind, caught.value.fault.address) == (FaultKind.MISALIGNED, CONTEXT + offset)
 
 
 @given(U64)
 def test_ordered_load_and_store(value: int) -> None:
     memory = _Memory(bytes(16))
-    MEANINGS["atomic64_store"](memory, b"", CONTEXT + 8, value)
+    MEANINGS["atomic64_store"](memory, Packet(), CONTEXT + 8, value)
     assert memory.contents == bytes(8) + value.to_bytes(8, "little")
-    assert MEANINGS["atomic64_load"](memory, b"", CONTEXT + 8) == value
+    assert MEANINGS["atomic64_load"](memory, Packet(), CONTEXT + 8) == value
 
 
 # fmt: off
 PACKETS = (
     (0,          4, 0x80112233), (0,  2, 0x8011),  (3, 1, 0x33),    (1, 4, 0x11223344),
     (2,          4, OUTSIDE),    (4,  2, OUTSIDE), (5, 1, OUTSIDE), (4, 1, 0x44),
-    (0xFFFFFFFF, 1, OUTSIDE),    (0x80000000, 4, OUTSIDE),
+    (0xFFFFFFFF, 1, OUTSIDE),    (0x80000000, 4, OUTSIDE), (0x7FFFFFFF, 1, OUTSIDE), (0xFFDFFFFF, 1, OUTSIDE),
+    (0xFFF00000, 2, 0x2233),     (0xFFF00002, 1, 0x44),    (0xFFF00001, 4, OUTSIDE), (0xFFF00003, 1, OUTSIDE),
+    (0xFFE00000, 4, 0x80112233), (0xFFE00004, 1, 0x44),    (0xFFE00002, 4, OUTSIDE), (0xFFEFFFFF, 1, OUTSIDE),
 )
 # fmt: on
 
 
 @pytest.mark.parametrize(("offset", "size", "value"), PACKETS)
 def test_packet_load(offset: int, size: int, value: int) -> None:
-    assert MEANINGS["packet_load"](_Memory(b""), b"\x80\x11\x22\x33\x44", CONTEXT, offset, size) == value
+    assert MEANINGS["packet_load"](_Memory(b""), Packet(b"\x80\x11\x22\x33\x44", 2), CONTEXT, offset, size) == value
 
 
 def test_packet_load_of_another_size_is_a_fault() -> None:
     with pytest.raises(RoutineError, match="size 8"):
-        MEANINGS["packet_load"](_Memory(b""), bytes(16), CONTEXT, 0, 8)
+        MEANINGS["packet_load"](_Memory(b""), Packet(bytes(16)), CONTEXT, 0, 8)

@@ -1,0 +1,146 @@
+"""Classic filters, converted to eBPF: against a direct interpreter, against libpcap, and against packets of which everything is known."""
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import cypcap
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ebpf.classic import ANCILLARY, BY_CODE, BY_NAME, ROWS, ClassicInstruction
+from ebpf.classic import check as check_filter
+from ebpf.classic_convert import HELPERS, convert
+from ebpf.classic_text import read_classic
+from ebpf.program import ByteOrder
+from ebpf.validity import check
+from fuzz.captures import Captured, read_capture
+from fuzz.environment import environment
+from oracle.classic import run_classic
+from oracle.interpreter import run
+from oracle.world import Region, World
+
+FILTERS = Path(__file__).parents[2] / "corpus" / "filters"
+NAMES = sorted(path.stem for path in FILTERS.glob("*.txt"))
+ORDERS: tuple[ByteOrder, ...] = ("little", "big")
+NETWORK, LINK = 0xFFF0_0000, 0xFFE0_0000
+
+
+@cache
+def build() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("corpus_filters_build", FILTERS / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def capture() -> tuple[Captured, ...]:
+    return read_capture(str(FILTERS / "mixed.pcap"))
+
+
+@cache
+def shipped(name: str) -> tuple[ClassicInstruction, ...]:
+    return read_classic((FILTERS / f"{name}.txt").read_text(), name)
+
+
+def converted(instructions: Sequence[ClassicInstruction], captured: Captured, order: ByteOrder) -> int:
+    """What the oracle says that the converted filter returns."""
+    program = convert(instructions, "filter")
+    check(program)
+    functions = environment(0)
+    regions = (Region("context", 0x1000, captured.context(order), False),)
+    world = World(order, 64, 8, 0x9000, bytes(4096), (0x1000, 0), regions, captured.packet, functions.helpers)
+    outcome = run(program.slots, world)
+    assert outcome.fault is None
+    assert outcome.return_value == outcome.registers[0]
+    return outcome.return_value or 0
+
+
+def by_libpcap(instructions: Sequence[ClassicInstruction], contents: bytes) -> bool:
+    header = cypcap.Pkthdr(0, len(contents), len(contents))
+    return bool(cypcap.BpfProgram([tuple(i[:4]) for i in instructions]).offline_filter(header, contents))
+
+
+EDGES = st.sampled_from([0, 1, 2, 3, 7, 31, 32, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF])
+NUMBERS = EDGES | st.integers(0, 255) | st.integers(0, (1 << 32) - 1)
+OFFSETS = st.integers(0, 40) | st.builds(lambda base, n: base + n, st.sampled_from([NETWORK, LINK]), st.integers(0, 40))
+KNOWN = sorted(k for k, name in ANCILLARY.items() if name not in HELPERS)
+
+
+@st.composite
+def filters(draw: st.DrawFn, linux: bool) -> tuple[ClassicInstruction, ...]:
+    """Well-formed filters; without `linux` only what Linux and libpcap agree about."""
+    length = draw(st.integers(1, 24))
+    made, written = [ClassicInstruction(BY_NAME["ST"].code, 0, 0, word) for word in range(2)], 2
+    rows = [row for row in ROWS if linux or row.name not in ("LSH_X", "RSH_X")]
+    for behind in range(length, 0, -1):
+        row = draw(st.sampled_from(rows))
+        jt, jf, k = draw(st.integers(0, min(behind - 1, 4))), draw(st.integers(0, min(behind - 1, 4))), draw(NUMBERS)
+        if row.use == "packet":
+            k = draw(OFFSETS | st.sampled_from(KNOWN)) if linux else draw(st.integers(0, 40))
+        elif row.name in ("LD_W_IND", "LD_H_IND", "LD_B_IND", "LDX_MSH"):
+            k = draw(OFFSETS | EDGES) if linux and row.name != "LDX_MSH" else draw(st.integers(0, 40))
+        else:
+            k = {"word": k % written, "count": k % 32, "divisor": k or 1, "jump": k % min(behind, 4)}.get(row.use, k)
+        made.append(ClassicInstruction(row.code, jt, jf, k))
+    made.append(ClassicInstruction(BY_NAME["RET_A"].code, 0, 0, 0))
+    check_filter(made, "filter")
+    return tuple(made)
+
+
+@given(filters(linux=True), st.binary(max_size=64), st.sampled_from([0, 5]), st.sampled_from(ORDERS))
+@settings(max_examples=120)
+def test_conversion_means_what_the_filter_means(instructions: tuple[ClassicInstruction, ...], contents: bytes, more: int, order: ByteOrder) -> None:
+    captured = Captured(contents, len(contents) + more, 1)
+    assert converted(instructions, captured, order) == run_classic(instructions, captured.packet, captured.length, captured.values)
+
+
+@given(filters(linux=False), st.binary(min_size=1, max_size=64))
+@settings(max_examples=80)
+def test_direct_interpreter_agrees_with_libpcap(instructions: tuple[ClassicInstruction, ...], contents: bytes) -> None:
+    captured = Captured(contents, len(contents), 1)
+    ours = run_classic(instructions, captured.packet, captured.length, captured.values)
+    assert bool(ours) == by_libpcap(instructions, contents)
+
+
+def test_shift_counts_are_modulo_32() -> None:
+    """As Linux has it; libpcap shifts everything out."""
+    for name, expected in (("LSH_X", 2), ("RSH_X", 0)):
+        instructions = [ClassicInstruction(BY_NAME[step].code, 0, 0, k) for step, k in (("LDX_IMM", 33), ("LD_IMM", 1), (name, 0), ("RET_A", 0))]
+        captured = Captured(bytes(14), 14, 1)
+        assert converted(instructions, captured, "big") == run_classic(instructions, captured.packet, 14, {}) == expected
+
+
+def test_all_filters_are_described() -> None:
+    assert set(NAMES) == set(build().FILTERS)
+    assert len([one for one in build().FILTERS.values() if one.form]) >= 12
+
+
+def test_shipped_captures_are_what_the_script_builds() -> None:
+    assert len(capture()) >= 1000
+    for path, contents in build().contents().items():
+        assert path.read_bytes() == contents, path.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_filters_accept_what_they_must(name: str) -> None:
+    """The packets are known by construction; libpcap, the direct interpreter and the oracle must all accept the same."""
+    instructions, expected = shipped(name), [build().FILTERS[name].accepts(made) for made in build().packets()]
+    assert 0 < sum(expected) < len(expected)
+    calls = any(BY_CODE[i.code].use == "packet" and ANCILLARY.get(i.k) in HELPERS for i in instructions)
+    for number, (captured, accepted) in enumerate(zip(capture(), expected, strict=True)):
+        if not calls:
+            assert bool(run_classic(instructions, captured.packet, captured.length, captured.values)) == accepted, number
+        assert bool(converted(instructions, captured, ORDERS[number % 2])) == accepted, number
+    if build().FILTERS[name].form:
+        program = cypcap.BpfProgram([tuple(instruction[:4]) for instruction in instructions])
+        with cypcap.open_offline(FILTERS / "mixed.pcap") as packets:
+            assert [bool(program.offline_filter(header, contents)) for header, contents in packets] == expected

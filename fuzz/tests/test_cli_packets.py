@@ -1,0 +1,139 @@
+"""Captures: what is read of them, and `bpfmips check --packets` from end to end."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ebpf.program import ByteOrder, ProgramError
+from ebpf.skb import FIELDS
+from fuzz.captures import Captured, read_capture
+from fuzz.cli import main
+
+ORDERS: tuple[ByteOrder, ...] = ("little", "big")
+FILTERS = Path(__file__).parents[2] / "corpus" / "filters"
+SAMPLE = FILTERS / "sample.pcapng"
+ONE_OF_EACH = ("--config", "mips1-32be", "--config", "mips64r6-64le", "--jobs", "1")
+
+
+def check(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["check", *map(str, arguments)])
+
+
+def pcap(link_type: int, *packets: bytes, magic: bytes = b"\xa1\xb2\xc3\xd4") -> bytes:
+    head = magic + struct.pack(">HHiIII", 2, 4, 0, 0, 65535, link_type)
+    return head + b"".join(struct.pack(">4I", 0, 0, len(packet), len(packet) + 3) + packet for packet in packets)
+
+
+def test_both_formats_hold_the_same() -> None:
+    sample = read_capture(str(SAMPLE))
+    assert len(sample) == 48
+    assert sample == read_capture(str(FILTERS / "mixed.pcap"))[:48]
+    assert max(len(one.contents) for one in sample) == 128 < max(one.length for one in sample)
+
+
+# fmt: off
+LINKS = (
+    # link type, header, where the network header begins, protocol
+    (1,   bytes(12) + b"\x86\xdd",              14, 0x86DD), (1,   bytes(12) + b"\x05\xff",  14, 4), (1, bytes(12) + b"\x06\x00", 14, 0x600),
+    (101, b"",                                   0, 0x0800), (228, b"",                       0, 0x0800),
+    (229, b"",                                   0, 0x86DD), (113, bytes(14) + b"\x08\x06",  16, 0x0806),
+    (276, b"\x88\x47" + bytes(18),              20, 0x8847),
+)
+# fmt: on
+
+
+@pytest.mark.parametrize(("link_type", "header", "network", "protocol"), LINKS)
+def test_link_types(tmp_path: Path, link_type: int, header: bytes, network: int, protocol: int) -> None:
+    path = tmp_path / "a.pcap"
+    path.write_bytes(pcap(link_type, header + b"\x45" + bytes(19)))
+    (captured,) = read_capture(str(path))
+    assert captured.packet == (header + b"\x45" + bytes(19), network)
+    assert captured.values["protocol"] == protocol
+    for order in ORDERS:
+        context, in_network_order = captured.context(order), protocol.to_bytes(2, "big")
+        assert context[16:20] == (in_network_order + bytes(2) if order == "little" else bytes(2) + in_network_order)
+        assert int.from_bytes(context[:4], order) == captured.length == len(captured.contents) + 3
+
+
+def test_a_context_has_room_for_every_field() -> None:
+    context = Captured(bytes(14), 14, 1).context("little")
+    assert len(context) == max(field.offset + field.size for field in FIELDS.values())
+
+
+# fmt: off
+UNUSABLE = (
+    (b"",                                "truncated dump file; tried to read 4 file header bytes, only got 0"),
+    (b"no capture at all, but text\n",   "unknown file format"),
+    (pcap(1),                            "the capture has no packets"),
+    (pcap(1, bytes(60))[:-1],            "truncated dump file; tried to read 60 captured bytes, only got 59"),
+    (pcap(105, bytes(60)),               "link type 105 is not known; there is 1, 12, 113, 228, 229, 276"),
+)
+# fmt: on
+
+
+@pytest.mark.parametrize(("contents", "reason"), UNUSABLE)
+def test_unusable_captures(tmp_path: Path, contents: bytes, reason: str) -> None:
+    path = tmp_path / "a.pcap"
+    path.write_bytes(contents)
+    with pytest.raises(ProgramError) as caught:
+        read_capture(str(path))
+    assert str(caught.value) == f"{path}: {reason}"
+
+
+def test_a_filter_over_a_capture() -> None:
+    expected = sum(one.contents[12:14] == b"\x08\x06" for one in read_capture(str(SAMPLE)))
+    result = check(FILTERS / "arp.txt", "--packets", SAMPLE, *ONE_OF_EACH)
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0, result.output
+    assert f"arp.txt accepts {expected} of 48 packets" in lines
+    assert "AGREE         96" in lines
+    document = json.loads(check(FILTERS / "arp.txt", "--packets", SAMPLE, *ONE_OF_EACH, "--json").stdout)
+    assert [(one["byte_order"], one["accepted"]) for one in document["results"]] == [("little", expected), ("big", expected)]
+
+
+def test_an_answer_that_is_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The direct interpreter has the last word about what a filter returns."""
+    monkeypatch.setattr("fuzz.sources.run_classic", lambda *arguments: 7)
+    result = check(FILTERS / "arp.txt", "--packets", SAMPLE, "--config", "mips1-32be", "--jobs", "1")
+    assert result.exit_code == 1
+    assert "expected r0 = 0x7, got 0x0 (1 of 1 configurations)" in result.stdout
+
+
+def test_other_programs_get_packets_too(tmp_path: Path) -> None:
+    """What the packet instruction reads, and what the context says, is the same packet."""
+    program = tmp_path / "length.s"
+    program.write_text("r6 = r1; r7 = *(u32 *)(r6 + 0); r0 = *(u8 *)skb[0]; r0 = 0; if r7 < 100 goto +1; r0 = 1; exit\n")
+    result = check(program, "--packets", SAMPLE, *ONE_OF_EACH)
+    expected = sum(one.length >= 100 for one in read_capture(str(SAMPLE)))
+    assert result.exit_code == 0, result.output
+    assert f"length.s accepts {expected} of 48 packets" in result.stdout
+
+
+def test_refusals(tmp_path: Path) -> None:
+    arp = FILTERS / "arp.txt"
+    broken = tmp_path / "broken.txt"
+    broken.write_text("1\n255 0 0 0\n")
+    for arguments, message in (
+        ((arp,), f"{arp}: a classic filter looks at packets: give a capture with --packets"),
+        ((broken, "--packets", SAMPLE), f"{broken}: line 2: 0xff is no code of classic BPF"),
+        ((arp, "--packets", tmp_path / "none"), f"{tmp_path / 'none'}: No such file or directory"),
+        ((arp, "--packets", SAMPLE, "--mem", "00"), "bpfmips: --packets: the context of a packet is not for --mem to choose"),
+        (("--packets", SAMPLE), "bpfmips: --packets: the shipped programs have inputs of their own"),
+    ):
+        result = check(*arguments)
+        assert (result.exit_code, result.stderr) == (2, message + "\n")
+
+
+def test_a_directory_of_filters(tmp_path: Path) -> None:
+    """Text that is no filter is passed over in a directory, and refused where it is named."""
+    (tmp_path / "README.txt").write_text("not a filter\n")
+    (tmp_path / "drop.txt").write_text("1\n6 0 0 0\n")
+    result = check(tmp_path, "--packets", SAMPLE, "--config", "mips1-32be", "--jobs", "1")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "drop.txt accepts 0 of 48 packets" in result.stdout
+    named = check(tmp_path / "README.txt", "--packets", SAMPLE)
+    assert named.exit_code == 2
+    assert "line 1: expected an element of an array" in named.stderr
