@@ -192,7 +192,7 @@ def test_unwritable_output(put: Put) -> None:
 
 def test_directory_without_programs(put: Put, tmp_path: Path) -> None:
     put("notes.txt", "")
-    refused(run("check", "."), ".: no programs: no file ends in .o, .s, .asm, .data")
+    refused(run("check", "."), ".: no programs: no file ends in .o, .s, .asm, .data, and none is a classic filter in .txt")
 
 
 def test_no_shipped_programs(put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
