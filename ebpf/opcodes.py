@@ -84,6 +84,7 @@ ROWS: tuple[Row, ...] = (
     Row("MOV32_REG",              0xbc, "w",  "r",  0,        0,        "base32",   3, "{wdst} = {wsrc}"),
     Row("MOVSX32_8",              0xbc, "w",  "r",  8,        0,        "base32",   4, "{wdst} = (s8){wsrc}"),
     Row("MOVSX32_16",             0xbc, "w",  "r",  16,       0,        "base32",   4, "{wdst} = (s16){wsrc}"),
+    Row("ZEXT",                   0xbc, "w",  "r",  0,        1,        "linux",    3, "{wdst} = zext {wsrc}"),
     Row("ARSH32_IMM",             0xc4, "rw", 0,    0,        "imm",    "base32",   3, "{wdst} s>>= {imm}"),
     Row("ARSH32_REG",             0xcc, "rw", "r",  0,        0,        "base32",   3, "{wdst} s>>= {wsrc}"),
     # 64-bit arithmetic (RFC 9669 section 4.1)
@@ -136,6 +137,7 @@ ROWS: tuple[Row, ...] = (
     Row("CALL_LOCAL",             0x85, 0,    1,    0,        "jump",   "base32",   1, "call {call}"),
     Row("CALL_KERNEL",            0x85, 0,    2,    0,        "btf",    "base32",   3, "call kernel {imm}"),
     Row("EXIT",                   0x95, 0,    0,    0,        0,        "base32",   1, "exit"),
+    Row("MAY_GOTO",               0xe5, 0,    0,    "jump",   0,        "linux",    3, "may_goto {jump}"),
     Row("JEQ64_IMM",              0x15, "r",  0,    "jump",   "imm",    "base64",   1, "if {rdst} == {imm} goto {jump}"),
     Row("JEQ64_REG",              0x1d, "r",  "r",  "jump",   0,        "base64",   1, "if {rdst} == {rsrc} goto {jump}"),
     Row("JGT64_IMM",              0x25, "r",  0,    "jump",   "imm",    "base64",   1, "if {rdst} > {imm} goto {jump}"),
@@ -189,6 +191,7 @@ ROWS: tuple[Row, ...] = (
     Row("ST_H",                   0x6a, "r",  0,    "memory", "imm",    "base32",   4, "*(u16 *)({dst} {memory}) = {imm}"),
     Row("ST_B",                   0x72, "r",  0,    "memory", "imm",    "base32",   4, "*(u8 *)({dst} {memory}) = {imm}"),
     Row("ST_DW",                  0x7a, "r",  0,    "memory", "imm",    "base64",   4, "*(u64 *)({dst} {memory}) = {imm}"),
+    Row("NOSPEC",                 0xc2, 0,    0,    0,        0,        "linux",    1, "nospec"),
     Row("STX_W",                  0x63, "r",  "r",  "memory", 0,        "base32",   1, "*(u32 *)({dst} {memory}) = {wsrc|rsrc}"),
     Row("STX_H",                  0x6b, "r",  "r",  "memory", 0,        "base32",   1, "*(u16 *)({dst} {memory}) = {wsrc|rsrc}"),
     Row("STX_B",                  0x73, "r",  "r",  "memory", 0,        "base32",   1, "*(u8 *)({dst} {memory}) = {wsrc|rsrc}"),

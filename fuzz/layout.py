@@ -137,6 +137,10 @@ FUNCTIONS: tuple[Function, ...] = (
 """In the order in which they lie in memory."""
 
 
+LOOPS = 37
+"""How often `may_goto` goes on in one call of a function: a kernel has 2**23, which would be all that a run may execute."""
+
+
 @cache
 def addresses(layout: Layout) -> Addresses:
     """What a compiler is told."""
@@ -148,6 +152,7 @@ def addresses(layout: Layout) -> Addresses:
         routines={str(key): address for key, address in tables["routine"].items()},
         helpers={int(key): address for key, address in tables["helper"].items()},
         kernel_functions={int(key): address for key, address in tables["kernel function"].items()},
+        loops=LOOPS,
     )
 
 
@@ -224,6 +229,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
         stack=stack,
         arguments=(starts[0], len(given.memory)),
         regions=(Region("context", starts[0], given.memory, True), *_data_regions(program.data, data), *_map_regions(program.maps, values)),
+        loops=LOOPS,
         packet=given.packet,
     )
     segments.append(_stack_segment(layout.stack, stack))

@@ -12,6 +12,7 @@ from fuzz.suite_arithmetic import arithmetic_suites
 from fuzz.suite_atomic import atomic_suites
 from fuzz.suite_calls import call_suites
 from fuzz.suite_jumps import jump_suites
+from fuzz.suite_loops import loop_suites
 from fuzz.suite_memory import memory_suites, misaligned_suites
 from fuzz.suite_packet import packet_suites
 from fuzz.suite_program import Suite
@@ -30,5 +31,5 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
 @cache
 def suites() -> tuple[Suite, ...]:
     """The suites of all rows but the excluded ones; all accesses are naturally aligned."""
-    families = (arithmetic_suites, jump_suites, call_suites, memory_suites, atomic_suites, packet_suites, symbol_suites)
+    families = (arithmetic_suites, jump_suites, call_suites, memory_suites, atomic_suites, packet_suites, symbol_suites, loop_suites)
     return tuple(suite for family in families for suite in family())

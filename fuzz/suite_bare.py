@@ -71,15 +71,21 @@ def _call(assembly: Assembly, row: Row, dst: int, _src: int) -> None:
     assembly.emit(row.name, imm=WITHOUT_ARGUMENTS[0] if row.name == "CALL" else KERNEL_FUNCTIONS[0])
 
 
+def _barrier(assembly: Assembly, row: Row, _dst: int, _src: int) -> None:
+    assembly.emit(row.name)
+
+
 def _body(row: Row) -> Callable[[Assembly, Row, int, int], None] | None:
     if row.offset == "memory":
         return _memory
-    if is_conditional(row) or row.name in ("JA", "JA32"):
+    if is_conditional(row) or row.name in ("JA", "JA32", "MAY_GOTO"):
         return _jump
     if row.group == "packet":
         return _packet
     if row.name.startswith("CALL"):
         return _call
+    if row.name == "NOSPEC":
+        return _barrier
     return _arithmetic if row.opcode & 7 in (4, 7) else None
 
 

@@ -107,7 +107,7 @@ class Emitter:
     registers             where r0 to r10 live: a number each in 64-bit code, a pair of numbers in 32-bit code
     place_of_instruction  reading it makes the code good for this place only
     reusable              whether the code is good for an equal instruction anywhere
-    calls, spills         set by code that calls something, and by code that saves registers on the stack
+    calls, spills, loops  set by code that calls something, by code that saves registers on the stack, and by code that counts iterations
     """
 
     def __init__(self, config: Config) -> None:
@@ -118,6 +118,7 @@ class Emitter:
         self.reusable = True
         self.calls = False
         self.spills = False
+        self.loops = False
         self._locals = 0
         self._place: Place | None = None
 

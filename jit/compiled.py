@@ -9,16 +9,18 @@ from jit.config import Config
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where things are: the image itself (`base`) and the C functions that it may call.
+    """Where things are: the image itself (`base`) and the C functions that it may call; and what else is the same for all programs of a kernel.
 
     All are native addresses, 4-byte aligned; on a 64-bit CPU they are 64-bit values. `routines` are the runtime routines of
-    `jit.runtime`, by name; `helpers` are eBPF helper functions by number; `kernel_functions` by BTF id.
+    `jit.runtime`, by name; `helpers` are eBPF helper functions by number; `kernel_functions` by BTF id. `loops` is how often `may_goto` goes on in
+    one call of a function before it jumps, 0 to 2**31 - 1.
     """
 
     base: int
     routines: Mapping[str, int] = field(default_factory=dict)
     helpers: Mapping[int, int] = field(default_factory=dict)
     kernel_functions: Mapping[int, int] = field(default_factory=dict)
+    loops: int = 8 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,6 +24,7 @@ from jit.compiled import Addresses, Compiled
 from jit.config import Config
 from jit.frame import Frame, epilogue, layout, prologue
 from jit.layout import Laid, lay_out
+from jit.loops import start_counter
 from jit.lowering import LOWERING, Lowering
 from jit.passes import PASSES, Code
 from jit.registers import SINGLES, pairs
@@ -63,6 +64,7 @@ class Parts:
     frame: Callable[[Emitter, bool, frozenset[int], int], Frame] = layout
     prologue: Callable[[Emitter, Frame, frozenset[int]], None] = prologue
     epilogue: Callable[[Emitter, Frame], None] = epilogue
+    count: Callable[[Emitter, int], None] = start_counter
     passes: tuple[Callable[[Code, Config], Code], ...] = PASSES
     lay_out: Callable[[Code, Config, int, Set[int]], Laid] = lay_out
 
@@ -140,12 +142,14 @@ class _Compiler:
         main = start == 0
         function = Function(main, self.entries[start] + 1, use.reads | use.writes, self.use.writes | {1, 2}, self.entries)
         emitter = self.emitter
-        emitter.calls = emitter.spills = False
+        emitter.calls = emitter.spills = emitter.loops = False
         bodies = {d.slot: self._lower(d, function) for d in own if d.row.name != "EXIT"}
         frame = self.parts.frame(emitter, main, use.writes, self.stack)
         if main:
             self.frame_pointer = frame.top
         self.parts.prologue(emitter, frame, self.named)
+        if emitter.loops:
+            self.parts.count(emitter, self.addresses.loops)
         code: list[Item] = [Label(self.entries[start]), *emitter.take()]
         self.parts.epilogue(emitter, frame)
         leave = emitter.take()

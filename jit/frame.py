@@ -4,6 +4,7 @@ From high to low addresses:
 
     sp at entry ->  saved registers        ra if the function calls, s-registers and fp that it changes
             r10 ->  eBPF stack             main program only: 512 bytes for each of the functions that can be active at once
+                    counter of `may_goto`  a word
                     spilled registers      caller-saved registers that hold r0 to r5, around calls of runtime routines
              sp ->  argument area          o32 only: 16 bytes of home area, and three 64-bit arguments
 
@@ -32,6 +33,11 @@ N64_SPILLED = 6
 """How many in 64-bit code, from sp on."""
 
 
+def counter_place(e: Emitter) -> int:
+    """Distance from sp to the counter of `may_goto`, for functions that have one."""
+    return _end_of_spills(e)
+
+
 class Frame(NamedTuple):
     """saved: registers saved at entry. stack: bytes of eBPF stack. size: of the whole frame, in bytes; top: from r10 up to sp at entry."""
 
@@ -57,10 +63,22 @@ def layout(e: Emitter, main: bool, written: frozenset[int], stack: int) -> Frame
         saved.append(FP)
     unit, alignment = (8, 16) if wide else (4, 8)
     top = _align(unit * len(saved), alignment)
-    spilled = 8 * N64_SPILLED if wide else SPILL + 4 * SPILLED
-    below = spilled if e.spills else ARGUMENTS if e.calls and not wide else 0
+    below = _below(e)
     own = stack if main else 0
     return Frame(main, tuple(saved), own, _align(top + own + below, alignment), top, moves_fp=bool(stack) and not main)
+
+
+def _end_of_spills(e: Emitter) -> int:
+    return 8 * N64_SPILLED if e.config.width == 64 else SPILL + 4 * SPILLED
+
+
+def _below(e: Emitter) -> int:
+    """Bytes of the frame below the eBPF stack."""
+    if e.loops:
+        return counter_place(e) + 4
+    if e.spills:
+        return _end_of_spills(e)
+    return ARGUMENTS if e.calls and e.config.width == 32 else 0
 
 
 def _align(size: int, alignment: int) -> int:

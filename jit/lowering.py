@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ebpf.instruction import Instruction
-from jit import call, compare
+from jit import call, compare, loops
 from jit.call import CompileError
 from jit.code import Emitter
 from jit.pair import alu as pa
@@ -157,6 +157,14 @@ def _long_jump(e: Emitter, i: Instruction) -> None:
     compare.jump(e, e.place_of_instruction.slot + 1 + i.imm)
 
 
+def _may_goto(e: Emitter, i: Instruction) -> None:
+    loops.may_goto(e, _label(e, i))
+
+
+def _nothing(e: Emitter, i: Instruction) -> None:
+    """No code."""
+
+
 def _subprogram(e: Emitter, i: Instruction) -> None:
     place = e.place_of_instruction
     call.subprogram(e, place.function.entries[place.slot + 1 + i.imm])
@@ -242,6 +250,7 @@ LOWERING: Mapping[str, Lowering] = MappingProxyType({
     "NEG32":            Lowering(r(sa.neg32),                              r(pa.neg32)),
     "MOV32_REG":        Lowering(rr(sa.mov32),                             rr(pa.mov32)),
     "MOV32_IMM":        Lowering(ri(sa.mov32_imm),                         ri(pa.mov32_imm)),
+    "ZEXT":             Lowering(rr(sa.mov32),                             rr(pa.mov32)),
     "MOVSX32_8":        Lowering(rr(sized(sa.movsx32, 8)),                 rr(sized(pa.movsx32, 8))),
     "MOVSX32_16":       Lowering(rr(sized(sa.movsx32, 16)),                rr(sized(pa.movsx32, 16))),
     # Byte swaps
@@ -257,6 +266,7 @@ LOWERING: Mapping[str, Lowering] = MappingProxyType({
     # Jumps and calls. EXIT is the epilogue, which belongs to the function.
     "JA":               both(_jump),
     "JA32":             both(_long_jump),
+    "MAY_GOTO":         both(_may_goto),
     "CALL":             Lowering(helper(sc.helper),                        helper(pc.helper)),
     "CALL_KERNEL":      Lowering(kernel_function(sc.helper),               kernel_function(pc.helper)),
     "CALL_LOCAL":       both(_subprogram),
@@ -290,6 +300,7 @@ LOWERING: Mapping[str, Lowering] = MappingProxyType({
     },
     "LOAD_ACQUIRE_DW":  Lowering(load(sm.load_acquire, 8),                 wide(pt.load_acquire)),
     "STORE_RELEASE_DW": Lowering(store(sm.store_release, 8),               wide_store(pt.store_release)),
+    "NOSPEC":           both(_nothing),
     # Atomic operations
     **{
         f"{form}{name.upper()}_{letter}": Lowering(atomic(single, size, name), atomic(pair, size, name))

@@ -40,11 +40,12 @@ def call_kernel(instruction: Decoded, machine: Machine) -> int:
 
 
 def call_local(instruction: Decoded, machine: Machine) -> int:
-    """Enter a function of this program; r0 and r6 to r9 hold nothing in it, r10 is 512 below the caller's."""
+    """Enter a function of this program; r0 and r6 to r9 hold nothing in it, r10 is 512 below the caller's, and `may_goto` counts anew."""
     if len(machine.frames) + 1 >= MAXIMUM_CALL_DEPTH:
         raise FaultError(FaultKind.CALL_DEPTH)
     frame_pointer = machine.read(FRAME_POINTER)
-    machine.frames.append(Frame(instruction.following, tuple(machine.registers[6:10]), frame_pointer))
+    machine.frames.append(Frame(instruction.following, tuple(machine.registers[6:10]), frame_pointer, machine.loops))
+    machine.loops = machine.world.loops
     machine.registers[0] = None
     machine.registers[6:10] = (None,) * 4
     machine.set_frame_pointer(frame_pointer - FRAME_SIZE)
@@ -59,5 +60,6 @@ def exit_function(instruction: Decoded, machine: Machine) -> int:
     frame = machine.frames.pop()
     machine.forget_arguments()
     machine.registers[6:10] = frame.saved
+    machine.loops = frame.loops
     machine.set_frame_pointer(frame.frame_pointer)
     return frame.following

@@ -40,20 +40,25 @@ class Decoded:
 
 
 class Frame(NamedTuple):
-    """What a local call keeps for its caller: where to go on, r6 to r9, and r10."""
+    """What a local call keeps for its caller: where to go on, r6 to r9, r10, and the iterations that it has left."""
 
     following: int
     saved: tuple[int | None, ...]
     frame_pointer: int
+    loops: int
 
 
 @dataclass(slots=True)
 class Machine:
-    """Registers hold unsigned 64-bit integers, or None: nothing that a program may rely on. `frames` are the callers of the active function."""
+    """Registers hold unsigned 64-bit integers, or None: nothing that a program may rely on. `frames` are the callers of the active function.
+
+    `loops` is how often `may_goto` will still go on in the active function.
+    """
 
     world: World
     memory: Memory
     registers: list[int | None]
+    loops: int
     frames: list[Frame] = field(default_factory=list)
 
     @classmethod
@@ -64,7 +69,7 @@ class Machine:
             if not 0 <= value < 1 << 64:
                 raise ValueError(f"r{register} is {value} at entry: not an unsigned 64-bit value")
             registers[register] = value
-        return cls(world, Memory(world), registers)
+        return cls(world, Memory(world), registers, world.loops)
 
     def read(self, register: int) -> int:
         """What the register holds; a fault when that is nothing."""

@@ -75,6 +75,19 @@ def jump_if_src(condition: Condition, instruction: Decoded, machine: Machine) ->
     return instruction.target if condition(machine.read(instruction.dst), machine.read(instruction.src)) else instruction.following
 
 
+def jump_if_exhausted(instruction: Decoded, machine: Machine) -> int:
+    """Go to the target if the active function has no iterations left, else take one of them (Linux, kernel/bpf/verifier.c, BPF_MAY_GOTO)."""
+    if machine.loops == 0:
+        return instruction.target
+    machine.loops -= 1
+    return instruction.following
+
+
+def nothing(instruction: Decoded, machine: Machine) -> int:
+    """Go on: a speculation barrier changes nothing that a program sees."""
+    return instruction.following
+
+
 # Loads and stores (section 5.1, 5.2 and 5.4). `cut` and `extend` say the width in words of `oracle.arithmetic`. An ordered load or store does
 # the same as an ordinary one: a run has one thread, and no one else sees in which order things happen.
 

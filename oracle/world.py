@@ -78,6 +78,7 @@ class World:
     frame_pointer  r10 of the main program. The function called by one whose frame pointer is f has its own at f - 512.
     stack          what the 8 * 512 bytes below `frame_pointer` hold at the start
     arguments      r1 and r2 at entry: the address of the context and a second argument, by convention the length of the context
+    loops          how often `may_goto` goes on in one call of a function before it jumps (Linux: BPF_MAX_LOOPS)
     packet         what the legacy packet instructions read (RFC 9669 section 5.5)
     """
 
@@ -88,6 +89,7 @@ class World:
     stack: bytes
     arguments: tuple[int, int]
     regions: tuple[Region, ...] = ()
+    loops: int = 8 << 20
     packet: Packet = NO_PACKET
     helpers: Mapping[int, Helper] = field(default_factory=dict)
     kernel_functions: Mapping[int, Helper] = field(default_factory=dict)

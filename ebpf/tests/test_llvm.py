@@ -23,6 +23,8 @@ from ebpf.program import ByteOrder
 from ebpf.tests.llvm import clang, code, needs_clang
 
 REFUSED = {
+    "ZEXT": "made by the verifier: no text in LLVM",
+    "NOSPEC": "made by the verifier: no text in LLVM",
     "CALL_KERNEL": "made by the loader from a relocation: no text in LLVM",
     "LDDW_MAP_FD": "made by the loader: no text in LLVM",
     "LDDW_MAP_VALUE": "made by the loader: no text in LLVM",

@@ -59,7 +59,7 @@ SECOND = Instruction(0)
         # Known to LLVM or Linux, not to the table: callx, gotox, may_goto.
         ((Instruction(0x8D, 3), EXIT), "instruction 0: unknown opcode 0x8d"),
         ((Instruction(0x0D, 3), EXIT), "instruction 0: unknown opcode 0x0d"),
-        ((Instruction(0xE5), EXIT), "instruction 0: unknown opcode 0xe5"),
+        ((Instruction(0xF5), EXIT), "instruction 0: unknown opcode 0xf5"),
         ((SECOND, EXIT), "instruction 0: unknown opcode 0x00"),
         ((Instruction(0xB7, 0, 1), EXIT), "instruction 0: opcode 0xb7: reserved field src is 1, must be 0"),
         ((Instruction(0x95, 1),), "instruction 0: opcode 0x95: reserved field dst is 1, must be 0"),

@@ -32,7 +32,8 @@ NAME = "memory"
 _SHOWN = 8
 """So many accesses that break the rule are shown of one run; one instruction in a loop makes many."""
 
-# RFC 9669 section 5: class, size and mode of loads and stores; section 5.3 and Linux's BPF_LOAD_ACQ and BPF_STORE_REL for atomic operations.
+# RFC 9669 section 5: class, size and mode of loads and stores; section 5.3 and Linux's BPF_LOAD_ACQ and BPF_STORE_REL for atomic operations. Linux's
+# BPF_NOSPEC is a store by its class, with the mode of atomic operations.
 _LDX, _ST, _STX = 1, 2, 3
 _SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
 _MODES = (0x60, 0x80, 0xC0)
@@ -44,7 +45,7 @@ _LOAD_ACQUIRE, _STORE_RELEASE = 0x100, 0x110
 def allowed(slot: Instruction) -> tuple[int, bool, bool, bool]:
     """Of an instruction: the width of its access in bytes, 0 for none; whether it reads, whether it writes; whether it must be indivisible."""
     kind, mode, size = slot.opcode & 7, slot.opcode & 0xE0, _SIZES[slot.opcode & 0x18]
-    if kind not in (_LDX, _ST, _STX) or mode not in _MODES:
+    if kind not in (_LDX, _ST, _STX) or mode not in _MODES or (kind == _ST and mode == _ATOMIC):
         return 0, False, False, False
     if mode == _ATOMIC:
         loads, stores = slot.imm == _LOAD_ACQUIRE, slot.imm == _STORE_RELEASE

@@ -23,6 +23,7 @@ UNARY = (
     ("NEG64",      0x7fffffffffffffff, 0x8000000000000001), ("NEG64",      0x00000000ffffffff, 0xffffffff00000001),
     ("MOV32_REG",  0xffffffffffffffff, 0x00000000ffffffff), ("MOV32_REG",  0x1234567880000000, 0x0000000080000000),
     ("MOV64_REG",  0xffffffffffffffff, 0xffffffffffffffff), ("MOV64_REG",  0x1234567880000001, 0x1234567880000001),
+    ("ZEXT",       0xffffffff80000001, 0x0000000080000001), ("ZEXT",       0x1234567800000000, 0x0000000000000000),
     ("MOVSX32_8",  0x123456789abcde7f, 0x000000000000007f), ("MOVSX32_8",  0x123456789abcde80, 0x00000000ffffff80),
     ("MOVSX32_8",  0x00000000000000ff, 0x00000000ffffffff), ("MOVSX32_8",  0xffffffffffffff00, 0x0000000000000000),
     ("MOVSX32_16", 0x123456789abc7fff, 0x0000000000007fff), ("MOVSX32_16", 0x123456789abc8000, 0x00000000ffff8000),
@@ -99,7 +100,7 @@ def test_every_register_as_dst_and_as_src() -> None:
 
 @pytest.mark.parametrize(("name", "operand", "answer"), UNARY)
 def test_unary(name: str, operand: int, answer: int) -> None:
-    dst, src = (0, 4) if name.startswith("MOV") else (4, 0)
+    dst, src = (0, 4) if name.startswith(("MOV", "ZEXT")) else (4, 0)
     outcome = execute(constant(4, operand), slot(name, dst, src), slot("MOV64_REG", 0, dst), EXIT)
     assert (outcome.registers[0], outcome.fault) == (answer, None)
 
