@@ -89,8 +89,8 @@ class World:
     stack: bytes
     arguments: tuple[int, int]
     regions: tuple[Region, ...] = ()
-    loops: int = 8 << 20
     packet: Packet = NO_PACKET
     helpers: Mapping[int, Helper] = field(default_factory=dict)
     kernel_functions: Mapping[int, Helper] = field(default_factory=dict)
     instruction_limit: int = 1_000_000
+    loops: int = 8 << 20
