@@ -1,7 +1,7 @@
 """Layout: from code with labels to words.
 
-All branches start short. One whose target is out of its reach becomes long, which moves everything behind it, perhaps across a 256 MiB border, which makes
-all long ones longer; this is repeated until nothing changes. A branch that has become long stays long, so that ends.
+All branches start short. One whose target is out of its reach becomes long, which moves everything behind it, perhaps across a 256 MiB border, where
+all long ones are longer; this is repeated until nothing changes. A branch that has become long stays long, so that ends.
 
     short                       long                                  long, image across a 256 MiB border
     beq   a, b, target          bne   a, b, over                      bne  a, b, over

@@ -129,7 +129,7 @@ def test_an_image_that_crosses_a_border_only_because_a_branch_is_long(name: str)
 def test_branches_that_push_one_another_out_of_reach_take_a_bounded_number_of_turns(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ladder: the span of each branch is exactly its reach, and holds the next branch, whose long form is what makes it too far."""
     e = Emitter(Config.parse(name))
-    steps, mnemonic = 40, "beqc" if e.has("beqc") else "beq"
+    steps, mnemonic = 20, "beqc" if e.has("beqc") else "beq"
     size = 2 if mnemonic == "beq" else 1
     nop = e.make(NOP, 0, 0, 0)
     spacing = 20000
