@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from jit.compiled import Addresses
 from jit.config import Config
 from jit.mips import Row, rows
-from jit.registers import SINGLES, pairs
+from jit.registers import of_code
 
 
 class Label(NamedTuple):
@@ -104,7 +104,7 @@ class Place(NamedTuple):
 class Emitter:
     """Collects the code of one eBPF instruction; knows which instructions the configuration has.
 
-    registers             where r0 to r10 live: a number each in 64-bit code, a pair of numbers in 32-bit code
+    registers             where r0 to r11 live: a number each in 64-bit code, a pair of numbers in 32-bit code
     place_of_instruction  reading it makes the code good for this place only
     reusable              whether the code is good for an equal instruction anywhere
     calls, spills, loops  set by code that calls something, by code that saves registers on the stack, and by code that counts iterations
@@ -113,7 +113,7 @@ class Emitter:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.rows: Mapping[str, Row] = rows(config)
-        self.registers: Sequence[Any] = SINGLES if config.width == 64 else pairs(config)
+        self.registers: Sequence[Any] = of_code(config)
         self.items: list[Item] = []
         self.reusable = True
         self.calls = False

@@ -13,7 +13,8 @@ class Addresses:
 
     All are native addresses, 4-byte aligned; on a 64-bit CPU they are 64-bit values. `routines` are the runtime routines of
     `jit.runtime`, by name; `helpers` are eBPF helper functions by number; `kernel_functions` by BTF id. `loops` is how often `may_goto` goes on in
-    one call of a function before it jumps, 0 to 2**31 - 1.
+    one call of a function before it jumps, 0 to 2**31 - 1. `seed`, not negative, chooses what is secret of an image: the keys of
+    constant blinding (`jit.blinding`).
     """
 
     base: int
@@ -21,6 +22,7 @@ class Addresses:
     helpers: Mapping[int, int] = field(default_factory=dict)
     kernel_functions: Mapping[int, int] = field(default_factory=dict)
     loops: int = 8 << 20
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

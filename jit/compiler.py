@@ -17,7 +17,8 @@ from typing import NamedTuple
 from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH, REGISTERS, Instruction
 from ebpf.opcodes import Row, lookup
 from ebpf.program import wide_immediate
-from jit import compare
+from jit import blinding, compare
+from jit.blinding import Blinding
 from jit.call import CompileError
 from jit.code import Emitter, Function, Item, Label, Op, Place
 from jit.compiled import Addresses, Compiled
@@ -67,6 +68,7 @@ class Parts:
     count: Callable[[Emitter, int], None] = start_counter
     passes: tuple[Callable[[Code, Config], Code], ...] = PASSES
     lay_out: Callable[[Code, Config, int, Set[int]], Laid] = lay_out
+    blinding: Blinding = field(default_factory=Blinding)
 
 
 PARTS = Parts()
@@ -98,6 +100,7 @@ class _Compiler:
         # Labels beyond those of the slots: entry and exit of each function, then one for every exit of the main program.
         self.entries = {start: len(slots) + 2 * number for number, start in enumerate(starts)}
         self.next_label = len(slots) + 2 * len(starts)
+        self.keys = parts.blinding.keys(slots, addresses.seed) if "blind" in config.options else None
         self.stack = 0
         if FRAME_POINTER in self.use.reads:
             self.stack = FRAME_SIZE * (MAXIMUM_CALL_DEPTH if len(starts) > 1 else 1)
@@ -178,15 +181,19 @@ class _Compiler:
         """The code of an instruction, from the cache where it does not depend on the place."""
         wide = d.row.slots == 2
         key = (d.instruction, self.slots[d.slot + 1].imm if wide else 0)
-        lowered = self.cache.get(key)
+        blinded = self.keys is not None and d.row.name in self.parts.blinding.forms
+        lowered = None if blinded else self.cache.get(key)
         if lowered is None:
             self.emitter.enter(Place(function, d.slot, self.addresses, _BYTES_PER_SLOT * (len(self.slots) + 16)))
             whole = d.instruction._replace(imm=wide_immediate(d.instruction, self.slots[d.slot + 1])) if wide else d.instruction
-            lowering = self.parts.lowering[d.row.name]
-            (lowering.single if self.config.width == 64 else lowering.pair)(self.emitter, whole)
+            if blinded and self.keys is not None:
+                blinding.lower(self.emitter, whole, d.row.name, self.parts.lowering, self.parts.blinding, self.keys(d.slot))
+            else:
+                lowering = self.parts.lowering[d.row.name]
+                (lowering.single if self.config.width == 64 else lowering.pair)(self.emitter, whole)
             items = self.emitter.take()
             lowered = _Lowered(items, tuple(item.number for item in items if isinstance(item, Label)))
-            if self.emitter.reusable:
+            if self.emitter.reusable and not blinded:
                 if len(self.cache) >= _MOST_LOWERED:
                     self.cache.clear()
                 self.cache[key] = lowered

@@ -45,6 +45,7 @@ OPTIONS: tuple[Option, ...] = (
         "no LL and SC are emitted: atomic operations are calls of runtime routines, of 32 and of 64 bits",
         without={"mips1": "it has no LL and SC anyway"},
     ),
+    Option("blind", HARDENING, "constant blinding: no immediate of the program is to be found in the image"),
 )
 """In the order in which they stand in the name of a configuration."""
 

@@ -43,7 +43,7 @@ def store(e: Emitter, s: Pair, base: int, offset: int, size: int) -> None:
     if size < 8:
         e.op(_STORE[size], s[0], offset, base)
         return
-    base, low, high = _words(e, base, offset, T8)
+    base, low, high = _words(e, base, offset, AT)
     e.op("sw", s[0], low, base)
     e.op("sw", s[1], high, base)
 
