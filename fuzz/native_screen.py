@@ -18,6 +18,7 @@ from ebpf.instruction import REGISTERS
 from fuzz import native_record as record
 from fuzz.abi import PRESERVED, V0
 from fuzz.abi import REGISTERS as NATIVE_REGISTERS
+from fuzz.layout import STACK_SIZE as STACK_SIZE_IN_ALL
 from fuzz.native_hooks import EXIT_REGISTERS, EXITED
 
 ENDING, VALUES, MEMORY, PATH, CONVENTION, OPERANDS, ACCESSES, ROOM, CALLS, EDGES = (1 << bit for bit in range(10))
@@ -32,8 +33,9 @@ EXPECTED_ROWS = 16
 EXPECTED_ROW = 2 + REGISTERS
 
 # Of a memory: where an input lies. Segments are rows of (place in the host's memory, length, where its contents before and after are in this array,
-# first byte that the program may write, its end), lengths in 64-bit words; the last one is the stack. Areas are rows of (address, length in bytes).
-FRAME_POINTER, STACK_ADDRESS, SEGMENT_COUNT, SEGMENTS_AT, AREA_COUNT, AREAS_AT, ENTRY_REGISTERS = range(7)
+# in 64-bit words; the last one is the stack. UNTOUCHED: how many bytes at the beginning of the eBPF stack the program leaves alone. Areas are rows of
+# (address, length in bytes).
+FRAME_POINTER, STACK_ADDRESS, UNTOUCHED, SEGMENT_COUNT, SEGMENTS_AT, AREA_COUNT, AREAS_AT, ENTRY_REGISTERS = range(8)
 MEMORY_HEADER = ENTRY_REGISTERS + NATIVE_REGISTERS
 SEGMENT_ROW, AREA_ROW = 4, 2
 
@@ -99,7 +101,7 @@ def memory_holds(memory, image, host):  # type: ignore[no-untyped-def]
     last = memory[SEGMENT_COUNT] - 1
     for segment in range(last + 1):
         row = memory[SEGMENTS_AT] + SEGMENT_ROW * segment
-        place, length, before, after = _at(host + memory[row]), memory[row + 1], memory[row + 2], memory[row + 3]
+        place, length, after = _at(host + memory[row]), memory[row + 1], memory[row + 3]
         if segment < last:
             if not _same(place, memory, after, 0, length):
                 return False
@@ -108,11 +110,10 @@ def memory_holds(memory, image, host):  # type: ignore[no-untyped-def]
         bottom, own = frame - image[STACK_SIZE], frame + image[TOP] + image[HOME]
         if (frame | bottom | own) & 7 != 0 or bottom < 0 or own < frame or own > 8 * length:
             return False
+        if STACK_SIZE_IN_ALL - image[STACK_SIZE] > memory[UNTOUCHED]:
+            return False
         if not _same(place, memory, after, bottom >> 3, frame >> 3) or not _same(place, memory, after, own >> 3, length):
             return False
-        for at in range(bottom >> 3):
-            if memory[after + at] != memory[before + at]:
-                return False
     return True
 
 

@@ -8,10 +8,8 @@ A verdict is defined by `fuzz.compare`, `fuzz.lockstep` and the tripwires, which
 itself, and nearly all runs are as they must be. The screen never says so of a run in which they find anything; where it is in doubt, they are asked.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,9 @@ from ebpf.instruction import REGISTERS, Instruction
 from fuzz import native_record as record
 from fuzz import native_screen as native
 from fuzz.abi import HOME_AREA
+from fuzz.compare import STACK
 from fuzz.entry import entry_registers
+from fuzz.kept import kept, kept_of_two
 from fuzz.layout import AREA_SIZE, Placement
 from fuzz.lockstep import Image, described
 from fuzz.record import Recording
@@ -45,22 +45,9 @@ class Expectation:
     memory: Words
 
 
-_MADE = 256
-_made: dict[tuple[int, int], tuple[Placement, Run, Expectation | None]] = {}
-
-
+@kept_of_two(256)
 def expectation(placement: Placement, expected: Run) -> Expectation | None:
     """What the screen wants to know of an input; None where it does not see enough: a fault, a large memory, a trace that a target cannot record."""
-    # Configurations share placements and runs of the oracle. As long as these are kept here, no others have their identities.
-    key = id(placement), id(expected)
-    if key not in _made:
-        while len(_made) >= _MADE:
-            del _made[next(iter(_made))]
-        _made[key] = placement, expected, _expectation(placement, expected)
-    return _made[key][2]
-
-
-def _expectation(placement: Placement, expected: Run) -> Expectation | None:
     outcome = expected.outcome
     size = sum(len(segment.initial) for segment in placement.segments)
     if outcome.fault is not None or size > LARGEST or len(outcome.trace) > record.MAXIMUM_BOUNDARIES:
@@ -76,14 +63,9 @@ def _known(registers: Sequence[int | None]) -> int:
     return sum(1 << number for number, value in enumerate(registers) if value is not None)
 
 
-_recent: deque[tuple[Run, Words]] = deque(maxlen=64)
-
-
+@kept(64)
 def _outcome(expected: Run) -> Words:
     """Of an oracle's run. Placements that the program cannot tell apart share one."""
-    for known, made in _recent:
-        if known is expected:
-            return made
     outcome = expected.outcome
     header = np.zeros(native.EXPECTED_ROWS, np.int64)
     header[native.EXPECTED_RETURN] = outcome.return_value or 0
@@ -91,9 +73,7 @@ def _outcome(expected: Run) -> Words:
     header[native.EXPECTED_COUNT] = len(outcome.trace)
     header[native.EXPECTED_REGISTERS : native.EXPECTED_REGISTERS + REGISTERS] = _signed([value or 0 for value in outcome.registers])
     rows = [(slot, *[value or 0 for value in registers], _known(registers)) for slot, registers in outcome.trace]
-    made = np.concatenate((header, _signed([number for row in rows for number in row])))
-    _recent.appendleft((expected, made))
-    return made
+    return np.concatenate((header, _signed([number for row in rows for number in row])))
 
 
 def _memory(placement: Placement, expected: Run) -> Words:
@@ -109,10 +89,17 @@ def _memory(placement: Placement, expected: Run) -> Words:
         contents += [np.frombuffer(segment.initial, np.int64), np.frombuffer(after, np.int64)]
         at += 2 * length
     header[native.FRAME_POINTER :][:2] = _signed((world.frame_pointer, placement.segments[-1].address))
+    header[native.UNTOUCHED] = _untouched(world.stack, expected.outcome.memory[STACK])
     header[native.SEGMENT_COUNT], header[native.SEGMENTS_AT] = len(rows), len(header) + len(areas)
     header[native.AREA_COUNT], header[native.AREAS_AT] = len(world.regions), len(header)
     header[native.ENTRY_REGISTERS :] = _signed(entry_registers(placement, 0))
     return np.concatenate((header, areas, np.array(rows, np.int64).ravel(), *contents))
+
+
+def _untouched(before: bytes, after: bytes) -> int:
+    """How many bytes at the beginning are the same."""
+    changed = np.flatnonzero(np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8))
+    return int(changed[0]) if len(changed) else len(before)
 
 
 def edges_hold(compiled: Compiled, edges: Words | None) -> bool:
@@ -132,7 +119,7 @@ def image(compiled: Compiled, placement: Placement, recordings: frozenset[Record
     return made
 
 
-@lru_cache(maxsize=4)
+@kept_of_two(4)
 def _image(compiled: Compiled, slots: tuple[Instruction, ...]) -> Words:
     config = compiled.config
     header = np.zeros(native.IMAGE_HEADER, np.int64)

@@ -11,7 +11,10 @@ across a call needs no check: `fuzz.calls` destroys both. What a run does not sh
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from fuzz.abi import GP, SP, register_name
+from fuzz.decoded import decoded
 from fuzz.layout import Placement
 from fuzz.verdict import Trip
 from fuzz.wires.flow import words
@@ -26,9 +29,12 @@ RESERVED = frozenset({26, 27, GP})
 
 def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
     """Writes of reserved registers, accesses below sp."""
-    for at, word in enumerate(words(compiled)):
-        if word is None:
-            continue
+    image = decoded(compiled)
+    # A negative offset has its upper bit at bit 15 in every format.
+    below = image.have("load", "store") * (image.words >> 21 & 31 == SP) * (image.words >> 15 & 1)
+    for at in np.flatnonzero(below | image.writes & sum(1 << number for number in RESERVED)).tolist():
+        word = words(compiled)[at]
+        assert word is not None, "only instructions of the table write registers and access memory"
         for number in sorted(word.writes & RESERVED):
             yield trip(NAME, compiled, at, f"{word.row.mnemonic} writes {register_name(number, compiled.config)}")
         if word.facts & {"load", "store"} and "base" in word.row.operands and word.named("base") == SP and (offset := word.named("offset")) < 0:

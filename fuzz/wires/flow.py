@@ -11,6 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
+from fuzz.abi import SP
+from fuzz.decoded import decoded
+from fuzz.kept import kept
 from jit.compiled import Compiled
 from jit.mips import Row, decode
 
@@ -47,11 +52,19 @@ def _word(word: int, isa: str) -> Word | None:
     return Word(row, operands, frozenset(row.reads(operands)), frozenset(row.writes(operands)))
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def words(compiled: Compiled) -> tuple[Word | None, ...]:
     """The words of an image, None for what is no instruction of its ISA."""
     isa = compiled.config.isa
     return tuple(_word(word, isa) for word in compiled.words)
+
+
+def adjustments(compiled: Compiled) -> Iterator[int]:
+    """By how many bytes the words of an image that add a constant to the stack pointer change it, in the order of the text."""
+    for at in np.flatnonzero(decoded(compiled).writes & 1 << SP).tolist():
+        word = _word(compiled.words[at], compiled.config.isa)
+        if word is not None and word.row.mnemonic in ("addiu", "daddiu") and word.named("rs") == SP:
+            yield word.named("immediate")
 
 
 def target(compiled: Compiled, at: int, word: Word) -> int | None:
@@ -75,7 +88,7 @@ def conditional(word: Word) -> bool:
     return not (equality and registers[0] == registers[-1]) and not (word.row.mnemonic in ("bgez", "blez") and registers == [0])
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def successors(compiled: Compiled) -> tuple[tuple[int, ...], ...]:
     """For each word those that may be executed next, as the text tells. Behind the delay slot of a call nothing is known."""
     decoded = words(compiled)

@@ -6,10 +6,9 @@ too small   a part of the eBPF stack lies below the stack pointer, where an inte
 
 from collections.abc import Iterator
 
-from fuzz.abi import SP
 from fuzz.layout import Placement
 from fuzz.verdict import Trip
-from fuzz.wires.flow import words
+from fuzz.wires.flow import adjustments
 from fuzz.wires.memory import lowest_stack_pointer
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
@@ -19,10 +18,7 @@ NAME = "frame"
 
 def main_frame(compiled: Compiled) -> int:
     """Bytes by which the main program, whose code comes first, lowers the stack pointer."""
-    for word in words(compiled):
-        if word is not None and word.row.mnemonic in ("addiu", "daddiu") and word.named("rt") == word.named("rs") == SP:
-            return max(0, -word.named("immediate"))
-    return 0
+    return max(0, -next(adjustments(compiled), 0))
 
 
 def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fuzz.decoded import Decoded, decoded
 from fuzz.layout import Placement
 from fuzz.record import Recording
 from fuzz.verdict import Trip
@@ -40,13 +41,12 @@ LINKED_BYTES = 2048
 
 def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
     """Everything that the text shows."""
-    decoded = words(compiled)
-    yield from _slots(compiled, decoded)
-    linked = any(word is not None and word.facts & {"ll", "sc"} for word in decoded)
-    if linked:
-        yield from _linked(compiled, decoded, successors(compiled))
-    if compiled.config.isa in HILO_DISTANCE:
-        yield from _distances(compiled, decoded, successors(compiled), range(len(decoded)))
+    image = decoded(compiled)
+    yield from _slots(compiled, image)
+    if image.have("ll", "sc").any():
+        yield from _linked(compiled, words(compiled), successors(compiled))
+    if suspects := _near(compiled, image):
+        yield from _distances(compiled, words(compiled), successors(compiled), suspects)
 
 
 def run(seen: Observation) -> Iterable[Trip]:
@@ -58,57 +58,77 @@ def of_edges(compiled: Compiled, edges: NDArray[np.int64]) -> Iterable[Trip]:
     """The same for edges of one or of several runs. More edges never mean fewer trips."""
     if compiled.config.isa not in HILO_DISTANCE:
         return ()
-    decoded = words(compiled)
-    following = [list(targets) for targets in successors(compiled)]
-    new = [(source, to) for source, to in edges.tolist() if 0 <= source < len(decoded) and 0 <= to < len(decoded) and to not in following[source]]
+    text = successors(compiled)
+    inside = edges[((edges >= 0) & (edges < len(text))).all(axis=1)]
+    new = [(source, to) for source, to in inside.tolist() if to not in text[source]]
     if not new:
         return ()
-    known = set(_distances(compiled, decoded, following, range(len(decoded))))
+    instructions = words(compiled)
+    following = [list(targets) for targets in text]
+    known = set(_distances(compiled, instructions, following, range(len(instructions))))
     for source, to in new:
         following[source].append(to)
     changed = {source for source, _ in new}
     before = predecessors(following)
     starts = changed.union(*(before[source] for source in changed))
-    return [found for found in _distances(compiled, decoded, following, sorted(starts)) if found not in known]
+    return [found for found in _distances(compiled, instructions, following, sorted(starts)) if found not in known]
 
 
-def _slots(compiled: Compiled, decoded: Sequence[Word | None]) -> Iterator[Trip]:
+def _near(compiled: Compiled, image: Decoded) -> list[int]:
+    """The loads of MIPS I and the reads of HI and LO whose neighbours in time there is reason to look at."""
+    config = compiled.config
+    if config.isa not in HILO_DISTANCE:
+        return []
+    delay = np.append(0, image.have("delay")) != 0
+    reads = np.append(image.reads, 0)
+    loads = image.have("load") * (config.isa in LOAD_DELAY) != 0
+    near = loads & (delay[:-1] | (image.writes & reads[1:] != 0))
+    # Behind a read, within two instructions: a write, or a branch to somewhere.
+    other = np.append(image.writes & sum(1 << number for number in _HILO) | image.have("delay"), (0, 0)) != 0
+    hilo = image.reads & sum(1 << number for number in _HILO) != 0
+    near |= hilo & (delay[:-1] | other[1:-1] | other[2:])
+    found: list[int] = np.flatnonzero(near).tolist()
+    return found
+
+
+def _slots(compiled: Compiled, image: Decoded) -> Iterator[Trip]:
     """Delay slots and forbidden slots."""
-    for at, word in enumerate(decoded):
-        if word is None or not word.facts & {"delay", "forbidden"}:
-            continue
+    slots, transfers = image.have("delay", "forbidden") != 0, image.have("branch", "jump") != 0
+    for at in np.flatnonzero(slots & np.append(transfers[1:], True)).tolist():
+        word = words(compiled)[at]
+        assert word is not None, "only instructions of the table have slots"
         kind = "delay" if "delay" in word.facts else "forbidden"
-        if at + 1 == len(decoded):
+        if at + 1 == len(image.words):
             yield trip(NAME, compiled, at, f"the {kind} slot of {word.row.mnemonic} lies outside the image")
-        elif (neighbour := decoded[at + 1]) is not None and neighbour.transfers:
+        elif (neighbour := words(compiled)[at + 1]) is not None:
             yield trip(NAME, compiled, at + 1, f"{neighbour.row.mnemonic} in the {kind} slot of {word.row.mnemonic}")
 
 
-def _distances(compiled: Compiled, decoded: Sequence[Word | None], following: Sequence[Sequence[int]], starts: Iterable[int]) -> Iterator[Trip]:
+def _distances(compiled: Compiled, instructions: Sequence[Word | None], following: Sequence[Sequence[int]], starts: Iterable[int]) -> Iterator[Trip]:
     """Load delays and HI/LO distances of the instructions at `starts`."""
     delays = compiled.config.isa in LOAD_DELAY
     for at in starts:
-        word = decoded[at]
+        word = instructions[at]
         if word is None:
             continue
         if delays and "load" in word.facts:
             for to in following[at]:
-                user = decoded[to]
+                user = instructions[to]
                 if user is not None and user.reads & word.writes and not _halves(word, user):
                     yield trip(NAME, compiled, to, f"{user.row.mnemonic} uses what {word.row.mnemonic} at word {at} loads, in its load delay slot")
         if word.reads & _HILO:
-            for to in sorted(_next_two(decoded, following, at)):
-                writer = decoded[to]
+            for to in sorted(_next_two(instructions, following, at)):
+                writer = instructions[to]
                 if writer is not None and writer.writes & _HILO:
                     detail = f"{writer.row.mnemonic} changes HI or LO less than two instructions behind {word.row.mnemonic} at word {at}"
                     yield trip(NAME, compiled, to, detail)
 
 
-def _next_two(decoded: Sequence[Word | None], following: Sequence[Sequence[int]], at: int) -> set[int]:
+def _next_two(instructions: Sequence[Word | None], following: Sequence[Sequence[int]], at: int) -> set[int]:
     """The two instructions after a word, on all ways. One that a branch nullifies does nothing, but takes its time in the pipeline."""
     found = set(following[at])
     for first in following[at]:
-        word = decoded[first]
+        word = instructions[first]
         likely = word is not None and "likely" in word.facts
         found.update(second for second in following[first] if not (likely and second == first + 2))
     return found
@@ -119,13 +139,13 @@ def _halves(first: Word, second: Word) -> bool:
     return {first.row.mnemonic, second.row.mnemonic} == {"lwl", "lwr"} and first.writes == second.writes
 
 
-def _linked(compiled: Compiled, decoded: Sequence[Word | None], following: Sequence[Sequence[int]]) -> Iterator[Trip]:
+def _linked(compiled: Compiled, instructions: Sequence[Word | None], following: Sequence[Sequence[int]]) -> Iterator[Trip]:
     """LL and SC."""
-    loads = [at for at, word in enumerate(decoded) if word is not None and "ll" in word.facts]
-    stores = [at for at, word in enumerate(decoded) if word is not None and "sc" in word.facts]
+    loads = [at for at, word in enumerate(instructions) if word is not None and "ll" in word.facts]
+    stores = [at for at, word in enumerate(instructions) if word is not None and "sc" in word.facts]
     ends, starts, before = frozenset(loads + stores), frozenset(loads), predecessors(following)
     # What may be executed just before each sc, back to the ll.
-    leading = {at: frozenset(reachable(at, [before[at] for at in range(len(decoded))], ends)) for at in stores}
+    leading = {at: frozenset(reachable(at, [before[at] for at in range(len(instructions))], ends)) for at in stores}
     reached = set[int]()
     for at in loads:
         after = frozenset(reachable(at, following, ends))
@@ -133,19 +153,19 @@ def _linked(compiled: Compiled, decoded: Sequence[Word | None], following: Seque
             if at not in leading[end]:
                 continue
             reached.add(end)
-            yield from _sequence(compiled, decoded, at, end, (after & leading[end]) - ends)
+            yield from _sequence(compiled, instructions, at, end, (after & leading[end]) - ends)
     for at in stores:
-        word = decoded[at]
+        word = instructions[at]
         assert word is not None
         if at not in reached or not leading[at] & starts:
             yield trip(NAME, compiled, at, f"{word.row.mnemonic} without a load linked before it")
-        if not _is_tested(decoded, following, at):
+        if not _is_tested(instructions, following, at):
             yield trip(NAME, compiled, at, f"the result of {word.row.mnemonic} is not tested")
 
 
-def _sequence(compiled: Compiled, decoded: Sequence[Word | None], start: int, end: int, between: frozenset[int]) -> Iterator[Trip]:
+def _sequence(compiled: Compiled, instructions: Sequence[Word | None], start: int, end: int, between: frozenset[int]) -> Iterator[Trip]:
     for at in sorted(between):
-        word = decoded[at]
+        word = instructions[at]
         if word is not None and word.facts & {"load", "store"}:
             yield trip(NAME, compiled, at, f"{word.row.mnemonic} between ll at word {start} and sc at word {end}")
     bounds = (start, end, *between)
@@ -153,9 +173,9 @@ def _sequence(compiled: Compiled, decoded: Sequence[Word | None], start: int, en
         yield trip(NAME, compiled, end, f"ll at word {start} and its sc lie in {size} bytes, more than {LINKED_BYTES}")
 
 
-def _is_tested(decoded: Sequence[Word | None], following: Sequence[Sequence[int]], store: int) -> bool:
+def _is_tested(instructions: Sequence[Word | None], following: Sequence[Sequence[int]], store: int) -> bool:
     """Whether on every path the first instruction that touches the result of sc is a branch on it."""
-    word = decoded[store]
+    word = instructions[store]
     assert word is not None
     result = word.named("rt")
     if result == 0:
@@ -165,7 +185,7 @@ def _is_tested(decoded: Sequence[Word | None], following: Sequence[Sequence[int]
         return False
     while waiting:
         at = waiting.pop()
-        user = decoded[at]
+        user = instructions[at]
         if at in seen or user is None:
             continue
         seen.add(at)

@@ -5,34 +5,43 @@ word in `fuzz/tests/test_legality.py`, where Capstone decodes what the shipped p
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fuzz.decoded import decoded
 from fuzz.layout import Placement
 from fuzz.verdict import Trip
 from fuzz.wires.wire import Example, Wire, trip
 from jit.compiled import Compiled
 from jit.config import Config
-from jit.mips import decode, rows
+from jit.mips import ROWS, Row, decode, rows
 
 
 def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
     """A trip for each word of the image that is not legal on its configuration."""
     config = compiled.config
-    bad = {word: reason for word in set(compiled.words) if (reason := _reason(word, config))}
-    if not bad:
-        return
-    for at, word in enumerate(compiled.words):
-        if word in bad:
-            yield trip(WIRE.name, compiled, at, bad[word])
+    # Index -1, of no row, is that of the last number.
+    for at in np.flatnonzero(_illegal(config)[decoded(compiled).rows]).tolist():
+        yield trip(WIRE.name, compiled, at, _reason(compiled.words[at], config))
 
 
-@lru_cache(maxsize=1 << 17)
+@cache
+def _illegal(config: Config) -> NDArray[np.bool_]:
+    """Of each row of the table whether it is illegal on a configuration, and whether it is to be no row at all."""
+    return np.array([*(bool(_row_reason(row, config)) for row in ROWS), True])
+
+
 def _reason(word: int, config: Config) -> str:
     """Why the word is illegal; empty when it is not."""
-    decoded = decode(word, config.isa)
-    if decoded is None:
+    found = decode(word, config.isa)
+    if found is None:
         return f"{word:#010x} is no instruction of {config.isa}"
-    row = decoded[0]
+    return _row_reason(found[0], config)
+
+
+def _row_reason(row: Row, config: Config) -> str:
     if row.facts & {"ll", "sc"} and "nollsc" in config.options:
         return f"{row.mnemonic} in code that does without LL and SC"
     return "" if rows(config).get(row.mnemonic) is row else f"{row.mnemonic} is not for code of width {config.width}"

@@ -20,10 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebpf.instruction import MAXIMUM_CALL_DEPTH, Instruction
-from fuzz.abi import HOME_AREA, SP
+from fuzz.abi import HOME_AREA
+from fuzz.decoded import decoded
+from fuzz.kept import kept, kept_of_two
 from fuzz.record import NO_SLOT, Recording
 from fuzz.verdict import Trip
-from fuzz.wires.flow import words
+from fuzz.wires.flow import adjustments
 from fuzz.wires.wire import Example, Observation, Wire
 from jit.compiled import Compiled
 
@@ -53,14 +55,10 @@ def allowed(slot: Instruction) -> tuple[int, bool, bool, bool]:
     return size, kind == _LDX, kind != _LDX, False
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def lowest_stack_pointer(compiled: Compiled) -> int:
     """How far below the stack pointer at entry the image may bring it, in bytes."""
-    sizes = []
-    for word in words(compiled):
-        if word is not None and word.row.mnemonic in ("addiu", "daddiu") and word.named("rt") == word.named("rs") == SP:
-            sizes.append(max(0, -word.named("immediate")))
-    frames = [size for size in sizes if size]
+    frames = [-change for change in adjustments(compiled) if change < 0]
     return frames[0] + (MAXIMUM_CALL_DEPTH - 1) * max(frames[1:], default=0) if frames else 0
 
 
@@ -100,15 +98,17 @@ def _accesses(seen: Observation, rows: NDArray[np.uint64]) -> Iterator[Trip]:
         yield Trip(NAME, int(word[row]), owner, detail)
 
 
-@lru_cache(maxsize=8)
+@kept_of_two(8)
 def rights(compiled: Compiled, slots: tuple[Instruction, ...]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """For each word how many bytes of the program's memory it may access, and whether it may read and write them (columns 0 and 1)."""
     width, direction = np.zeros(len(compiled.words), np.uint64), np.zeros((len(compiled.words), 2), bool)
-    for at, (word, owner) in enumerate(zip(words(compiled), compiled.slot_of, strict=True)):
-        if word is None or not 0 <= owner < len(slots) or not word.facts & {"load", "store"}:
+    image = decoded(compiled)
+    linked = image.have("ll", "sc") != 0
+    for at in np.flatnonzero(image.have("load", "store")).tolist():
+        if not 0 <= (owner := compiled.slot_of[at]) < len(slots):
             continue
         size, reads, writes, indivisible = allowed(slots[owner])
-        if not indivisible or word.facts & {"ll", "sc"}:
+        if not indivisible or linked[at]:
             width[at], direction[at] = size, (reads, writes)
     return width, direction
 
