@@ -1,8 +1,30 @@
 """The state in which a target calls an image: as the kernel calls it, with noise in all that the image must not depend on."""
 
-from fuzz.abi import A0, A1, RA, SP, sign_extended
+from fuzz.abi import A0, A1, HOME_AREA, RA, SP, STACK_ALIGNMENT, sign_extended
 from fuzz.calls import noise
-from fuzz.layout import Placement
+from fuzz.layout import IMAGE_SIZE, Placement
+from jit.compiled import Compiled
+
+INSTRUCTIONS_PER_SLOT = 100
+"""An image may execute so many instructions for each eBPF instruction that the oracle may."""
+
+
+def instruction_limit(placement: Placement) -> int:
+    """How many MIPS instructions a run may execute."""
+    return int(INSTRUCTIONS_PER_SLOT * placement.world.instruction_limit)
+
+
+def check(compiled: Compiled, placement: Placement) -> None:
+    """Raise ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
+    layout, alignment = placement.layout, STACK_ALIGNMENT[compiled.config.width]
+    if compiled.base != layout.image:
+        raise ValueError(f"the image was compiled for address {compiled.base:#x}, not {layout.image:#x}")
+    if 4 * len(compiled.words) > IMAGE_SIZE:
+        raise ValueError(f"an image of {4 * len(compiled.words)} bytes; there is room for {IMAGE_SIZE}")
+    stack = placement.segments[-1]
+    sp = placement.world.frame_pointer + compiled.frame_pointer
+    if sp % alignment or not 0 <= sp - stack.address <= len(stack.initial) - HOME_AREA:
+        raise ValueError(f"the stack pointer at entry would be {sp:#x}: not a multiple of {alignment}, or outside the stack")
 
 
 def entry_registers(placement: Placement, top: int) -> list[int]:

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE
 
-from fuzz import native_screen, observe, screen
-from fuzz.abi import GP, HOME_AREA, RA, STACK_ALIGNMENT, V0
+from fuzz import native_screen, screen
+from fuzz.abi import GP, RA
 from fuzz.blocks import straight_runs
 from fuzz.calls import Bytes, Service
-from fuzz.entry import entry_registers
+from fuzz.conclude import Ending, conclude
+from fuzz.entry import check, entry_registers, instruction_limit
 from fuzz.layout import FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, PAGE, Placement
 from fuzz.native_hooks import COUNT, EXECUTED, EXIT_REGISTERS, EXITED, LEAVE, LIMIT, NOTHING, Counters, ExitState
 from fuzz.native_screen import INPUT, TROUBLE
@@ -34,12 +35,8 @@ from fuzz.screen import Expectation
 from fuzz.target import Run
 from fuzz.unicorn_engine import HOOK, INTERRUPT_HOOK, MODELS, Engine, Hook, HostMemory, function_address
 from fuzz.unicorn_fault import explain, in_delay_slot
-from fuzz.verdict import Difference
 from jit.compiled import Compiled
-from oracle.outcome import Fault, FaultKind, Outcome
-
-INSTRUCTIONS_PER_SLOT = 100
-"""An image may execute so many instructions for each eBPF instruction that the oracle may."""
+from oracle.outcome import Fault, FaultKind
 
 
 class _Key(NamedTuple):
@@ -77,7 +74,7 @@ class UnicornTarget:
 
     def load(self, compiled: Compiled, placement: Placement) -> None:
         """Make the image ready to run. Raises ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
-        _check(compiled, placement)
+        check(compiled, placement)
         self._loaded = compiled
         self._functions = placement.layout.functions
         self._host.write_image(compiled.image(), compiled.config.big_endian)
@@ -199,7 +196,7 @@ class UnicornTarget:
         engine.map(placement.segments)
         for segment in placement.segments:
             self._host.write(segment)
-        self._counters[EXECUTED], self._counters[LIMIT] = 0, _limit(placement)
+        self._counters[EXECUTED], self._counters[LIMIT] = 0, instruction_limit(placement)
         self._exit_state[EXITED] = 0
         engine.write_registers(entry_registers(placement, compiled.frame_pointer))
         if stepping:
@@ -241,24 +238,9 @@ class UnicornTarget:
         self._installed.pop(key, None)
 
     def _conclude(self, engine: Engine, compiled: Compiled, placement: Placement, fault: Fault | None, executed: int, record: Record) -> Run:
-        service = self._service()
-        violations = list(service.violations)
-        after = [self._host.read(segment) for segment in placement.segments]
-        registers, return_value = observe.NO_REGISTERS, None
-        if fault is None:
-            values = engine.registers()
-            violations += observe.preserved(self._entry(placement), values, compiled.config)
-            violations += observe.result_is_word(values, compiled.config)
-            return_value = values[V0] & 0xFFFFFFFF
-            if self._exit_state[EXITED]:
-                left = self._exit_state[EXIT_REGISTERS:]
-                registers = observe.bpf_registers(compiled, left)
-                violations += observe.halves_are_words(compiled, left)
-            elif compiled.exits:
-                violations.append(Difference("register", "r0 to r10", "an exit word to be executed", "a return without"))
-        violations += observe.guards(placement, after, compiled)
-        memory = {s.name: contents[s.start : s.start + s.size] for s, contents in zip(placement.segments, after, strict=True)}
-        return Run(Outcome(registers, return_value, memory, fault, executed), service.calls, tuple(violations), record, service.maps(memory))
+        left = self._exit_state[EXIT_REGISTERS:] if self._exit_state[EXITED] else None
+        state = Ending(fault, executed, self._entry(placement), engine.registers(), left)
+        return conclude(compiled, placement, state, [self._host.read(segment) for segment in placement.segments], self._service(), record)
 
     def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = _NOTHING) -> list[int]:
         """Run the loaded image on inputs, and say of each, given the oracle's run, what may not be as it must be; 0 for nothing."""
@@ -286,7 +268,7 @@ class UnicornTarget:
         native_screen.run_all(
             np.array([each.outcome.ctypes.data for each in expectations]),
             np.array([each.memory.ctypes.data for each in expectations]),
-            screen.image(compiled, first, recordings, _limit(first)),
+            screen.image(compiled, first, recordings, instruction_limit(first)),
             self._recorder.memory,
             self._control(engine),
             self._state,
@@ -313,20 +295,3 @@ class UnicornTarget:
         for place, address in engine.addresses().items():
             control[place] = address
         return control
-
-
-def _limit(placement: Placement) -> int:
-    """How many MIPS instructions a run may execute."""
-    return int(INSTRUCTIONS_PER_SLOT * placement.world.instruction_limit)
-
-
-def _check(compiled: Compiled, placement: Placement) -> None:
-    layout, alignment = placement.layout, STACK_ALIGNMENT[compiled.config.width]
-    if compiled.base != layout.image:
-        raise ValueError(f"the image was compiled for address {compiled.base:#x}, not {layout.image:#x}")
-    if 4 * len(compiled.words) > IMAGE_SIZE:
-        raise ValueError(f"an image of {4 * len(compiled.words)} bytes; there is room for {IMAGE_SIZE}")
-    stack = placement.segments[-1]
-    sp = placement.world.frame_pointer + compiled.frame_pointer
-    if sp % alignment or not 0 <= sp - stack.address <= len(stack.initial) - HOME_AREA:
-        raise ValueError(f"the stack pointer at entry would be {sp:#x}: not a multiple of {alignment}, or outside the stack")

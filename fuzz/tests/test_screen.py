@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ebpf.assembler import assemble
 from ebpf.instruction import Instruction
 from ebpf.program import Program
+from fuzz import entry, screen
 from fuzz import native_screen as native
-from fuzz import screen, unicorn_target
 from fuzz.case import Case, Input
 from fuzz.judge import interpret, judge_all, recordings
 from fuzz.layout import KERNEL_AREAS, Placement, moved, place
@@ -67,7 +67,7 @@ class Unscreened(UnicornTarget):
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Changed words make endless loops."""
-    monkeypatch.setattr(unicorn_target, "INSTRUCTIONS_PER_SLOT", 0.1)
+    monkeypatch.setattr(entry, "INSTRUCTIONS_PER_SLOT", 0.1)
 
 
 @pytest.fixture(scope="module")
