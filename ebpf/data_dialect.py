@@ -31,7 +31,7 @@ from ebpf.program import Program, ProgramError
 _RULES = tuple(
     (re.compile(pattern), mnemonic)
     for pattern, mnemonic in (
-        (r"((?:LE|BE|BSWAP)\d+|JA|EXIT|CALL|LDDW)", r"\1"),
+        (r"((?:LE|BE|BSWAP)\d+|JA|EXIT|CALLX?|LDDW)", r"\1"),
         (r"([A-Z]+)64(?:_(?:IMM|REG))?", r"\1"),
         (r"([A-Z]+)32(?:_(?:IMM|REG))?", r"\g<1>32"),
         (r"MOVSX(\d+)_(\d+)", r"movsx\2\1"),

@@ -136,6 +136,7 @@ ROWS: tuple[Row, ...] = (
     Row("CALL",                   0x85, 0,    0,    0,        "helper", "base32",   1, "call {imm}"),
     Row("CALL_LOCAL",             0x85, 0,    1,    0,        "jump",   "base32",   1, "call {call}"),
     Row("CALL_KERNEL",            0x85, 0,    2,    0,        "btf",    "base32",   3, "call kernel {imm}"),
+    Row("CALLX",                  0x8d, "r",  0,    0,        0,        "linux",    1, "callx {dst}"),
     Row("EXIT",                   0x95, 0,    0,    0,        0,        "base32",   1, "exit"),
     Row("MAY_GOTO",               0xe5, 0,    0,    "jump",   0,        "linux",    3, "may_goto {jump}"),
     Row("JEQ64_IMM",              0x15, "r",  0,    "jump",   "imm",    "base64",   1, "if {rdst} == {imm} goto {jump}"),

@@ -3,6 +3,7 @@
 Slots refer to maps by their number: first come the data sections, which libbpf turns into maps as well, then the maps that the program declares.
 A number stands for a file descriptor and for an index alike.
 
+    lddw dst, code(distance)                                   what `callx` calls; of functions of the program
     lddw dst, map_fd(number), map_by_idx(number)               the map itself, as helper functions take it; of declared maps only
     lddw dst, map_value(number, offset), and by index          an address in a data section, or in the value of an array of one entry
 
@@ -132,18 +133,23 @@ def wide_slots(dst: int, value: int) -> tuple[Instruction, Instruction]:
     )
 
 
-def link(program: Program, data: Sequence[int], code: int, maps: Sequence[MapAddress] = ()) -> tuple[Instruction, ...]:
+def functions_by_address(program: Program) -> tuple[int, ...]:
+    """The slots at which functions start whose addresses the program takes, in their order."""
+    return tuple(sorted({at + 1 + slot.imm for at, slot in enumerate(program.slots) if slot.opcode == LDDW and slot.src == CODE}))
+
+
+def link(program: Program, data: Sequence[int], functions: Mapping[int, int], maps: Sequence[MapAddress] = ()) -> tuple[Instruction, ...]:
     """The slots with every symbolic wide load replaced by a plain one.
 
-    `data[i]` is the address of data section i, `maps[i]` those of map i. A function address becomes the opaque number `code` + 8 * slot. Raises
+    `data[i]` is the address of data section i, `maps[i]` those of map i, `functions` has the address of each function by its first slot. Raises
     ProgramError for a reference to something that the program does not have.
     """
     slots = list(program.slots)
     for at, slot in enumerate(slots):
         if slot.opcode != LDDW or slot.src == 0:
             continue
-        if slot.src == CODE and 0 <= at + 1 + slot.imm < len(slots):
-            address: int | str = code + 8 * (at + 1 + slot.imm)
+        if slot.src == CODE and at + 1 + slot.imm in functions:
+            address: int | str = functions[at + 1 + slot.imm]
         elif slot.src in (MAP_FD, MAP_INDEX):
             address = _map_itself(slot.imm, data, maps)
         elif slot.src in (MAP_VALUE, MAP_INDEX_VALUE):

@@ -34,11 +34,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
-from ebpf.program import DataSection, Map, MapAddress, ProgramError, link
+from ebpf.program import DataSection, Map, MapAddress, Program, ProgramError, functions_by_address, link
 from fuzz.case import Case
 from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, Environment, environment
 from fuzz.maps import Maps, PlacedMap
-from jit.compiled import Addresses
+from jit.compiled import ENTRY_SIZE, Addresses
 from jit.config import Config, ancestry
 from jit.runtime import ROUTINES
 from oracle.world import Region, World
@@ -218,6 +218,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     segments = _memory_segments(case, layout)
     starts = [segment.address + segment.start for segment in segments]
     data, values = starts[1 : 1 + len(program.data)], starts[1 + len(program.data) :]
+    functions = _function_addresses(program, layout)
     stack = _stack(given.seed)
     frame_pointer = layout.stack + _FRAME_POINTER
     width, big_endian, alignment = setting(config)
@@ -231,12 +232,20 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
         regions=(Region("context", starts[0], given.memory, True), *_data_regions(program.data, data), *_map_regions(program.maps, values)),
         loops=LOOPS,
         packet=given.packet,
+        functions={address: slot for slot, address in functions.items() if slot},
     )
     segments.append(_stack_segment(layout.stack, stack))
     maps = tuple(MapAddress(layout.stack + _MAPS + _MAP_SIZE * number, address) for number, address in enumerate(values))
-    slots = link(program, data, layout.image, maps)
+    slots = link(program, data, functions, maps)
     placed = tuple(PlacedMap(*pair) for pair in zip(program.maps, maps, strict=True))
-    return Placement(slots, world, layout, addresses(layout), tuple(segments), given.seed, given.seed, placed)
+    known = replace(addresses(layout), functions=functions) if functions else addresses(layout)
+    return Placement(slots, world, layout, known, tuple(segments), given.seed, given.seed, placed)
+
+
+def _function_addresses(program: Program, layout: Layout) -> dict[int, int]:
+    """Where the functions must be callable whose addresses the program takes: in the table that begins the image, behind the main program."""
+    slots = functions_by_address(program)
+    return {slot: layout.image + ENTRY_SIZE * number for number, slot in enumerate(sorted({0, *slots}))} if slots else {}
 
 
 def _memory_segments(case: Case, layout: Layout) -> list[Segment]:

@@ -60,8 +60,12 @@ def _packet(assembly: Assembly, row: Row, _dst: int, src: int) -> None:
 
 def _call(assembly: Assembly, row: Row, dst: int, _src: int) -> None:
     """A local function is one that does nothing; it lies behind the exit of the main program."""
-    if row.name == "CALL_LOCAL":
-        assembly.jump(row.name, "leaf")
+    if row.name in ("CALL_LOCAL", "CALLX"):
+        if row.name == "CALLX":
+            assembly.function(dst, "leaf")
+            assembly.emit(row.name, dst)
+        else:
+            assembly.jump(row.name, "leaf")
         assembly.emit("EXIT")
         assembly.place("leaf")
         return

@@ -7,6 +7,9 @@ The functions of the local-call program:
     main -> level 1 -> level 2 -> … -> level 7    eight frames, the most that there may be
     main -> leaf, twice                           it writes to its caller's frame and has two exits
 
+The program for calls through registers has one function, called by its address in each register in turn, and one that takes the address of that
+itself and is called by its address as well.
+
 They do not lie in the order in which they call each other, so that calls go forwards and backwards.
 """
 
@@ -108,6 +111,32 @@ def _local_suite() -> Suite:
     return make_suite("CALL_LOCAL", assembly, _tables(2 * RING))
 
 
+def _register_suite() -> Suite:
+    assembly = Assembly()
+    start(assembly)
+    for register in range(RING):
+        load_ring(assembly, permutation(register), register % RING)
+        assembly.function(register, "leaf" if register % 3 else "through")
+        assembly.emit("CALLX", register)
+        _store_result(assembly, register, (0, *_PRESERVED))
+    assembly.emit("EXIT")
+    assembly.place("leaf")
+    assembly.emit("MOV64_REG", 0, 1)
+    assembly.emit("XOR64_REG", 0, 2)
+    assembly.emit("SUB64_REG", 0, 5)
+    assembly.emit("STX_DW", FRAME_POINTER, 3, -8)
+    assembly.emit("MOV64_REG", 6, 4)
+    assembly.emit("MOV64_REG", 9, 3)
+    assembly.emit("EXIT")
+    assembly.place("through")
+    assembly.emit("MOV64_REG", 8, 1)
+    assembly.function(7, "leaf")
+    assembly.emit("CALLX", 7)
+    assembly.emit("ADD64_REG", 0, 8)
+    assembly.emit("EXIT")
+    return make_suite("CALLX", assembly, _tables(2 * RING))
+
+
 def _exit_suite() -> Suite:
     """Sixteen exits of the main program, the operand says which, behind one another; each with registers of its own."""
     assembly = Assembly()
@@ -125,5 +154,11 @@ def _exit_suite() -> Suite:
 
 
 def call_suites() -> list[Suite]:
-    """The suites of CALL, CALL_LOCAL, CALL_KERNEL and EXIT."""
-    return [_function_suite("CALL", WITHOUT_ARGUMENTS), _local_suite(), _function_suite("CALL_KERNEL", KERNEL_FUNCTIONS), _exit_suite()]
+    """The suites of CALL, CALL_LOCAL, CALL_KERNEL, CALLX and EXIT."""
+    return [
+        _function_suite("CALL", WITHOUT_ARGUMENTS),
+        _local_suite(),
+        _function_suite("CALL_KERNEL", KERNEL_FUNCTIONS),
+        _register_suite(),
+        _exit_suite(),
+    ]

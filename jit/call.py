@@ -46,6 +46,14 @@ def routine(e: Emitter, name: str) -> None:
     function(e, address)
 
 
+def register(e: Emitter, address: int) -> None:
+    """Call a function of the image whose address is in a register, through its entry in the image's table."""
+    # The code is the same everywhere, but that there is a call must be noted in each function.
+    e.reusable = False
+    e.calls = True
+    e.op("jalr", RA, address)
+
+
 def subprogram(e: Emitter, label: int) -> None:
     """Call a function of the image."""
     e.calls = True

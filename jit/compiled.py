@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from jit.config import Config
 
+ENTRY_SIZE = 16
+"""Bytes from one entry of an image's table to the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -15,6 +18,9 @@ class Addresses:
     `jit.runtime`, by name; `helpers` are eBPF helper functions by number; `kernel_functions` by BTF id. `loops` is how often `may_goto` goes on in
     one call of a function before it jumps, 0 to 2**31 - 1. `seed`, not negative, chooses what is secret of an image: the keys of
     constant blinding (`jit.blinding`).
+
+    `functions` says by their first slots where functions of the program must be callable, because the program holds their addresses: a table of
+    entries, of ENTRY_SIZE bytes each, begins the image, and the first of them is that of the main program.
     """
 
     base: int
@@ -23,6 +29,7 @@ class Addresses:
     kernel_functions: Mapping[int, int] = field(default_factory=dict)
     loops: int = 8 << 20
     seed: int = 0
+    functions: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

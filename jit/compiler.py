@@ -21,14 +21,14 @@ from jit import blinding, compare
 from jit.blinding import Blinding
 from jit.call import CompileError
 from jit.code import Emitter, Function, Item, Label, Op, Place
-from jit.compiled import Addresses, Compiled
+from jit.compiled import ENTRY_SIZE, Addresses, Compiled
 from jit.config import Config
 from jit.frame import Frame, epilogue, layout, prologue
 from jit.layout import Laid, lay_out
 from jit.loops import start_counter
 from jit.lowering import LOWERING, Lowering
 from jit.passes import PASSES, Code
-from jit.registers import SINGLES, pairs
+from jit.registers import SINGLES, ZERO, pairs
 
 # An upper bound of the code of one slot, entry and exit of a function that is called there included.
 _BYTES_PER_SLOT = 512
@@ -96,11 +96,13 @@ class _Compiler:
         for d in self.decoded:
             if d.row.name == "CALL_LOCAL" and d.slot + 1 + d.instruction.imm == 0:
                 raise CompileError(f"instruction {d.slot}: calls the main program")
-        starts = sorted({0} | {d.slot + 1 + d.instruction.imm for d in self.decoded if d.row.name == "CALL_LOCAL"})
-        # Labels beyond those of the slots: entry and exit of each function, then one for every exit of the main program.
+        called = {d.slot + 1 + d.instruction.imm for d in self.decoded if d.row.name == "CALL_LOCAL"}
+        starts = sorted({0} | called | set(addresses.functions))
+        # Labels beyond those of the slots: entry and exit of each function, then the table of entries, then one for every exit of the main program.
         self.entries = {start: len(slots) + 2 * number for number, start in enumerate(starts)}
-        self.next_label = len(slots) + 2 * len(starts)
         self.keys = parts.blinding.keys(slots, addresses.seed) if "blind" in config.options else None
+        self.table = len(slots) + 2 * len(starts)
+        self.next_label = self.table + 1
         self.stack = 0
         if FRAME_POINTER in self.use.reads:
             self.stack = FRAME_SIZE * (MAXIMUM_CALL_DEPTH if len(starts) > 1 else 1)
@@ -109,15 +111,28 @@ class _Compiler:
         self.frame_pointer = 0
 
     def run(self) -> Compiled:
-        items: list[Item] = []
+        items = self._table()
         for start, end in pairwise((*self.entries, len(self.slots))):
             items.extend(self._function(start, end))
         targets = {item.target for item in items if isinstance(item, Op) and item.target is not None}.union(self.exits)
         code = Code(items, len(self.slots), targets)
         for change in self.parts.passes:
             code = change(code, self.config)
-        outside = frozenset(range(len(self.slots), len(self.slots) + 2 * len(self.entries)))
+        outside = frozenset(range(len(self.slots), self.table + 1))
         return self._compiled(self.parts.lay_out(code, self.config, self.addresses.base, outside), code.passed)
+
+    def _table(self) -> list[Item]:
+        """Where the program holds addresses of functions, the entries that these are: a branch each. See `Addresses.functions`."""
+        if not self.addresses.functions:
+            return []
+        nop = self.emitter.make("sll", 0, 0, 0)
+        self.emitter.items.append(Label(self.table))
+        for number, (start, address) in enumerate(sorted({0: self.addresses.base, **self.addresses.functions}.items())):
+            if address != self.addresses.base + ENTRY_SIZE * number:
+                raise CompileError(f"the function at slot {start} cannot be at {address:#x}")
+            self.emitter.branch("beq", ZERO, ZERO, to=self.entries[start], slot=nop)
+            self.emitter.items += [nop] * (ENTRY_SIZE // 4 - 2)
+        return list(self.emitter.take())
 
     def _compiled(self, laid: Laid, passed: frozenset[int]) -> Compiled:
         registers: list[tuple[int, ...] | None] = [(r,) for r in SINGLES] if self.config.width == 64 else list(pairs(self.config))

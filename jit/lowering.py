@@ -170,6 +170,10 @@ def _subprogram(e: Emitter, i: Instruction) -> None:
     call.subprogram(e, place.function.entries[place.slot + 1 + i.imm])
 
 
+def _address_in_register(e: Emitter, i: Instruction) -> None:
+    call.register(e, _address(e.registers[i.dst]))
+
+
 def _swap_or_truncate(swap: Operation, truncate: Operation, bits: int, big_endian: bool) -> Cell:
     """Conversion between the byte order of the CPU and a given one: a truncation where they are the same."""
 
@@ -270,6 +274,7 @@ LOWERING: Mapping[str, Lowering] = MappingProxyType({
     "CALL":             Lowering(helper(sc.helper),                        helper(pc.helper)),
     "CALL_KERNEL":      Lowering(kernel_function(sc.helper),               kernel_function(pc.helper)),
     "CALL_LOCAL":       both(_subprogram),
+    "CALLX":            both(_address_in_register),
     **{
         f"{name}{bits}_{form}": Lowering(kind(single, name), kind(pair, name))
         for name in compare.RELATIONS

@@ -1,4 +1,4 @@
-"""Calls and exits: RFC 9669 section 4.3.1 (helper functions) and 4.3.2 (program-local functions).
+"""Calls and exits: RFC 9669 section 4.3.1 (helper functions) and 4.3.2 (program-local functions); CALLX as clang emits and Linux executes it.
 
 A function gets r1 to r5 as its caller left them and returns its result in r0. r1 to r5 hold nothing afterwards, r6 to r10 are as before.
 A local function has a frame of its own below that of its caller.
@@ -40,7 +40,21 @@ def call_kernel(instruction: Decoded, machine: Machine) -> int:
 
 
 def call_local(instruction: Decoded, machine: Machine) -> int:
-    """Enter a function of this program; r0 and r6 to r9 hold nothing in it, r10 is 512 below the caller's, and `may_goto` counts anew."""
+    """Enter a function of this program."""
+    return _enter(instruction.target, instruction, machine)
+
+
+def call_register(instruction: Decoded, machine: Machine) -> int:
+    """CALLX: enter the function of this program whose address is in dst."""
+    address = machine.read(instruction.dst)
+    start = machine.world.functions.get(address)
+    if start is None:
+        raise FaultError(FaultKind.UNKNOWN_FUNCTION, detail=f"there is none at {address:#x}")
+    return _enter(start, instruction, machine)
+
+
+def _enter(start: int, instruction: Decoded, machine: Machine) -> int:
+    """In the function at slot `start` r0 and r6 to r9 hold nothing, r10 is 512 below the caller's, and `may_goto` counts anew."""
     if len(machine.frames) + 1 >= MAXIMUM_CALL_DEPTH:
         raise FaultError(FaultKind.CALL_DEPTH)
     frame_pointer = machine.read(FRAME_POINTER)
@@ -49,7 +63,7 @@ def call_local(instruction: Decoded, machine: Machine) -> int:
     machine.registers[0] = None
     machine.registers[6:10] = (None,) * 4
     machine.set_frame_pointer(frame_pointer - FRAME_SIZE)
-    return instruction.target
+    return start
 
 
 def exit_function(instruction: Decoded, machine: Machine) -> int:

@@ -12,7 +12,7 @@ from ebpf.opcodes import BY_NAME
 from oracle import arithmetic, conditions
 from oracle.atomics import compare_and_exchange, exchange, fetch_and_modify, modify
 from oracle.faults import FaultError
-from oracle.functions import call_helper, call_kernel, call_local, exit_function
+from oracle.functions import call_helper, call_kernel, call_local, call_register, exit_function
 from oracle.machine import Decoded, Machine, Operation
 from oracle.operands import (
     dst_with_imm,
@@ -124,6 +124,7 @@ _MEANINGS: tuple[tuple[str, Operation], ...] = (
     ("CALL",                  call_helper),
     ("CALL_LOCAL",            call_local),
     ("CALL_KERNEL",           call_kernel),
+    ("CALLX",                 call_register),
     ("EXIT",                  exit_function),
     ("MAY_GOTO",              jump_if_exhausted),
     # JMP: 64 bits (section 4.3)

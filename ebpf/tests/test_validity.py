@@ -56,8 +56,8 @@ SECOND = Instruction(0)
     [
         ((), "the program is empty"),
         ((Instruction(0xFF), EXIT), "instruction 0: unknown opcode 0xff"),
-        # Known to LLVM or Linux, not to the table: callx, gotox, may_goto.
-        ((Instruction(0x8D, 3), EXIT), "instruction 0: unknown opcode 0x8d"),
+        # Known to LLVM or Linux, not to the table: gotox, may_goto.
+        ((Instruction(0x8D, 3, 1), EXIT), "instruction 0: opcode 0x8d: reserved field src is 1, must be 0"),
         ((Instruction(0x0D, 3), EXIT), "instruction 0: unknown opcode 0x0d"),
         ((Instruction(0xF5), EXIT), "instruction 0: unknown opcode 0xf5"),
         ((SECOND, EXIT), "instruction 0: unknown opcode 0x00"),

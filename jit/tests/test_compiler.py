@@ -3,7 +3,7 @@
 Whether the image computes what the program says is judged in `fuzz`, against the oracle.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from ebpf.assembler import assemble
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME, ROWS
-from ebpf.program import link
+from ebpf.program import functions_by_address, link
 from ebpf.tests.strategies import programs
 from jit.call import CompileError
-from jit.compiled import Addresses, Compiled
+from jit.compiled import ENTRY_SIZE, Addresses, Compiled
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config
 from jit.lowering import LOWERING
@@ -36,7 +36,7 @@ LINK_REGISTER = 31
 
 
 def compiled(text: str, name: str, addresses: Addresses = ADDRESSES) -> Compiled:
-    return compile_program(link(assemble(text), (), 0), Config.parse(name), addresses)
+    return compile_program(link(assemble(text), (), {}), Config.parse(name), addresses)
 
 
 def disassembled(image: Compiled) -> list[tuple[Row, tuple[int, ...]]]:
@@ -220,3 +220,30 @@ def test_functions_in_another_region_are_called_through_a_register(name: str) ->
     assert "jal" not in mnemonics
     near = [row.mnemonic for row, _ in disassembled(compiled("call 5\nr0 = 0\nexit", name))]
     assert "jal" in near
+
+
+def test_functions_are_where_their_addresses_say() -> None:
+    """The table begins the image; each entry leads to its function, also to one beyond the reach of a branch."""
+    filler = "r0 += 1\n" * 40000
+    for name in ("mips1-32le", "mips64r6-64be"):
+        for text in ("r1 = code f; callx r1; exit; f: r0 = 5; exit; g: r0 = 6; exit", f"r1 = code f; callx r1; {filler} exit; f: r0 = 5; exit"):
+            program = assemble(text.replace("; ", "\n"))
+            (start,) = functions_by_address(program)
+            functions = {0: ADDRESSES.base, start: ADDRESSES.base + ENTRY_SIZE}
+            image = compile_program(link(program, (), functions), Config.parse(name), replace(ADDRESSES, functions=functions))
+            leads = [_target(image, word) for word in (0, ENTRY_SIZE // 4)]
+            assert leads == [2 * ENTRY_SIZE // 4, image.bpf_at[start]]
+
+
+def _target(image: Compiled, at: int) -> int:
+    decoded = decode(image.words[at], image.config.isa)
+    assert decoded is not None
+    row, operands = decoded
+    return (operands[-1] * 4 - image.base & 0xFFF_FFFF) // 4 if row.mnemonic == "j" else at + 1 + operands[-1]
+
+
+def test_functions_elsewhere_are_refused() -> None:
+    program = assemble("r1 = code f\ncallx r1\nexit\nf: r0 = 5\nexit")
+    functions = {0: ADDRESSES.base, 4: ADDRESSES.base + ENTRY_SIZE + 4}
+    with pytest.raises(CompileError, match="the function at slot 4 cannot be at 0x400014"):
+        compile_program(link(program, (), functions), Config.parse("mips32r2-32be"), replace(ADDRESSES, functions=functions))

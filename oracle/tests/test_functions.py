@@ -96,6 +96,24 @@ def test_registers_of_a_local_function() -> None:
     assert outcome.registers == (FRAME_POINTER - 512, None, None, None, None, None, *KEPT_VALUES, FRAME_POINTER)
 
 
+def test_call_through_a_register() -> None:
+    """The same as a local call, whatever register holds the address."""
+    for register in range(1, 10):
+        function = slot("MOV64_IMM", 6, imm=1), slot("MOV64_REG", 0, 10), EXIT
+        world = make_world(functions={0xABC0: 22})
+        outcome = execute(*ARGUMENTS, *KEPT, constant(register, 0xABC0), slot("CALLX", register), EXIT, *function, world=world, trace=True)
+        assert outcome.trace[-4][1][register] == (None if register > 5 else 0xABC0)
+        kept = tuple(0xABC0 if number == register else value for number, value in enumerate(KEPT_VALUES, 6))
+        assert outcome.registers == (FRAME_POINTER - 512, None, None, None, None, None, *kept, FRAME_POINTER)
+
+
+@pytest.mark.parametrize("address", [0, 0xABC4, 0x1_0000_ABC0])
+def test_there_must_be_a_function_at_the_address(address: int) -> None:
+    outcome = execute(constant(3, address), slot("CALLX", 3), EXIT, slot("MOV64_IMM", 0), EXIT, world=make_world(functions={0xABC0: 4}))
+    assert outcome.fault == Fault(FaultKind.UNKNOWN_FUNCTION, 2, detail=f"there is none at {address:#x}")
+    assert execute(slot("CALLX", 3), EXIT).fault == Fault(FaultKind.UNINITIALISED, 0, detail="r3")
+
+
 def test_frames_of_local_functions() -> None:
     """Caller and callee see each other's frame while both are active; a frame that is no longer active cannot be reached."""
     main = (
