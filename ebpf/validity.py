@@ -16,7 +16,7 @@ from ebpf.program import Program, ProgramError
 MAXIMUM_SLOTS = 1_000_000
 """The longest program that is accepted, in slots (Linux: BPF_COMPLEXITY_LIMIT_INSNS)."""
 
-_LEAVES = ("EXIT", "JA", "JA32")
+LEAVES = ("EXIT", "JA", "JA32")
 """Rows after which control does not go on to the next instruction."""
 
 
@@ -125,5 +125,5 @@ def _control_defects(slots: Sequence[Instruction], rows: Mapping[int, Row]) -> I
             yield at, f"jump to slot {to}, in another function"
     ends = {*starts, len(slots)}
     for at, row in rows.items():
-        if at + row.slots in ends and row.name not in _LEAVES:
+        if at + row.slots in ends and row.name not in LEAVES:
             yield at, f"control falls off the end of the {'program' if at + row.slots == len(slots) else 'function'}"

@@ -29,6 +29,7 @@ def jit(path: str, config_text: str, section: str | None, output: str | None, fi
     """
     from fuzz.case import Case, Input
     from fuzz.layout import place
+    from fuzz.marks import marked
     from fuzz.sources import load_program
     from fuzz.unicorn_engine import MODELS
     from jit.call import CompileError
@@ -41,6 +42,8 @@ def jit(path: str, config_text: str, section: str | None, output: str | None, fi
     config = parse_config(config_text)
     program, context = load_program(path, section)
     _require_byte_order(program, "big" if config.big_endian else "little")
+    if config.marked:
+        program = marked(program)
     placement = place(Case(program, Input(context)), config)
     try:
         compiled = compile_program(placement.slots, config, placement.addresses)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from fuzz.layout import Placement
-from fuzz.observe import memory_difference, runs
+from fuzz.observe import memory_difference, promised, runs
 from fuzz.target import Run
 from fuzz.verdict import Difference
 from jit.compiled import Compiled
@@ -44,7 +44,7 @@ def _values(expected: Run, actual: Run) -> Iterator[Difference]:
     if expected.outcome.fault is not None or actual.outcome.fault is not None:
         return
     for number, (left, right) in enumerate(zip(expected.outcome.registers, actual.outcome.registers, strict=True)):
-        if left is not None and right is not None and left != right:
+        if left is not None and right is not None and (left ^ right) & promised(left):
             yield Difference("register", f"r{number}", f"{left:#x}", f"{right:#x}")
     if expected.outcome.return_value != actual.outcome.return_value:
         yield Difference("return value", "", f"{expected.outcome.return_value:#x}", f"{actual.outcome.return_value:#x}")

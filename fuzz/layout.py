@@ -38,6 +38,7 @@ from ebpf.program import DataSection, Map, MapAddress, Program, ProgramError, fu
 from fuzz.case import Case
 from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, Environment, environment
 from fuzz.maps import Maps, PlacedMap
+from fuzz.marks import marked
 from jit.compiled import ENTRY_SIZE, Addresses
 from jit.config import Config, ancestry
 from jit.runtime import ROUTINES
@@ -200,12 +201,13 @@ class Setting(NamedTuple):
     width: int
     big_endian: bool
     alignment: int
+    marked: bool
 
 
 def setting(config: Config) -> Setting:
     """Release 6 permits misaligned ordinary accesses; before that 32-bit code has no accesses that must be aligned to more than 4 bytes."""
     permissive = "mips32r6" in ancestry(config.isa)
-    return Setting(config.width, config.big_endian, 1 if permissive else config.width // 8)
+    return Setting(config.width, config.big_endian, 1 if permissive else config.width // 8, config.marked)
 
 
 def place(case: Case, config: Config, layout: Layout | None = None) -> Placement:
@@ -214,6 +216,8 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     Raises ProgramError for a program that cannot be linked or does not fit, or has two data sections of one name.
     """
     layout = layout or LAYOUTS[config.width]
+    if config.marked:
+        case = replace(case, program=marked(case.program))
     program, given = case.program, case.input
     segments = _memory_segments(case, layout)
     starts = [segment.address + segment.start for segment in segments]
@@ -221,7 +225,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     functions = _function_addresses(program, layout)
     stack = _stack(given.seed)
     frame_pointer = layout.stack + _FRAME_POINTER
-    width, big_endian, alignment = setting(config)
+    width, big_endian, alignment, is_marked = setting(config)
     world = World(
         byte_order="big" if big_endian else "little",
         address_width=width,
@@ -231,6 +235,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
         arguments=(starts[0], len(given.memory)),
         regions=(Region("context", starts[0], given.memory, True), *_data_regions(program.data, data), *_map_regions(program.maps, values)),
         loops=LOOPS,
+        marked=is_marked,
         packet=given.packet,
         functions={address: slot for slot, address in functions.items() if slot},
     )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ebpf.instruction import REGISTERS, Instruction
 from ebpf.opcodes import lookup
+from fuzz.observe import promised
 from fuzz.record import Recording
 from fuzz.target import Run
 from fuzz.verdict import Difference
@@ -79,7 +80,9 @@ class _Expected:
         rows = [(slot, *registers) for slot, registers in trace]
         self.slots = np.array([slot for slot, _ in trace], np.int64)
         self.rows = np.array([[value or 0 for value in row] for row in rows], np.uint64).reshape(len(trace), 1 + REGISTERS)
-        self.bits = np.array([[0 if value is None else _ALL_BITS for value in row] for row in rows], np.uint64).reshape(len(trace), 1 + REGISTERS)
+        self.bits = np.array([[0 if value is None else promised(value) for value in row] for row in rows], np.uint64).reshape(
+            len(trace), 1 + REGISTERS
+        )
 
 
 class Image:
@@ -166,7 +169,7 @@ def first_difference(slots: Sequence[Instruction], expected: Outcome, actual: Ru
 def _at_end(expected: Outcome, actual: Outcome) -> tuple[int | None, int | None, int | None]:
     """The first register that differs at the exit of the main program, and its values; None for none."""
     for register, (value, other) in enumerate(zip(expected.registers, actual.registers, strict=True)):
-        if expected.fault is None and None not in (value, other) and value != other:
+        if expected.fault is None and value is not None and other is not None and (value ^ other) & promised(value):
             return register, value, other
     return None, None, None
 

@@ -9,9 +9,15 @@ from fuzz.layout import Placement, Segment
 from fuzz.verdict import Difference
 from jit.compiled import Compiled
 from jit.config import Config
+from oracle.outcome import Low
 
 NO_REGISTERS: tuple[int | None, ...] = (None,) * REGISTERS
 """Nothing is known of r0 to r10."""
+
+
+def promised(value: int) -> int:
+    """Which bits of a register of the oracle's an image must have, as a mask."""
+    return 0xFFFF_FFFF if isinstance(value, Low) else 0xFFFF_FFFF_FFFF_FFFF
 
 
 def preserved(entry: Sequence[int], after: Sequence[int], config: Config) -> Iterator[Difference]:

@@ -47,10 +47,11 @@ class Expectation:
 
 @kept_of_two(256)
 def expectation(placement: Placement, expected: Run) -> Expectation | None:
-    """What the screen wants to know of an input; None where it does not see enough: a fault, a large memory, a trace that a target cannot record."""
+    """What the screen wants to know of an input; None where it does not see enough: a fault, a large memory, a trace that a target cannot record,
+    registers of which halves are promised."""
     outcome = expected.outcome
     size = sum(len(segment.initial) for segment in placement.segments)
-    if outcome.fault is not None or size > LARGEST or len(outcome.trace) > record.MAXIMUM_BOUNDARIES:
+    if outcome.fault is not None or placement.world.marked or size > LARGEST or len(outcome.trace) > record.MAXIMUM_BOUNDARIES:
         return None
     return Expectation(_outcome(expected), _memory(placement, expected))
 

@@ -104,6 +104,7 @@ class Place(NamedTuple):
 class Emitter:
     """Collects the code of one eBPF instruction; knows which instructions the configuration has.
 
+    marked                whether the program marks where 32-bit results are to be zero-extended
     registers             where r0 to r11 live: a number each in 64-bit code, a pair of numbers in 32-bit code
     place_of_instruction  reading it makes the code good for this place only
     reusable              whether the code is good for an equal instruction anywhere
@@ -113,6 +114,7 @@ class Emitter:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.rows: Mapping[str, Row] = rows(config)
+        self.marked = config.marked
         self.registers: Sequence[Any] = of_code(config)
         self.items: list[Item] = []
         self.reusable = True

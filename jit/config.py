@@ -109,6 +109,11 @@ class Config:
         return self.isa in ISAS_64
 
     @property
+    def marked(self) -> bool:
+        """Whether the compiler relies on marks of zero-extension in the program."""
+        return "zext" in self.options
+
+    @property
     def errata(self) -> tuple[str, ...]:
         """The names of the errata among the options."""
         return tuple(name for name in self.options if options.BY_NAME[name].kind == options.ERRATUM)

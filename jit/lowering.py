@@ -161,8 +161,10 @@ def _may_goto(e: Emitter, i: Instruction) -> None:
     loops.may_goto(e, _label(e, i))
 
 
-def _nothing(e: Emitter, i: Instruction) -> None:
-    """No code."""
+def _barrier(e: Emitter, i: Instruction) -> None:
+    """No code, unless a barrier is asked for."""
+    if "nospec" in e.config.options:
+        e.op("sync", 0)
 
 
 def _subprogram(e: Emitter, i: Instruction) -> None:
@@ -254,7 +256,7 @@ LOWERING: Mapping[str, Lowering] = MappingProxyType({
     "NEG32":            Lowering(r(sa.neg32),                              r(pa.neg32)),
     "MOV32_REG":        Lowering(rr(sa.mov32),                             rr(pa.mov32)),
     "MOV32_IMM":        Lowering(ri(sa.mov32_imm),                         ri(pa.mov32_imm)),
-    "ZEXT":             Lowering(rr(sa.mov32),                             rr(pa.mov32)),
+    "ZEXT":             Lowering(rr(sa.zext),                              rr(pa.zext)),
     "MOVSX32_8":        Lowering(rr(sized(sa.movsx32, 8)),                 rr(sized(pa.movsx32, 8))),
     "MOVSX32_16":       Lowering(rr(sized(sa.movsx32, 16)),                rr(sized(pa.movsx32, 16))),
     # Byte swaps
@@ -305,7 +307,7 @@ LOWERING: Mapping[str, Lowering] = MappingProxyType({
     },
     "LOAD_ACQUIRE_DW":  Lowering(load(sm.load_acquire, 8),                 wide(pt.load_acquire)),
     "STORE_RELEASE_DW": Lowering(store(sm.store_release, 8),               wide_store(pt.store_release)),
-    "NOSPEC":           both(_nothing),
+    "NOSPEC":           both(_barrier),
     # Atomic operations
     **{
         f"{form}{name.upper()}_{letter}": Lowering(atomic(single, size, name), atomic(pair, size, name))

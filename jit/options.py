@@ -1,4 +1,5 @@
-"""What a configuration may have besides ISA, width and byte order: CPU options, errata of certain CPUs, hardening. A row each.
+"""What a configuration may have besides ISA, width and byte order: CPU options, errata of certain CPUs, hardening, and what a verifier
+does for the compiler. A row each.
 
 An erratum belongs to the CPUs that have it. It combines with the ISAs whose code such a CPU executes, and with other errata only if some CPU has all
 of them.
@@ -8,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-CPU_OPTION, ERRATUM, HARDENING = "CPU option", "erratum", "hardening"
-KINDS = (CPU_OPTION, ERRATUM, HARDENING)
+CPU_OPTION, ERRATUM, HARDENING, VERIFIER = "CPU option", "erratum", "hardening", "verifier"
+KINDS = (CPU_OPTION, ERRATUM, HARDENING, VERIFIER)
 
 CPUS: Mapping[str, str] = MappingProxyType({})
 """The CPUs with errata, and the ISA of each."""
@@ -46,6 +47,13 @@ OPTIONS: tuple[Option, ...] = (
         without={"mips1": "it has no LL and SC anyway"},
     ),
     Option("blind", HARDENING, "constant blinding: no immediate of the program is to be found in the image"),
+    Option(
+        "nospec",
+        HARDENING,
+        "a speculation barrier (BPF_ST | BPF_NOSPEC) is a `sync`; otherwise it is nothing",
+        without={"mips1": "it has no sync"},
+    ),
+    Option("zext", VERIFIER, "the verifier marks the 32-bit results whose upper halves are used; no others are zero-extended"),
 )
 """In the order in which they stand in the name of a configuration."""
 

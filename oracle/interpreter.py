@@ -6,7 +6,7 @@ A step is the meaning of the instruction (`oracle.operations`) bound to its fiel
 A slot that is no instruction gets a step that faults, so that only a program that comes there is told.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 
 from ebpf.instruction import FRAME_POINTER, REGISTERS, Instruction
@@ -14,12 +14,11 @@ from ebpf.opcodes import Row, lookup
 from ebpf.program import wide_immediate
 from oracle.arithmetic import u32, u64
 from oracle.faults import FaultError
+from oracle.halves import Step, relying
 from oracle.machine import EXITED, Decoded, Machine
 from oracle.operations import OPERATIONS
 from oracle.outcome import Fault, FaultKind, Outcome
 from oracle.world import World
-
-Step = Callable[[Machine], int]
 
 
 def run(slots: Sequence[Instruction], world: World, trace: bool = False) -> Outcome:
@@ -29,7 +28,7 @@ def run(slots: Sequence[Instruction], world: World, trace: bool = False) -> Outc
     registers and memory are as before the faulting instruction; the registers are those of the function that was active.
     Raises ValueError for a world that makes no sense and for a helper whose result is no unsigned 64-bit value.
     """
-    steps = decode(tuple(slots))
+    steps = decode(tuple(slots), world.marked)
     machine = Machine.start(world)
     limit = world.instruction_limit
     history: list[tuple[int, tuple[int | None, ...]]] = []
@@ -57,16 +56,16 @@ def run(slots: Sequence[Instruction], world: World, trace: bool = False) -> Outc
 
 # A program runs in several worlds and on many inputs, and decoding takes longer than executing a short one.
 @lru_cache(maxsize=64)
-def decode(slots: tuple[Instruction, ...]) -> tuple[Step, ...]:
-    """A step for each slot, and one for the place behind the last slot."""
-    return (*(_decode_slot(slots, at) for at in range(len(slots))), partial(_refuse, "the program runs past its end"))
+def decode(slots: tuple[Instruction, ...], marked: bool = False) -> tuple[Step, ...]:
+    """A step for each slot, and one for the place behind the last slot; for a world with marks or without."""
+    return (*(_decode_slot(slots, at, marked) for at in range(len(slots))), partial(_refuse, "the program runs past its end"))
 
 
 def _refuse(detail: str, machine: Machine) -> int:
     raise FaultError(FaultKind.INVALID, detail=detail)
 
 
-def _decode_slot(slots: tuple[Instruction, ...], at: int) -> Step:
+def _decode_slot(slots: tuple[Instruction, ...], at: int, marked: bool) -> Step:
     instruction = slots[at]
     row = lookup(instruction)
     if row is None:
@@ -78,7 +77,8 @@ def _decode_slot(slots: tuple[Instruction, ...], at: int) -> Step:
         return partial(_refuse, detail)
     immediate = wide_immediate(instruction, slots[at + 1]) if row.slots == 2 else u64(instruction.imm)
     decoded = Decoded(instruction.dst, instruction.src, instruction.offset, instruction.imm, immediate, following, target)
-    return partial(OPERATIONS[row.name], decoded)
+    step: Step = partial(OPERATIONS[row.name], decoded)
+    return relying(step, row, instruction) if marked else step
 
 
 def _what_is_wrong(row: Row, slots: tuple[Instruction, ...], at: int, target: int) -> str:

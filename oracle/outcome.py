@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 
+class Low(int):
+    """What a register holds of which only the low 32 bits are promised; the upper half reads as zero."""
+
+
 class FaultKind(Enum):
     """Why a run ended before its exit."""
 
@@ -15,6 +19,7 @@ class FaultKind(Enum):
     UNKNOWN_FUNCTION = "call of an unknown function"
     ARGUMENT = "wrong argument of a function"
     CALL_DEPTH = "more than 8 nested calls"
+    UPPER_HALF = "use of an upper half that no mark has cleared"
     INVALID = "invalid instruction"
     INSTRUCTION_LIMIT = "instruction limit reached"
     ENGINE = "the engine stopped the program"
@@ -41,7 +46,7 @@ class Outcome:
     """The end of a run.
 
     registers     r0 to r10 at exit of the main program, unsigned 64 bits; None where the register holds nothing that a program may
-                  rely on: never written, or destroyed by a call
+                  rely on: never written, or destroyed by a call; `Low` where only the low 32 bits are promised
     return_value  what the C caller gets: r0 as an unsigned 32-bit integer; None after a fault
     memory        contents of each region after the run, by name; "stack" is the 8 * 512 bytes below the frame pointer of the main program
     executed      eBPF instructions executed; on a target MIPS instructions, 0 where they are not counted

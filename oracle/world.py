@@ -78,6 +78,7 @@ class World:
     frame_pointer  r10 of the main program. The function called by one whose frame pointer is f has its own at f - 512.
     stack          what the 8 * 512 bytes below `frame_pointer` hold at the start
     arguments      r1 and r2 at entry: the address of the context and a second argument, by convention the length of the context
+    marked         whether the program marks where 32-bit results are zero-extended, and others are not promised to be (`oracle.halves`)
     loops          how often `may_goto` goes on in one call of a function before it jumps (Linux: BPF_MAX_LOOPS)
     functions      by the address of a function, as it is called through a register, the slot at which it starts
     packet         what the legacy packet instructions read (RFC 9669 section 5.5)
@@ -96,3 +97,4 @@ class World:
     instruction_limit: int = 1_000_000
     loops: int = 8 << 20
     functions: Mapping[int, int] = field(default_factory=dict)
+    marked: bool = False

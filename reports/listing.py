@@ -25,12 +25,12 @@ _ENTRY, _EXIT = "entry", "exit"
 
 def render_listing(program: Program, slots: Sequence[Instruction], compiled: Compiled, cpu_model: str) -> str:
     """The listing, lines ended by newlines. `slots` are the linked ones that were compiled; `cpu_model` is what the image would run on."""
-    return "".join(f"{line}\n" for line in (*_header(program, compiled, cpu_model), "", *_body(program, slots, compiled)))
+    return "".join(f"{line}\n" for line in (*_header(program, len(slots), compiled, cpu_model), "", *_body(program, slots, compiled)))
 
 
-def _header(program: Program, compiled: Compiled, cpu_model: str) -> Iterator[str]:
+def _header(program: Program, slots: int, compiled: Compiled, cpu_model: str) -> Iterator[str]:
     config = compiled.config
-    words, slots = len(compiled.words), len(program.slots)
+    words = len(compiled.words)
     yield f"{program.source}: {program.section}"
     yield f"configuration  {config}: {config.isa}, {'n64' if config.width == 64 else 'o32'}, {'big' if config.big_endian else 'little'}-endian"
     yield f"CPU model      {cpu_model}"

@@ -1,12 +1,15 @@
-"""What Linux adds to the language: `may_goto` and its counter."""
+"""What Linux adds to the language: the counter of `may_goto`, speculation barriers, marks of zero-extension."""
 
-from fuzz.seeded_bug import Bug, drop, in_cells, operands, rewrite
+from ebpf.instruction import Instruction
+from fuzz.seeded_bug import Bug, drop, in_cells, operands, rewrite, with_cells
 from jit.code import Emitter
 from jit.compiler import Parts
 from jit.loops import start_counter
+from jit.lowering import LOWERING
 from jit.registers import AT, SP, T9
 
 COUNTER = "wrong counter"
+MARK = "missing zero-extension"
 SOME = ("mips1-32*", "mips32r6-32*", "mips64r2-64*")
 O32 = ("*-32*",)
 
@@ -41,6 +44,23 @@ def _in_home_area(e: Emitter, iterations: int) -> None:
     e.items[:] = operands("sw", lambda rt, offset, base: (rt, 8, base), when=lambda rt, offset, base: rt == AT and base == SP)(e, e.items)
 
 
+def _no_code(e: Emitter, i: Instruction) -> None:
+    """A mark is no instruction."""
+
+
+def _sign(e: Emitter, i: Instruction) -> None:
+    d = e.registers[i.dst]
+    if e.config.width == 64:
+        e.op("sll", d, d, 0)
+    else:
+        e.op("sra", d[1], d[0], 31)
+
+
+def _of_r0(e: Emitter, i: Instruction) -> None:
+    cells = LOWERING["ZEXT"]
+    (cells.single if e.config.width == 64 else cells.pair)(e, i._replace(dst=0, src=0))
+
+
 # fmt: off
 BUGS = (
     Bug("may-goto-not-counted", COUNTER, "The counter is decremented in a register only, and the loop never ends.",
@@ -56,6 +76,16 @@ BUGS = (
     Bug("may-goto-in-home-area", "memory of the called function", "The counter lies where o32 lets a called function store its arguments.",
         Parts(lowering=in_cells("MAY_GOTO", operands("lw sw", lambda rt, offset, base: (rt, 8, base))).lowering,
               count=_in_home_area), (), O32, program=CALLS),
+    Bug("barrier-left-out", "lost barrier", "A speculation barrier is nothing although the configuration asks for one.",
+        in_cells("NOSPEC", drop("sync")), ("NOSPEC",), ("mips32r2-32*+nospec", "mips64r6-64*+nospec")),
+    Bug("zext-mark-ignored", MARK, "A mark of zero-extension is taken for nothing.",
+        with_cells({"ZEXT": _no_code}), ("ADD32_IMM", "LDX_W"), ("mips1-32*+zext", "mips64r2-64*+zext")),
+    Bug("zext-mark-as-sign", MARK, "A mark of zero-extension extends the sign.",
+        with_cells({"ZEXT": _sign}), ("ADD32_IMM", "XOR32_REG"), ("mips1-32*+zext", "mips64r2-64*+zext")),
+    Bug("zext-mark-of-r0", MARK, "A mark clears the upper half of r0, whatever its register.",
+        with_cells({"ZEXT": _of_r0}), ("ADD32_IMM", "XOR32_REG"), ("mips1-32*+zext", "mips64r2-64*+zext")),
+    Bug("relies-without-marks", MARK, "Sums are not zero-extended although the program has no marks.",
+        in_cells("ADD32_REG", drop("dext dsll32 dsrl32 or")), ("ADD32_REG",), ("mips32r2-32*", "mips3-64*")),
     Bug("may-goto-clobbers-t9", "clobbered register", "The counter is read from a caller-saved register.",
         in_cells("MAY_GOTO", rewrite("lw", lambda e, op: [e.make("or", AT, T9, 0)])), (), SOME, program=CALLS),
 )

@@ -4,6 +4,7 @@
     load-acquire                          `sync` on every way from the load to what comes after
     store-release                         `sync` on every way from what comes before to the store
     all                                   no way from SC to SC without LL: after a failure the old value has to be read again
+    speculation barrier                   `sync` on every way from what comes before to what comes after, where the configuration asks for one
 
 Only what the image does itself is looked at: a runtime routine is ordered by its contract. MIPS I has no `sync`, and no CPU of it needs one.
 """
@@ -23,6 +24,7 @@ from jit.mips import rows
 NAME = "ordering"
 
 _STX, _ATOMIC = 3, 0xC0
+_NOSPEC = 0xC2  # BPF_ST | BPF_NOSPEC
 _LOAD_ACQUIRE, _STORE_RELEASE, _FETCH = 0x100, 0x110, 0x01
 
 
@@ -39,9 +41,10 @@ def order(slot: Instruction) -> tuple[bool, bool]:
 def code(compiled: Compiled, placement: Placement) -> Sequence[Trip]:
     """The code of each atomic instruction."""
     slots = placement.slots
+    missing = tuple(_barriers(compiled, slots)) if "nospec" in compiled.config.options else ()
     ordered = {number for number, slot in enumerate(slots) if slot.opcode & 7 == _STX and slot.opcode & 0xE0 == _ATOMIC}
     if not ordered:
-        return ()
+        return missing
     decoded = words(compiled)
     following = successors(compiled)
     code: dict[int, list[int]] = {number: [] for number in ordered}
@@ -56,7 +59,16 @@ def code(compiled: Compiled, placement: Placement) -> Sequence[Trip]:
         [backwards[at] for at in range(len(decoded))],
         frozenset(at for at, word in enumerate(decoded) if _is_sync(word)),
     )
-    return tuple(found for number in sorted(ordered) for found in _operation(image, code[number], slots[number]))
+    return missing + tuple(found for number in sorted(ordered) for found in _operation(image, code[number], slots[number]))
+
+
+def _barriers(compiled: Compiled, slots: Sequence[Instruction]) -> Iterator[Trip]:
+    """Speculation barriers that are none: the first word of one must be `sync`."""
+    decoded = words(compiled)
+    for number, slot in enumerate(slots):
+        own = [at for at, owner in enumerate(compiled.slot_of) if owner == number]
+        if slot.opcode == _NOSPEC and not any(_is_sync(decoded[at]) for at in own):
+            yield Trip(NAME, own[0] if own else None, number, "no sync for a speculation barrier")
 
 
 class _Image(NamedTuple):
@@ -116,13 +128,14 @@ _ADD = "r0 = 0; lock *(u32 *)(r1 + 0) += w0; r0 = 42; exit"
 _FETCH_OR = "r0 = 0; w0 = atomic_fetch_or((u32 *)(r1 + 0), w0); r0 = 42; exit"
 _ACQUIRE = "r0 = 0; w0 = load_acquire((u32 *)(r1 + 0)); r0 = 42; exit"
 _RELEASE = "r0 = 0; store_release((u32 *)(r1 + 0), w0); r0 = 42; exit"
+_BARRIER = "r0 = 0; nospec; r0 = 42; exit"
 _TRY = "1> ll $t0, 0($a0); 1> sc $t0, 0($a0); "
 _RETRY = "1> beq $t0, $zero, -3; 1> nop"
 
 # fmt: off
 WIRE = Wire(
     name=NAME,
-    rule="Fetching operations are fully ordered, load-acquire and store-release on their side, and after a failure of SC comes LL.",
+    rule="Fetching operations are fully ordered, load-acquire and store-release on their side, after a failure of SC comes LL; a barrier is one.",
     source="Linux's Documentation/atomic_t.txt, ORDERING, on the operations of RFC 9669 section 5.3; MIPS32 volume II-A (MD00086), LL, SC, SYNC",
     code=code,
     examples=(
@@ -142,6 +155,10 @@ WIRE = Wire(
         # The store in the delay slot of a later branch, with other code in between.
         Example("mips64r2-64le", "1> sync 0; addu $t0, $t0, $t0; beq $t0, $zero, 1; 1> sw $zero, 0($a0); nop", trips=False, program=_RELEASE),
         Example("mips64r2-64le", "1> sync 0; lw $t0, 0($a0); beq $t0, $zero, 1; 1> sw $zero, 0($a0); nop",    trips=True,  program=_RELEASE),
+        Example("mips32r2-32be+nospec", "1> sync 0",                                                          trips=False, program=_BARRIER),
+        Example("mips32r2-32be+nospec", "1> nop; sync 0",                                                     trips=True,  program=_BARRIER),
+        Example("mips64r6-64le+nospec", "0> or $v0, $zero, $zero",                                            trips=True,  program=_BARRIER),
+        Example("mips32r2-32be", "0> or $v0, $zero, $zero",                                                   trips=False, program=_BARRIER),
         Example("mips64r2-64le", "1> sw $zero, 0($a0); 1> sync 0",                                            trips=True,  program=_RELEASE),
     ),
 )

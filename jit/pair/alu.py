@@ -16,6 +16,12 @@ def clear_high(e: Emitter, d: Pair) -> None:
     e.move(d[1], ZERO)
 
 
+def finish(e: Emitter, d: Pair) -> None:
+    """Zero-extend a 32-bit result, unless the program has marks where that is to be done."""
+    if not e.marked:
+        clear_high(e, d)
+
+
 def extend_sign(e: Emitter, d: Pair) -> None:
     """Sign-extend the low register."""
     e.op("sra", d[1], d[0], 31)
@@ -303,23 +309,28 @@ def _count(e: Emitter, d: Pair, s: Pair) -> int:
     return s[0]
 
 
-# 32-bit operations: the low word, then a high word of zero.
+# 32-bit operations: the low word, then a high word of zero unless marks tell where one is wanted.
 
 
 def low(mnemonic: str, e: Emitter, d: Pair, s: Pair) -> None:
     """addu, subu, and, or, xor."""
     e.op(mnemonic, d[0], d[0], s[0])
-    clear_high(e, d)
+    finish(e, d)
 
 
 def mov32(e: Emitter, d: Pair, s: Pair) -> None:
+    e.move(d[0], s[0])
+    finish(e, d)
+
+
+def zext(e: Emitter, d: Pair, s: Pair) -> None:
     e.move(d[0], s[0])
     clear_high(e, d)
 
 
 def neg32(e: Emitter, d: Pair) -> None:
     e.op("subu", d[0], ZERO, d[0])
-    clear_high(e, d)
+    finish(e, d)
 
 
 def add32_imm(e: Emitter, d: Pair, imm: int) -> None:
@@ -332,7 +343,7 @@ def add32_imm(e: Emitter, d: Pair, imm: int) -> None:
     else:
         load(e, AT, imm)
         e.op("addu", d[0], d[0], AT)
-    clear_high(e, d)
+    finish(e, d)
 
 
 def sub32_imm(e: Emitter, d: Pair, imm: int) -> None:
@@ -341,29 +352,29 @@ def sub32_imm(e: Emitter, d: Pair, imm: int) -> None:
 
 def or32_imm(e: Emitter, d: Pair, imm: int) -> None:
     or_low(e, d[0], imm)
-    clear_high(e, d)
+    finish(e, d)
 
 
 def and32_imm(e: Emitter, d: Pair, imm: int) -> None:
     and_low(e, d[0], imm)
-    clear_high(e, d)
+    finish(e, d)
 
 
 def xor32_imm(e: Emitter, d: Pair, imm: int) -> None:
     xor_low(e, d[0], imm)
-    clear_high(e, d)
+    finish(e, d)
 
 
 def shift32_imm(mnemonic: str, e: Emitter, d: Pair, imm: int) -> None:
     """sll, srl, sra."""
     if imm & 31:
         e.op(mnemonic, d[0], d[0], imm & 31)
-    clear_high(e, d)
+    finish(e, d)
 
 
 def mov32_imm(e: Emitter, d: Pair, imm: int) -> None:
     load(e, d[0], imm)
-    clear_high(e, d)
+    finish(e, d)
 
 
 # Moves with sign extension.
@@ -376,7 +387,7 @@ def movsx(e: Emitter, d: Pair, s: Pair, bits: int) -> None:
 
 def movsx32(e: Emitter, d: Pair, s: Pair, bits: int) -> None:
     _extend_low(e, d[0], s[0], bits)
-    clear_high(e, d)
+    finish(e, d)
 
 
 def _extend_low(e: Emitter, rd: int, rs: int, bits: int) -> None:
@@ -397,7 +408,7 @@ def truncate(e: Emitter, d: Pair, bits: int) -> None:
     if bits == 16:
         e.op("andi", d[0], d[0], 0xFFFF)
     if bits < 64:
-        clear_high(e, d)
+        finish(e, d)
 
 
 def swap(e: Emitter, d: Pair, bits: int) -> None:

@@ -4,7 +4,7 @@ from jit.bits import narrow
 from jit.code import Emitter
 from jit.constants import load as load_constant
 from jit.constants import operand
-from jit.pair.alu import Pair, clear_high, extend_sign
+from jit.pair.alu import Pair, extend_sign, finish
 from jit.registers import AT, T8
 
 _LOAD = {1: "lbu", 2: "lhu", 4: "lw"}
@@ -23,7 +23,7 @@ def _words(e: Emitter, base: int, offset: int, temporary: int) -> tuple[int, int
 def load(e: Emitter, d: Pair, base: int, offset: int, size: int) -> None:
     if size < 8:
         e.op(_LOAD[size], d[0], offset, base)
-        clear_high(e, d)
+        finish(e, d)
         return
     base, low, high = _words(e, base, offset, AT)
     if d[0] == base:

@@ -54,7 +54,7 @@ def mul_imm(e: Emitter, d: Pair, imm: int) -> None:
 
 def mul32(e: Emitter, d: Pair, s: Pair) -> None:
     multiply(e, "mul", d[0], d[0], s[0])
-    alu.clear_high(e, d)
+    alu.finish(e, d)
 
 
 def mul32_imm(e: Emitter, d: Pair, imm: int) -> None:
@@ -69,7 +69,7 @@ def mul32_imm(e: Emitter, d: Pair, imm: int) -> None:
     else:
         load(e, AT, imm)
         multiply(e, "mul", d[0], d[0], AT)
-    alu.clear_high(e, d)
+    alu.finish(e, d)
 
 
 def _routine(signed: bool, modulo: bool) -> str:
@@ -128,7 +128,7 @@ def div32(e: Emitter, d: Pair, s: Pair, signed: bool) -> None:
         e.op("sltu", d[0], ZERO, d[0])
     else:
         divide_or_zero(e, "div" if signed else "divu", d[0], d[0], s[0])
-    alu.clear_high(e, d)
+    alu.finish(e, d)
 
 
 def mod32(e: Emitter, d: Pair, s: Pair, signed: bool) -> None:
@@ -136,7 +136,7 @@ def mod32(e: Emitter, d: Pair, s: Pair, signed: bool) -> None:
         e.move(d[0], ZERO)
     else:
         remainder_or_same(e, "div" if signed else "divu", d[0], s[0], AT)
-    alu.clear_high(e, d)
+    alu.finish(e, d)
 
 
 def div32_imm(e: Emitter, d: Pair, imm: int, signed: bool) -> None:
@@ -151,7 +151,7 @@ def div32_imm(e: Emitter, d: Pair, imm: int, signed: bool) -> None:
     else:
         load(e, AT, imm)
         divide(e, "div" if signed else "divu", d[0], d[0], AT)
-    alu.clear_high(e, d)
+    alu.finish(e, d)
 
 
 def mod32_imm(e: Emitter, d: Pair, imm: int, signed: bool) -> None:
@@ -162,4 +162,4 @@ def mod32_imm(e: Emitter, d: Pair, imm: int, signed: bool) -> None:
     elif imm:
         load(e, AT, imm)
         remainder(e, "div" if signed else "divu", d[0], d[0], AT)
-    alu.clear_high(e, d)
+    alu.finish(e, d)

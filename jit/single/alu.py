@@ -21,6 +21,14 @@ def zero_extend(e: Emitter, rd: int, rs: int) -> None:
         e.op("dsrl32", rd, rd, 0)
 
 
+def finish(e: Emitter, rd: int, rs: int) -> None:
+    """rd = the 32-bit result in rs, zero-extended unless the program has marks where that is to be done."""
+    if e.marked:
+        e.move(rd, rs)
+    else:
+        zero_extend(e, rd, rs)
+
+
 def sign_extend(e: Emitter, rd: int, rs: int) -> None:
     """rd = low word of rs, sign-extended."""
     e.op("sll", rd, rs, 0)
@@ -156,59 +164,63 @@ def mov_imm(e: Emitter, d: int, imm: int) -> None:
     load(e, d, imm)
 
 
-# 32-bit operations with a register: zero-extended results.
+# 32-bit operations with a register: zero-extended results, unless marks tell where that is wanted.
 
 
 def add32(e: Emitter, d: int, s: int) -> None:
     e.op("daddu", d, d, s)
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 def sub32(e: Emitter, d: int, s: int) -> None:
     e.op("dsubu", d, d, s)
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 def or32(e: Emitter, d: int, s: int) -> None:
     e.op("or", d, d, s)
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 def and32(e: Emitter, d: int, s: int) -> None:
     e.op("and", d, d, s)
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 def xor32(e: Emitter, d: int, s: int) -> None:
     e.op("xor", d, d, s)
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 def lsh32(e: Emitter, d: int, s: int) -> None:
     e.op("sllv", d, d, s)
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 def rsh32(e: Emitter, d: int, s: int) -> None:
     sign_extend(e, AT, d)
     e.op("srlv", d, AT, s)
     # A shift by zero leaves the word sign-extended.
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 def arsh32(e: Emitter, d: int, s: int) -> None:
     sign_extend(e, AT, d)
     e.op("srav", d, AT, s)
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 def mov32(e: Emitter, d: int, s: int) -> None:
+    finish(e, d, s)
+
+
+def zext(e: Emitter, d: int, s: int) -> None:
     zero_extend(e, d, s)
 
 
 def neg32(e: Emitter, d: int) -> None:
     e.op("dsubu", d, ZERO, d)
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 # 32-bit operations with an immediate.
@@ -216,12 +228,12 @@ def neg32(e: Emitter, d: int) -> None:
 
 def add32_imm(e: Emitter, d: int, imm: int) -> None:
     add_imm(e, d, imm)
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 def sub32_imm(e: Emitter, d: int, imm: int) -> None:
     sub_imm(e, d, imm)
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 def or32_imm(e: Emitter, d: int, imm: int) -> None:
@@ -229,26 +241,28 @@ def or32_imm(e: Emitter, d: int, imm: int) -> None:
         load(e, d, 0xFFFFFFFF)
     else:
         or_imm(e, d, imm)
-        zero_extend(e, d, d)
+        finish(e, d, d)
 
 
 def and32_imm(e: Emitter, d: int, imm: int) -> None:
     and_imm(e, d, imm)
     if imm < 0:
-        zero_extend(e, d, d)
+        finish(e, d, d)
 
 
 def xor32_imm(e: Emitter, d: int, imm: int) -> None:
     xor_imm(e, d, imm)
-    zero_extend(e, d, d)
+    finish(e, d, d)
 
 
 def lsh32_imm(e: Emitter, d: int, imm: int) -> None:
-    if imm & 31:
+    if e.marked:
+        shift(e, "dsll", d, d, imm & 31)
+    elif imm & 31:
         e.op("dsll32", d, d, imm & 31)
         e.op("dsrl32", d, d, 0)
     else:
-        zero_extend(e, d, d)
+        finish(e, d, d)
 
 
 def rsh32_imm(e: Emitter, d: int, imm: int) -> None:
@@ -261,17 +275,20 @@ def rsh32_imm(e: Emitter, d: int, imm: int) -> None:
 
 
 def arsh32_imm(e: Emitter, d: int, imm: int) -> None:
-    if imm & 31:
+    if imm & 31 and e.marked:
+        sign_extend(e, d, d)
+        e.op("sra", d, d, imm & 31)
+    elif imm & 31:
         # With the word in the upper half, its sign is that of the register.
         e.op("dsll32", d, d, 0)
         e.op("dsra", d, d, imm & 31)
         e.op("dsrl32", d, d, 0)
     else:
-        zero_extend(e, d, d)
+        finish(e, d, d)
 
 
 def mov32_imm(e: Emitter, d: int, imm: int) -> None:
-    load(e, d, imm & 0xFFFFFFFF)
+    load(e, d, imm if e.marked else imm & 0xFFFFFFFF)
 
 
 # Moves with sign extension. seb and seh want a sign-extended word as well, so shifts do it.
@@ -286,6 +303,9 @@ def movsx(e: Emitter, d: int, s: int, bits: int) -> None:
 
 
 def movsx32(e: Emitter, d: int, s: int, bits: int) -> None:
+    if e.marked:
+        movsx(e, d, s, bits)
+        return
     e.op("dsll32", d, s, 32 - bits)
     e.op("dsra", d, d, 32 - bits)
     e.op("dsrl32", d, d, 0)
@@ -298,7 +318,7 @@ def truncate(e: Emitter, d: int, bits: int) -> None:
     if bits == 16:
         e.op("andi", d, d, 0xFFFF)
     elif bits == 32:
-        zero_extend(e, d, d)
+        finish(e, d, d)
 
 
 def swap(e: Emitter, d: int, bits: int) -> None:

@@ -14,7 +14,7 @@ def mul(e: Emitter, d: int, s: int) -> None:
 
 def mul32(e: Emitter, d: int, s: int) -> None:
     mul(e, d, s)
-    alu.zero_extend(e, d, d)
+    alu.finish(e, d, d)
 
 
 def mul_imm(e: Emitter, d: int, imm: int) -> None:
@@ -43,7 +43,7 @@ def mul32_imm(e: Emitter, d: int, imm: int) -> None:
     else:
         mul_imm(e, d, imm)
         if imm:
-            alu.zero_extend(e, d, d)
+            alu.finish(e, d, d)
 
 
 def div(e: Emitter, d: int, s: int, signed: bool) -> None:
@@ -68,7 +68,7 @@ def div32(e: Emitter, d: int, s: int, signed: bool) -> None:
     alu.sign_extend(e, AT, s)
     alu.sign_extend(e, d, d)
     divide_or_zero(e, "div" if signed else "divu", d, d, AT)
-    alu.zero_extend(e, d, d)
+    alu.finish(e, d, d)
 
 
 def mod32(e: Emitter, d: int, s: int, signed: bool) -> None:
@@ -78,7 +78,7 @@ def mod32(e: Emitter, d: int, s: int, signed: bool) -> None:
     alu.sign_extend(e, AT, s)
     alu.sign_extend(e, d, d)
     remainder_or_same(e, "div" if signed else "divu", d, AT, N64_T0)
-    alu.zero_extend(e, d, d)
+    alu.finish(e, d, d)
 
 
 def div_imm(e: Emitter, d: int, imm: int, signed: bool) -> None:
@@ -116,12 +116,12 @@ def div32_imm(e: Emitter, d: int, imm: int, signed: bool) -> None:
         load(e, AT, imm)
         alu.sign_extend(e, d, d)
         divide(e, "div" if signed else "divu", d, d, AT)
-        alu.zero_extend(e, d, d)
+        alu.finish(e, d, d)
 
 
 def mod32_imm(e: Emitter, d: int, imm: int, signed: bool) -> None:
     if imm == 0:
-        alu.zero_extend(e, d, d)
+        alu.finish(e, d, d)
     elif imm == 1 or (signed and imm == -1):
         e.move(d, ZERO)
     elif not signed and power_of_two(imm) is not None:
@@ -130,4 +130,4 @@ def mod32_imm(e: Emitter, d: int, imm: int, signed: bool) -> None:
         load(e, AT, imm)
         alu.sign_extend(e, d, d)
         remainder(e, "div" if signed else "divu", d, d, AT)
-        alu.zero_extend(e, d, d)
+        alu.finish(e, d, d)
