@@ -1,0 +1,116 @@
+"""Statements that call: helper functions, kernel functions, functions of the program; and the legacy packet loads, which treat registers alike."""
+
+from dataclasses import dataclass
+
+from ebpf.instruction import FRAME_POINTER, MAXIMUM_CALL_DEPTH
+from fuzz.environment import GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, KTIME_GET_NS, MIX
+from fuzz.gen.code import Code, row
+from fuzz.gen.rows import PACKET_LOADS
+from fuzz.gen.state import Pointer, Region, Scalar
+from fuzz.gen.values import immediate
+from fuzz.gen.writer import ADD_IMM, BUDGET, MOV_IMM, MOV_REG, Writer
+from fuzz.suite_memory import access_size
+
+PACKET = 64
+"""Bytes of packet."""
+
+BUFFER = Region("buffer", 0, 64)
+"""Memory of its caller that a function is given."""
+
+_CALL, _CALL_KERNEL, _CALL_LOCAL, _AND = row("CALL"), row("CALL_KERNEL"), row("CALL_LOCAL"), row("AND64_IMM")
+_WITHOUT_ARGUMENTS = (KTIME_GET_NS, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID)
+_SCRATCH = frozenset(range(6))
+_CONTEXT = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the program, finished.
+
+    place      its first instruction
+    arguments  how many numbers it takes, behind the buffer if it takes one
+    buffer     whether r1 points to memory of its caller
+    executed   instructions that a call executes at most
+    depth      functions that are active during a call, itself included
+    """
+
+    place: int
+    arguments: int
+    buffer: bool
+    executed: int
+    depth: int
+    code: Code
+
+
+def _returned(w: Writer, known: Scalar) -> None:
+    w.state.forget_arguments()
+    w.state.fresh -= _SCRATCH
+    w.wrote(0, known)
+
+
+def may_call(w: Writer) -> bool:
+    """Whether nothing that a call destroys must be kept."""
+    return not w.state.pinned & _SCRATCH
+
+
+def _give(w: Writer, registers: range) -> None:
+    """Numbers in these registers; those that hold one keep it."""
+    for register in registers:
+        if not isinstance(w.state.values[register], Scalar):
+            w.arithmetic(MOV_IMM, register, imm=immediate(w.choose))
+        w.read(register)
+
+
+def call(w: Writer) -> None:
+    """A helper function, or a kernel function with five arguments."""
+    if not may_call(w):
+        return
+    if w.choose.rarely(2):
+        _give(w, range(1, 6))
+        w.emit(_CALL_KERNEL, imm=MIX)
+    else:
+        w.emit(_CALL, imm=w.choose.pick(_WITHOUT_ARGUMENTS))
+    _returned(w, Scalar())
+
+
+def call_function(w: Writer, functions: list[Function]) -> Function | None:
+    """One of these functions, where its frames still fit; returned is the one that is called."""
+    if not may_call(w) or not functions:
+        return None
+    function = w.choose.pick(functions)
+    if w.executed + w.repeats * function.executed > BUDGET:
+        return None
+    if function.buffer:
+        place = w.choose.number(w.frame.low // 8, (w.frame.high - BUFFER.high) // 8) * 8
+        w.emit(MOV_REG, 1, FRAME_POINTER)
+        w.emit(ADD_IMM, 1, imm=place)
+        w.wrote(1, Pointer(w.frame, place))
+    first = 1 + function.buffer
+    _give(w, range(first, first + function.arguments))
+    w.emit(_CALL_LOCAL, target=function.place)
+    w.executed += w.repeats * function.executed
+    _returned(w, Scalar())
+    return function
+
+
+def fits(depth: int) -> bool:
+    """Whether a function that calls one of that depth may itself be called by a main program."""
+    return depth + 2 <= MAXIMUM_CALL_DEPTH
+
+
+def packet(w: Writer) -> None:
+    """A legacy packet load, inside the packet most of the time. Outside of it the program ends."""
+    if not may_call(w) or w.state.values[_CONTEXT] is None:
+        return
+    load = w.choose.pick(PACKET_LOADS)
+    size = access_size(load)
+    last = PACKET - size
+    if load.src == "r":
+        index = w.changeable_scalar()
+        w.arithmetic(_AND, index, imm=w.choose.pick((0xF, 0x1F, 7)))
+        w.emit(load, 0, index, imm=w.choose.number(0, last - 0x1F))
+    else:
+        outside = w.choose.rarely(16)
+        w.emit(load, imm=w.choose.pick((last + 1, PACKET, 0x7FFFFFFF, -1)) if outside else w.choose.number(0, last))
+    w.read(_CONTEXT)
+    _returned(w, Scalar((1 << 8 * size) - 1))

@@ -1,0 +1,92 @@
+"""Which features a batch of programs uses: swarm testing.
+
+A program that may use everything uses little of each, and features hide each other's bugs. Each batch therefore draws a subset of the instructions and
+of what is done with them (Groce and others, "Swarm testing", ISSTA 2012).
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+from ebpf.opcodes import Row
+from fuzz.gen.rows import ARITHMETIC, ATOMICS, BRANCHES, LOADS, STORES
+
+Tier = Literal["single", "block", "structured"]
+
+TIERS: tuple[Tier, ...] = ("single", "block", "structured")
+"""Single operations between few others; straight blocks; control flow with loops, functions and calls."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What programs are made of.
+
+    arithmetic …  the instructions that may be used, at least one of each form; empty lists leave a form out
+    context       bytes of context, at least 88: eight for each register and eight more
+    length        mean number of statements of a straight block
+    constants     whether registers start as constants rather than with numbers from the context, once in so many times
+    data          whether there are data sections
+    misaligned    whether some accesses are misaligned, which is a fault on most configurations and ends the program
+    packet        whether legacy packet instructions are used
+    calls         whether helper functions and kernel functions are called
+    functions     how many functions of its own the program has at most
+    addresses     whether the frame pointer is an operand as if it were a number
+    nesting       how deeply branches and loops are nested; 0 is straight code
+    """
+
+    tier: Tier = "structured"
+    arithmetic: tuple[Row, ...] = ARITHMETIC
+    loads: tuple[Row, ...] = LOADS
+    stores: tuple[Row, ...] = STORES
+    atomics: tuple[Row, ...] = ATOMICS
+    branches: tuple[Row, ...] = BRANCHES
+    context: int = 128
+    length: int = 24
+    constants: int = 3
+    data: bool = True
+    misaligned: bool = False
+    packet: bool = True
+    calls: bool = True
+    functions: int = 2
+    addresses: bool = False
+    nesting: int = 2
+
+
+def _some(source: random.Random, rows: Sequence[T]) -> tuple[T, ...]:
+    """A subset: all once in four times, else each with a probability that is drawn as well; never empty."""
+    if source.randrange(4) == 0:
+        return tuple(rows)
+    share = source.choice((0.1, 0.3, 0.6))
+    return tuple(row for row in rows if source.random() < share) or (source.choice(rows),)
+
+
+def _or_none(source: random.Random, rows: tuple[Row, ...], one_in: int) -> tuple[Row, ...]:
+    return () if source.randrange(one_in) == 0 else _some(source, rows)
+
+
+def draw_features(source: random.Random, tier: Tier) -> Features:
+    """The features of one batch."""
+    structured = tier == "structured"
+    chosen = Features(
+        tier=tier,
+        arithmetic=_some(source, ARITHMETIC),
+        loads=_some(source, LOADS),
+        stores=_some(source, STORES),
+        atomics=_or_none(source, ATOMICS, 2),
+        branches=_some(source, BRANCHES),
+        context=source.choice((88, 96, 101, 128, 256)),
+        length=source.choice((16, 24, 40)),
+        constants=source.choice((2, 4, 8)),
+        data=source.randrange(3) == 0,
+        misaligned=source.randrange(16) == 0,
+        packet=source.randrange(6) == 0,
+        calls=structured and source.randrange(2) == 0,
+        functions=source.choice((0, 0, 1, 3)) if structured else 0,
+        addresses=tier == "single" or source.randrange(8) == 0,
+        nesting=source.choice((1, 2, 3)) if structured else 0,
+    )
+    # All instructions are equally likely where the tier is about them.
+    return replace(chosen, arithmetic=ARITHMETIC, loads=LOADS, stores=STORES, atomics=ATOMICS, branches=BRANCHES) if tier == "single" else chosen

@@ -1,0 +1,219 @@
+"""Statements with control flow: branches in several layouts, gotos, bounded loops, and the end of a program.
+
+    skip        if … goto N;  block;  N:
+    choice      if … goto T;  block;  goto N;  T: block;  N:
+    backward    goto J;  T: block;  goto N;  J: if … goto T;  block;  N:
+
+Loops count: up or down, with the test at either end. Registers that a loop counts with, and those that hold addresses, are not written in its body.
+"""
+
+from collections.abc import Callable
+
+from ebpf.opcodes import Row
+from fuzz.gen.arithmetic import operate
+from fuzz.gen.code import row
+from fuzz.gen.state import Pointer, Scalar
+from fuzz.gen.values import immediate
+from fuzz.gen.writer import ADD_IMM, MOV_IMM, Writer
+
+Block = Callable[[Writer], None]
+"""What appends statements until it is enough."""
+
+_EXIT, _JA, _JA32 = row("EXIT"), row("JA"), row("JA32")
+_GOTO = (_JA, _JA, _JA32)
+_TRIPS = (1, 2, 3, 4, 5, 8, 16)
+_REPEATS = 64
+"""So often an instruction runs at most, without the loops of a function's callers."""
+
+# What closes a loop: rows that jump while the counter is not yet the limit, for a counter that comes from below, from above, or either.
+_RISING = tuple(row(name) for name in ("JLT64_IMM", "JSLT64_IMM", "JNE64_IMM", "JLT32_IMM", "JSLT32_IMM", "JNE32_IMM"))
+_FALLING = tuple(row(name) for name in ("JNE64_IMM", "JGT64_IMM", "JSGT64_IMM", "JNE32_IMM", "JGT32_IMM", "JSGT32_IMM"))
+_TO_ZERO = tuple(row(name) for name in ("JNE64_IMM", "JSLT64_IMM", "JNE32_IMM", "JSLT32_IMM"))
+_LIMITED = tuple(row(name) for name in ("JNE64_REG", "JLT64_REG", "JSLT64_REG", "JNE32_REG", "JLT32_REG", "JSLT32_REG"))
+_UNTIL = tuple(row(name) for name in ("JEQ64_IMM", "JEQ32_IMM", "JLE64_IMM", "JSLE64_IMM"))
+
+
+def leave(w: Writer) -> None:
+    """`exit`, with a number in r0. What is known afterwards means nothing."""
+    if not isinstance(w.state.values[0], Scalar):
+        w.arithmetic(MOV_IMM, 0, imm=immediate(w.choose))
+    w.read(0)
+    w.emit(_EXIT)
+
+
+def goto(w: Writer) -> None:
+    """A jump over instructions that never run, or over none."""
+    after = w.new_place()
+    w.emit(w.choose.pick(_GOTO), target=after)
+    state, needed, executed = w.state.copy(), set(w.needed), w.executed
+    for _ in range(w.choose.number(0, 3)):
+        operate(w, w.choose.pick(w.features.arithmetic))
+    w.state, w.needed, w.executed = state, needed, executed
+    w.place(after)
+
+
+def branch(w: Writer, block: Block) -> None:
+    """A conditional jump and what it chooses between."""
+    branch_on(w, block, w.choose.pick(w.features.branches))
+
+
+def branch_on(w: Writer, block: Block, test: Row) -> None:
+    """The same with a jump of this row."""
+    dst = w.some_scalar()
+    src = _compared(w, dst) if test.src == "r" else 0
+    imm = immediate(w.choose) if test.imm == "imm" else 0
+    layout = w.choose.pick((_skip, _choice, _backward))
+    layout(w, block, lambda target: w.emit(test, dst, src, imm=imm, target=target))
+
+
+def _compared(w: Writer, dst: int) -> int:
+    return dst if w.choose.rarely(8) else w.some_scalar()
+
+
+def _arm(w: Writer, block: Block) -> bool:
+    """One side of a branch; whether it ends in `exit`."""
+    block(w)
+    ends = w.choose.rarely(10)
+    if ends:
+        leave(w)
+    return ends
+
+
+def _skip(w: Writer, block: Block, jump: Callable[[int], None]) -> None:
+    after = w.new_place()
+    jump(after)
+    before = w.state.copy()
+    if _arm(w, block):
+        w.state = before
+    else:
+        w.state.join(before)
+    w.place(after)
+
+
+def _choice(w: Writer, block: Block, jump: Callable[[int], None]) -> None:
+    taken, after = w.new_place(), w.new_place()
+    jump(taken)
+    before = w.state.copy()
+    ends = _arm(w, block)
+    if not ends:
+        w.emit(w.choose.pick(_GOTO), target=after)
+    first, w.state = w.state, before
+    w.place(taken)
+    block(w)
+    if not ends:
+        w.state.join(first)
+    w.place(after)
+
+
+def _backward(w: Writer, block: Block, jump: Callable[[int], None]) -> None:
+    test, taken, after = w.new_place(), w.new_place(), w.new_place()
+    w.emit(w.choose.pick(_GOTO), target=test)
+    before = w.state.copy()
+    w.place(taken)
+    ends = _arm(w, block)
+    if not ends:
+        w.emit(w.choose.pick(_GOTO), target=after)
+    first, w.state = w.state, before
+    w.place(test)
+    jump(taken)
+    block(w)
+    if not ends:
+        w.state.join(first)
+    w.place(after)
+
+
+def loop(w: Writer, block: Block) -> None:
+    """A loop with a number of trips that is known here."""
+    trips = [trip for trip in _TRIPS if trip * w.repeats <= _REPEATS]
+    free = [register for register in w.state.writable() if not isinstance(w.state.values[register], Pointer)]
+    if len(free) < 4:
+        return
+    trip, counter = w.choose.pick(trips), w.choose.pick(free)
+    form = w.choose.pick((_falling, _rising, _to_zero, _limited, _tested_first))
+    outer = w.state.pinned
+    w.repeats *= trip
+    form(w, block, trip, counter)
+    w.repeats //= trip
+    w.state.pinned = outer
+
+
+def _enter(w: Writer, *counters: int) -> int:
+    """The head of a loop. What is known there must be true each time that control comes there."""
+    head = w.new_place()
+    addresses = (register for register, _ in w.state.pointers())
+    w.state.pinned = w.state.pinned.union(counters, addresses)
+    w.state.values = [
+        Scalar() if isinstance(known, Scalar) and register not in w.state.pinned else known for register, known in enumerate(w.state.values)
+    ]
+    w.place(head)
+    return head
+
+
+def _body(w: Writer, block: Block) -> None:
+    """The statements, and numbers again in registers that a call has left without."""
+    numbers = set(w.state.scalars())
+    block(w)
+    for register in sorted(numbers.difference(w.state.scalars())):
+        w.arithmetic(MOV_IMM, register, imm=immediate(w.choose))
+
+
+def _count(w: Writer, counter: int, step: int) -> None:
+    known = w.state.values[counter]
+    w.emit(ADD_IMM, counter, imm=step)
+    w.wrote(counter, known)
+
+
+def _start(w: Writer, counter: int, first: int, known: Scalar) -> None:
+    w.emit(MOV_IMM, counter, imm=first)
+    w.wrote(counter, known)
+
+
+def _falling(w: Writer, block: Block, trip: int, counter: int) -> None:
+    _start(w, counter, trip, Scalar(trip))
+    head = _enter(w, counter)
+    _body(w, block)
+    _count(w, counter, -1)
+    w.emit(w.choose.pick(_FALLING), counter, target=head)
+
+
+def _rising(w: Writer, block: Block, trip: int, counter: int) -> None:
+    _start(w, counter, 0, Scalar(trip))
+    head = _enter(w, counter)
+    _body(w, block)
+    _count(w, counter, 1)
+    w.emit(w.choose.pick(_RISING), counter, imm=trip, target=head)
+
+
+def _to_zero(w: Writer, block: Block, trip: int, counter: int) -> None:
+    """From below zero, in steps of any size."""
+    step = w.choose.pick((1, 2, 0x100, 0x7FFF, 0x10000, 0x1234567))
+    _start(w, counter, -step * trip, Scalar())
+    head = _enter(w, counter)
+    _body(w, block)
+    _count(w, counter, step)
+    w.emit(w.choose.pick(_TO_ZERO), counter, target=head)
+
+
+def _limited(w: Writer, block: Block, trip: int, counter: int) -> None:
+    """With the limit in a register."""
+    free = [register for register in w.state.writable() if register != counter and not isinstance(w.state.values[register], Pointer)]
+    limit = w.choose.pick(free)
+    _start(w, counter, 0, Scalar(trip))
+    _start(w, limit, trip, Scalar(trip))
+    head = _enter(w, counter, limit)
+    _body(w, block)
+    _count(w, counter, 1)
+    w.emit(w.choose.pick(_LIMITED), counter, limit, target=head)
+
+
+def _tested_first(w: Writer, block: Block, trip: int, counter: int) -> None:
+    """The test at the head, a jump back at the end."""
+    _start(w, counter, trip, Scalar(trip))
+    head, after = _enter(w, counter), w.new_place()
+    w.emit(w.choose.pick(_UNTIL), counter, target=after)
+    entry = w.state.copy()
+    _count(w, counter, -1)
+    _body(w, block)
+    w.emit(w.choose.pick(_GOTO), target=head)
+    w.state = entry
+    w.place(after)
