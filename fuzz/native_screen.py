@@ -134,11 +134,14 @@ def path_holds(expected, image, data):  # type: ignore[no-untyped-def]
             return entry == count and boundary == told
         following = entry + 1
         if image[SHARES]:
-            # Of entries one after the other with the same word the last one.
-            word = image[starts + expected[EXPECTED_ROWS + EXPECTED_ROW * entry]]
+            # Of entries one after the other with the same word the last one, as far as they do not go back.
+            slot = expected[EXPECTED_ROWS + EXPECTED_ROW * entry]
+            word = image[starts + slot]
             while following < count:
-                next_word = image[starts + expected[EXPECTED_ROWS + EXPECTED_ROW * following]]
-                if next_word == word:
+                next_slot = expected[EXPECTED_ROWS + EXPECTED_ROW * following]
+                next_word = image[starts + next_slot]
+                if next_word == word and next_slot > slot:
+                    slot = next_slot
                     entry = following
                 elif next_word >= 0:
                     break

@@ -1,14 +1,15 @@
 """Batches: the same cases for the same seed, number and tier, whichever process makes them.
 
-Hypothesis is driven from outside, by bytes (`fuzz_one_input`), without its engine, which would remember all it has made. The bytes come from a generator of
-pseudo-random numbers that is seeded for each case, so that a case depends on nothing but its numbers and on the versions of Hypothesis and of this package.
+Hypothesis is driven from outside, by bytes (`fuzz_one_input`), without its engine, which would remember all it has made. The bytes come from a
+generator of pseudo-random numbers that is seeded for each case, so that a case depends on nothing but its numbers and on the versions of Hypothesis
+and of this package.
 """
 
 import random
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from hypothesis import given, settings
+from hypothesis import Verbosity, given, settings
 
 from fuzz.gen.features import Features, Tier, draw_features
 from fuzz.gen.program import GeneratedCase
@@ -28,7 +29,7 @@ def _maker(features: Features) -> tuple[Callable[[bytes], bytes | None], list[Ge
     """What turns bytes into a case, and where it leaves that."""
     made: list[GeneratedCase] = []
 
-    @settings(database=None)
+    @settings(database=None, verbosity=Verbosity.quiet)
     @given(strategy(features))
     def make(case: GeneratedCase) -> None:
         made.append(case)

@@ -58,7 +58,7 @@ def _slots(line: Line) -> list[Instruction]:
 
 
 def finish(parts: Iterable[Code]) -> tuple[Instruction, ...]:
-    """The slots of the parts, one behind the other, with the distances of all jumps filled in. Raises KeyError for a jump to a place that there is not."""
+    """The slots of the parts, one behind the other, with the distances of all jumps filled in. Raises KeyError for a place that there is not."""
     slots: list[Instruction] = []
     places: dict[int, int] = {}
     jumps: list[tuple[int, Line]] = []

@@ -1,7 +1,7 @@
 """Which features a batch of programs uses: swarm testing.
 
-A program that may use everything uses little of each, and features hide each other's bugs. Each batch therefore draws a subset of the instructions and
-of what is done with them (Groce and others, "Swarm testing", ISSTA 2012).
+A program that may use everything uses little of each, and features hide each other's bugs. Each batch therefore draws a subset of the instructions
+and of what is done with them (Groce and others, "Swarm testing", ISSTA 2012).
 """
 
 import random

@@ -11,6 +11,7 @@ from ebpf.program import ByteOrder
 from fuzz.case import Input
 from fuzz.gen.calls import PACKET
 from fuzz.gen.values import EDGES, MASK, random_value
+from oracle.world import Packet
 
 INPUTS = 8
 """Inputs of a program, unless told otherwise."""
@@ -33,4 +34,4 @@ def make_input(seed: int, size: int) -> Input:
     count = -(-size // 8)
     words = [EDGES[seed % 8]] * count if seed < 4 else _words(source, count)
     memory = b"".join(word.to_bytes(8, order) for word in words)[:size]
-    return Input(memory, source.randbytes(PACKET), seed)
+    return Input(memory, Packet(source.randbytes(PACKET), source.randrange(PACKET)), seed)

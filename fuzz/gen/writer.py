@@ -141,7 +141,7 @@ class Writer:
             self.emit(LOAD_DW, register, FRAME_POINTER, SPILL)
         else:
             section = int(region.name.removeprefix("data"))
-            self.emit(LDDW_DATA, register, imm=section | offset << 32)
+            self.emit(LDDW_DATA, register, imm=section | (offset & 0xFFFFFFFF) << 32)
             self.wrote(register, Pointer(region, offset))
             return
         if offset:

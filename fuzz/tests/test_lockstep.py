@@ -55,6 +55,8 @@ def _compare(text: str, expected: Outcome, run: Run, compiled: Compiled, record:
 LOOP = "r6 = 0; r7 = 5; r6 += r7; r7 += -1; if r7 != 0 goto -3; r0 = r6; exit"
 CALL = "r6 = 3; call 5; r0 = 1; r1 = 7; call 1f; r0 += r6; exit; 1f: r6 = r1; r6 += 1; r0 = r6; exit".replace("1f", "sub")
 EMPTY = "r0 = 1; r3 = 9; goto +0; goto +0; r3 = r3; r3 += 1; r0 += r3; exit"
+# Of the loop only its first instruction has a boundary: a word of that is in the delay slot of the branch. Elsewhere two slots share one.
+ROUNDS = "r7 = 5; r9 = 6; r0 = -8; r9 = r9; w7 |= w9; r0 += 1; if w0 s< 0 goto -3; exit"
 EXIT = 6
 BEFORE_EXIT = "r0 = 1; r3 = 9; r3 = r3; exit"
 FAULT = "r0 = 1; *(u8 *)(r10 - 1) = 2; r2 = 3; if r2 > 2 goto +1; r0 = 2; r0 += r2; exit"
@@ -68,6 +70,15 @@ def test_a_right_image_goes_in_step(target: UnicornTarget, config: Config, text:
     assert _compare(text, expected, run, compiled) is None
     assert run.record.boundaries is not None
     assert len(run.record.boundaries) >= len(expected.trace) - 4
+
+
+@pytest.mark.parametrize("config", BASE_CONFIGS, ids=str)
+def test_rounds_of_a_loop_with_one_boundary_are_told_apart(target: UnicornTarget, config: Config) -> None:
+    compiled, run = _image(target, ROUNDS, config)
+    assert _compare(ROUNDS, _oracle(ROUNDS, config), run, compiled) is None
+    found = _difference(target, ROUNDS.replace("r9 = 6", "r9 = 4"), ROUNDS, config)
+    assert found is not None
+    assert (found.slot, found.execution) == (1, 1)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
