@@ -180,8 +180,8 @@ def _visible(slots: NDArray[np.int64], image: Image) -> NDArray[np.int64]:
     kept: NDArray[np.int64] = (words >= 0).nonzero()[0]
     if len(kept) < 2 or not image.shares:
         return kept
-    # Of entries one after the other with the same word the last one. A slot that does not come later in the program is another round of a loop whose other
-    # slots have no boundary.
+    # Of entries one after the other with the same word the last one. A slot that does not come later in the program is another round of a loop whose
+    # other slots have no boundary.
     words, visited = words[kept], slots[kept]
     last = (words[:-1] != words[1:]) | (visited[:-1] >= visited[1:])
     return kept if last.all() else kept[np.append(last, True)]

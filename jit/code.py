@@ -80,7 +80,7 @@ class Function(NamedTuple):
 
     main       whether it is the main program
     exit       the label of its epilogue
-    mentioned  the eBPF registers that its instructions name
+    mentioned  the eBPF registers that its instructions name, and those that hold its arguments
     passed     the eBPF registers that the program writes anywhere: others cannot hold an argument of a call
     entries    for each slot at which a subprogram starts, its label
     """

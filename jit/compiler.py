@@ -33,6 +33,8 @@ from jit.registers import SINGLES, ZERO, pairs
 # An upper bound of the code of one slot, entry and exit of a function that is called there included.
 _BYTES_PER_SLOT = 512
 
+_ARGUMENTS = frozenset(range(1, 6))
+
 # So many instructions have their code kept for each configuration.
 _MOST_LOWERED = 1 << 15
 
@@ -158,7 +160,9 @@ class _Compiler:
         use = self.use if len(own) == len(self.decoded) else _use(own)
         ends = [d.slot for d in own if d.row.name == "EXIT"]
         main = start == 0
-        function = Function(main, self.entries[start] + 1, use.reads | use.writes, self.use.writes | {1, 2}, self.entries)
+        # Arguments that a function does not name are kept as others are: a comparison at every instruction sees them.
+        given = frozenset[int]() if main else self.named & _ARGUMENTS
+        function = Function(main, self.entries[start] + 1, use.reads | use.writes | given, self.use.writes | {1, 2}, self.entries)
         emitter = self.emitter
         emitter.calls = emitter.spills = emitter.loops = False
         bodies = {d.slot: self._lower(d, function) for d in own if d.row.name != "EXIT"}
