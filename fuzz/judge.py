@@ -94,16 +94,21 @@ class _World(NamedTuple):
 
 
 class _Variant(NamedTuple):
-    """How an image did on a variant of the first input for a wire; `fault` is why nothing is to be expected of it, else empty."""
+    """How an image did on a variant of the first input for a wire; `fault` is why nothing is to be expected of it, else empty.
+
+    `found` is what the image of the variant and the one of the first input show side by side.
+    """
 
     wire: Wire
     placement: Placement
     differences: tuple[Difference, ...]
     fault: str
+    found: tuple[Trip, ...] = ()
 
     def trips(self, first: Placement, known: Sequence[Difference]) -> Iterator[Trip]:
         """A trip for each difference that the first input itself has not, and where the program sees the same for each that the variant has not."""
-        place = f"with memory from {self.placement.layout.context:#x} on and fill {self.placement.fill}"
+        yield from self.found
+        place = f"with memory from {self.placement.layout.context:#x} on, fill {self.placement.fill}, seed {self.placement.addresses.seed}"
         same = self.placement.world == first.world
         places = {(difference.kind, difference.place) for difference in known}
         for difference in self.differences:
@@ -149,7 +154,7 @@ class _Judge:
             return
         trips = tuple(trip for wire in self.wires if wire.code for trip in wire.code(compiled, first.placement))
         here, elsewhere = self._wanted(compiled, world)
-        variants = tuple(self._vary_elsewhere(compiled.config, *pair) for pair in elsewhere)
+        variants = tuple(self._vary_elsewhere(compiled, *pair) for pair in elsewhere)
         if elsewhere:
             self.target.load(compiled, first.placement)
         found = self._screen([*world.inputs, *(expectation for _, expectation in here)], self.recordings)
@@ -189,14 +194,15 @@ class _Judge:
         world.variants.append(self.expectation(world.inputs[0].case, placement))
         return world.variants[-1]
 
-    def _vary_elsewhere(self, config: Config, wire: Wire, expectation: _Expectation) -> _Variant:
+    def _vary_elsewhere(self, first: Compiled, wire: Wire, expectation: _Expectation) -> _Variant:
         """A variant that needs an image of its own."""
         try:
-            compiled = self._compile(config, expectation.placement)
+            compiled = self._compile(first.config, expectation.placement)
             self.target.load(compiled, expectation.placement)
         except Exception as error:
             return _Variant(wire, expectation.placement, (_refusal(error),), "")
-        return self._vary(compiled, wire, expectation, frozenset(), *self._screen([expectation], frozenset()))
+        found = tuple(wire.images(first, compiled, expectation.placement)) if wire.images else ()
+        return self._vary(compiled, wire, expectation, frozenset(), *self._screen([expectation], frozenset()))._replace(found=found)
 
     def _vary(self, compiled: Compiled, wire: Wire, expectation: _Expectation, recordings: frozenset[Recording], suspect: bool) -> _Variant:
         """With the recordings of the other runs an image need not be translated again."""

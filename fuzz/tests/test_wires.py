@@ -55,9 +55,9 @@ def example_case(example: Example) -> Case:
     return Case(assemble(example.program.replace("; ", "\n"), "example"), Input(MEMORY, seed=5))
 
 
-def example_image(example: Example) -> Compiled:
+def example_image(example: Example, seed: int) -> Compiled:
     config = Config.parse(example.config)
-    words, slots = zip(*_words(config, example.code), strict=True)
+    words, slots = zip(*_words(config, example.code.replace("SEED", str(seed))), strict=True)
     return replace(image(config, []), words=words, slot_of=slots, exits=(len(words) - 2,))
 
 
@@ -67,7 +67,7 @@ EXAMPLES = [pytest.param(wire, example, id=f"{wire.name}-{number}") for wire in 
 @pytest.mark.parametrize(("wire", "example"), EXAMPLES)
 def test_examples(target: UnicornTarget, wire: Wire, example: Example) -> None:
     def compiler(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
-        return example_image(example)
+        return example_image(example, addresses.seed)
 
     verdict = judge(example_case(example), Config.parse(example.config), target, compiler, (wire,))
     assert {trip.wire for trip in verdict.trips} == ({wire.name.partition(":")[0]} if example.trips else set()), str(verdict)

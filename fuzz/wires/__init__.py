@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fuzz.wires import abi, addresses, frame, hazards, legality, memory, ordering, sign_extension, uninitialised
+from fuzz.wires import abi, addresses, blinding, frame, hazards, legality, memory, ordering, sign_extension, uninitialised
 from fuzz.wires.wire import Wire
 
 WIRES: tuple[Wire, ...] = (
@@ -15,6 +15,7 @@ WIRES: tuple[Wire, ...] = (
     memory.WIRE,
     uninitialised.WIRE,
     addresses.WIRE,
+    blinding.WIRE,
 )
 """All that are on unless something else is asked for."""
 

@@ -40,7 +40,7 @@ class Example:
 
     config   name of the configuration
     code     instructions of the MIPS table, one a line or separated by ";". "mips4: " before one takes it from that ISA, "3> " before it makes it
-             part of the code of eBPF instruction 3. What sets r0 to 42 and returns is added
+             part of the code of eBPF instruction 3, and SEED is the digit that is the seed of the compiler. What sets r0 to 42 and returns is added
     trips    whether it must trip; otherwise image and oracle must also agree
     program  in eBPF assembly, what the image is an image of
     """
@@ -61,6 +61,7 @@ class Wire:
     needs     what a target has to record for `run`
     screened  whether `run` finds nothing where the screen has found nothing (`fuzz.screen`); such runs are not shown to it
     variants  given the image, the case and its placement: placements that may need another image, because the program sees addresses
+    images    looks at the image, at the one of a variant that needs its own, and at the placement of the variant
     """
 
     name: str
@@ -71,6 +72,7 @@ class Wire:
     code: Callable[[Compiled, Placement], Iterable[Trip]] | None = None
     run: Callable[[Observation], Iterable[Trip]] | None = None
     variants: Callable[[Compiled, Case, Placement], Iterable[Placement]] | None = None
+    images: Callable[[Compiled, Compiled, Placement], Iterable[Trip]] | None = None
     examples: tuple[Example, ...] = ()
 
 
