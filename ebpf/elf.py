@@ -39,35 +39,35 @@ class Unlinkable(NamedTuple):
     error: ProgramError
 
 
-def load(path: str | Path) -> tuple[Program, ...]:
-    """The programs of an object, in file order. Raises ProgramError, one line, for anything that is not such an object.
+def load(path: str | Path, contents: bytes | None = None) -> tuple[Program, ...]:
+    """The programs of an object, in file order; with `contents` no file is read. Raises ProgramError, one line, for anything else.
 
     `Program.section` is the name of the section when it holds one program only and is not `.text`, else the name of the function.
     The programs are linked but not checked: see `ebpf.validity.check`. All must be linkable; `load_each` returns those that are.
     """
     programs = []
-    for one in load_each(path):
+    for one in load_each(path, contents):
         if isinstance(one, Unlinkable):
             raise one.error
         programs.append(one)
     return tuple(programs)
 
 
-def load_each(path: str | Path) -> tuple[Program | Unlinkable, ...]:
+def load_each(path: str | Path, contents: bytes | None = None) -> tuple[Program | Unlinkable, ...]:
     """The same, with what cannot be linked in its place. Raises ProgramError when the object as a whole is not sound."""
-    contents = read_object(str(path))
-    entries = [symbol for symbol in contents.functions if symbol.is_global]
-    outside_text = [symbol for symbol in entries if contents.sections[symbol.section].name != ".text"]
+    found = read_object(str(path), contents)
+    entries = [symbol for symbol in found.functions if symbol.is_global]
+    outside_text = [symbol for symbol in entries if found.sections[symbol.section].name != ".text"]
     entries = outside_text or entries
     if not entries:
         raise ProgramError(f"{path}: no program: no global function in an executable section")
     in_section = [entry.section for entry in entries]
     programs: list[Program | Unlinkable] = []
     for entry in entries:
-        section = contents.sections[entry.section].name
+        section = found.sections[entry.section].name
         name = section if section != ".text" and in_section.count(entry.section) == 1 else entry.name
         try:
-            programs.append(_Linker(contents, name).program(entry))
+            programs.append(_Linker(found, name).program(entry))
         except ProgramError as error:
             programs.append(Unlinkable(name, error))
     return tuple(programs)

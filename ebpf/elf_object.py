@@ -63,9 +63,9 @@ class Object:
     functions: tuple[Symbol, ...]
 
 
-def read_object(path: str) -> Object:
-    """Read an object file. Raises ProgramError when there is no such file or it is no sound 64-bit relocatable object for eBPF."""
-    contents = read_bytes(path)
+def read_object(path: str, contents: bytes | None = None) -> Object:
+    """Read an object file, or such contents of one. Raises ProgramError when there is no such file or it is no sound relocatable object for eBPF."""
+    contents = read_bytes(path) if contents is None else contents
     if contents[:4] != b"\x7fELF":
         raise ProgramError(f"{path}: not an ELF object")
     try:

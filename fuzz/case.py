@@ -17,14 +17,16 @@ Compiler = Callable[[Sequence[Instruction], Config, Addresses], Compiled]
 class Input:
     """What one run works on, apart from the program: one image runs on many inputs.
 
-    memory   the context, writable: r1 points to it, r2 is its length in bytes
-    packet   what the legacy packet instructions read
-    seed     chooses what everything holds that the program must not depend on: native registers, the stack, what calls clobber
+    memory        the context, writable: r1 points to it, r2 is its length in bytes
+    packet        what the legacy packet instructions read
+    seed          chooses what everything holds that the program must not depend on: native registers, the stack, what calls clobber
+    conformance   whether helper functions are those of the bpf_conformance suite and not those of Linux
     """
 
     memory: bytes
     packet: Packet = NO_PACKET
     seed: int = 0
+    conformance: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from typing import NamedTuple
 from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
 from ebpf.program import DataSection, Map, MapAddress, Program, ProgramError, functions_by_address, link
 from fuzz.case import Case
-from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, Environment, environment
+from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, Environment, conforming, environment
 from fuzz.maps import Maps, PlacedMap
 from fuzz.marks import marked
 from jit.compiled import ENTRY_SIZE, Addresses
@@ -184,10 +184,12 @@ class Placement:
     seed: int
     fill: int
     maps: tuple[PlacedMap, ...] = ()
+    conformance: bool = False
 
     def environment(self) -> Environment:
         """The functions in their initial state."""
-        return environment(self.seed, Maps(self.maps, self.world.byte_order))
+        functions = environment(self.seed, Maps(self.maps, self.world.byte_order))
+        return conforming(functions) if self.conformance else functions
 
     def fresh_world(self) -> tuple[World, Environment]:
         """The world with functions in their initial state, and these functions, which record their calls."""
@@ -244,7 +246,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     slots = link(program, data, functions, maps)
     placed = tuple(PlacedMap(*pair) for pair in zip(program.maps, maps, strict=True))
     known = replace(addresses(layout), functions=functions) if functions else addresses(layout)
-    return Placement(slots, world, layout, known, tuple(segments), given.seed, given.seed, placed)
+    return Placement(slots, world, layout, known, tuple(segments), given.seed, given.seed, placed, given.conformance)
 
 
 def _function_addresses(program: Program, layout: Layout) -> dict[int, int]:

@@ -125,7 +125,7 @@ def _select(path: str, loaded: Sequence[_Loaded], section: str | None) -> tuple[
     return selected
 
 
-def _checked(program: Program | elf.Unlinkable) -> Program:
+def checked(program: Program | elf.Unlinkable) -> Program:
     """The program. Raises ProgramError when it cannot be linked, is not well-formed, or calls a function that `fuzz.environment` does not have."""
     if isinstance(program, elf.Unlinkable):
         raise program.error
@@ -148,7 +148,7 @@ def load_program(path: str, section: str | None) -> tuple[Program, bytes]:
     selected = _select(path, _load(path), section)
     if len(selected) > 1:
         raise ProgramError(f"{path}: several programs, choose one by its section: {', '.join(one.program.section for one in selected)}")
-    return _checked(selected[0].program), DEFAULT_MEMORY if selected[0].memory is None else selected[0].memory
+    return checked(selected[0].program), DEFAULT_MEMORY if selected[0].memory is None else selected[0].memory
 
 
 def sections(path: str) -> tuple[str, ...]:
@@ -195,7 +195,7 @@ def _subjects_of(path: str, section: str | None, memory: bytes | None, packets: 
         return
     for one in loaded:
         try:
-            program = _checked(one.program)
+            program = checked(one.program)
             subject = _shipped_subject(program, shipped) if shipped is not None else None
         except ProgramError as error:
             yield Refusal(str(error), one.error)

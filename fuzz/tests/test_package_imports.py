@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 OURS = ("ebpf", "oracle", "jit", "fuzz", "reports", "corpus")
 
 # reports renders values: it may know their types, but run nothing.
-_RESULT_TYPES = ("fuzz.case", "fuzz.verdict", "fuzz.tally", "oracle.outcome", "oracle.world")
+_RESULT_TYPES = ("fuzz.case", "fuzz.judgement", "fuzz.verdict", "fuzz.tally", "oracle.outcome", "oracle.world")
 
 ALLOWED = {
     "ebpf": ("ebpf",),
