@@ -2,6 +2,7 @@
 #
 #   make check      judge the shipped programs on all configurations
 #   make suite      judge the instruction suite on all configurations
+#   make conform    judge the conformance vectors on all configurations
 #   make test       tests, linter, formatter, types
 #   make bench      measure code size and executed instructions, into bench/
 #   make programs   compile the shipped programs anew
@@ -11,13 +12,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: check suite test bench programs clean
+.PHONY: check suite conform test bench programs clean
 
 check: $(VENV)/.installed
 	$(BIN)/bpfmips check
 
 suite: $(VENV)/.installed
 	$(BIN)/bpfmips suite
+
+conform: $(VENV)/.installed
+	$(BIN)/bpfmips conform corpus/conformance
 
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Write the vectors of `rows`: tests in the format of the bpf_conformance suite, at least two for each instruction.
+"""Write the vectors of `rows`: tests in the format of the bpf_conformance suite, for each instruction.
 
 What each must come to is reasoned out here, with Python integers that have no width, after RFC 9669; the reasoning stands in the file as a comment.
 Neither oracle nor compiler is asked, and slots of the `raw` sections are put together by hand. With --check nothing is written, and the files that
