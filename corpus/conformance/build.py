@@ -316,6 +316,20 @@ def references() -> Iterator[Vector]:
     yield Vector("LDDW_CODE", "there is no such instruction", (), None, raw=(slot(0x18, 1, 4, imm=99), *rest))
 
 
+def linux() -> Iterator[Vector]:
+    """What Linux has beyond the RFC (include/uapi/linux/bpf.h, include/linux/filter.h), by its numbers."""
+    for register in (3, 8):
+        main = (slot(0x18, register, 4, imm=4), slot(0), slot(0xB7, 1, imm=30), slot(0x8D, register), slot(0x95))
+        raw = (*main, slot(0xBF, 0, 1), slot(0x07, 0, imm=12), slot(0x95))
+        yield Vector("CALLX", "30 plus 12, by a call of the function whose address is in a register", (), 42, raw=raw)
+    raw = (slot(0xB7, 0, imm=1), slot(0xE5, offset=1), slot(0xB7, 0, imm=2), slot(0x95))
+    yield Vector("MAY_GOTO", "not taken as long as it has not been executed 8388608 times", (), 2, raw=raw)
+    yield Vector("NOSPEC", "no more than a barrier", (), 5, raw=(slot(0xB7, 0, imm=5), slot(0xC2), slot(0x95)))
+    for value in (0xFFFF_FFFF_8000_0001, 0x7FFF_FFFF):
+        raw = (slot(0x18, 2, imm=value), slot(0, imm=value >> 32), slot(0xBC, 2, 2, imm=1), slot(0xBF, 0, 2), slot(0x95))
+        yield Vector("ZEXT", "the upper half becomes zero", (), unsigned(value, 32), raw=raw)
+
+
 def packets() -> Iterator[Vector]:
     """The packet is the memory of the test, in network order; outside it the program ends with 0 (section 5.5)."""
     for name, size in (("B", 1), ("H", 2), ("W", 4)):
@@ -332,7 +346,7 @@ def packets() -> Iterator[Vector]:
         yield Vector(f"LDIND_{name}", "one byte too far ends the program", code, 0, _MEMORY)
 
 
-FAMILIES = (arithmetic, moves, swaps, jumps, calls, memory, atomics, ordered, references, packets)
+FAMILIES = (arithmetic, moves, swaps, jumps, calls, memory, atomics, ordered, references, linux, packets)
 
 
 def vectors() -> dict[str, str]:
