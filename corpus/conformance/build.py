@@ -320,7 +320,7 @@ def linux() -> Iterator[Vector]:
     """What Linux has beyond the RFC (include/uapi/linux/bpf.h, include/linux/filter.h), by its numbers."""
     for register in (3, 8):
         main = (slot(0x18, register, 4, imm=4), slot(0), slot(0xB7, 1, imm=30), slot(0x8D, register), slot(0x95))
-        raw = (*main, slot(0xBF, 0, 1), slot(0x07, 0, imm=12), slot(0x95))
+        raw: tuple[int, ...] = (*main, slot(0xBF, 0, 1), slot(0x07, 0, imm=12), slot(0x95))
         yield Vector("CALLX", "30 plus 12, by a call of the function whose address is in a register", (), 42, raw=raw)
     raw = (slot(0xB7, 0, imm=1), slot(0xE5, offset=1), slot(0xB7, 0, imm=2), slot(0x95))
     yield Vector("MAY_GOTO", "not taken as long as it has not been executed 8388608 times", (), 2, raw=raw)
