@@ -9,7 +9,6 @@ boundary here, because the code of one may serve others, and programs that end t
 or at the end of the run.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from ebpf.instruction import REGISTERS, Instruction
 from ebpf.opcodes import lookup
+from fuzz.kept import kept, kept_of_two
 from fuzz.observe import promised
 from fuzz.record import Recording
 from fuzz.target import Run
@@ -90,15 +90,20 @@ class Image:
 
     def __init__(self, slots: Sequence[Instruction], compiled: Compiled) -> None:
         self.compiled = compiled
-        self.exits = np.array([_is_exit(slot) for slot in slots], bool)
+        self.exits = exits(slots)
         # A compiler need not say where its instructions are.
         bpf_at = compiled.bpf_at or (None,) * len(slots)
-        leaving = {at for slot, at in zip(slots, bpf_at, strict=True) if _is_exit(slot)}
-        starts = [-1 if at is None or at in leaving else at for at in bpf_at]
-        self.starts = np.array(starts, np.int64)
-        words = [at for at in starts if at >= 0]
-        self.shares = len(set(words)) < len(words)
+        starts = np.array([-1 if at is None else at for at in bpf_at], np.int64)
+        self.starts = np.where(np.isin(starts, starts[self.exits]), -1, starts)
+        words = self.starts[self.starts >= 0]
+        self.shares = len(np.unique(words)) < len(words)
         self.bits = np.array([_ALL_BITS, *(0 if places is None else _ALL_BITS for places in compiled.registers)], np.uint64)
+
+
+@kept(64)
+def exits(slots: Sequence[Instruction]) -> NDArray[np.bool_]:
+    """Of each slot whether it is an exit."""
+    return np.array([_is_exit(slot) for slot in slots], bool)
 
 
 def _is_exit(instruction: Instruction) -> bool:
@@ -107,23 +112,9 @@ def _is_exit(instruction: Instruction) -> bool:
 
 
 # A trace is compared with the runs of many configurations, one after the other, and an image with many traces.
-_recent: deque[_Expected] = deque(maxlen=64)
-_images: deque[Image] = deque(maxlen=1)
-
-
-def _expected(trace: Trace) -> _Expected:
-    for known in _recent:
-        if known.trace is trace:
-            return known
-    _recent.appendleft(made := _Expected(trace))
-    return made
-
-
-def described(slots: Sequence[Instruction], compiled: Compiled) -> Image:
-    """An image as comparison with a trace wants it."""
-    if not _images or _images[0].compiled is not compiled:
-        _images.append(Image(slots, compiled))
-    return _images[0]
+_expected = kept(64)(_Expected)
+described = kept_of_two(4)(Image)
+"""An image as comparison with a trace wants it."""
 
 
 def first_difference(slots: Sequence[Instruction], expected: Outcome, actual: Run, compiled: Compiled) -> Divergence | None:

@@ -73,8 +73,14 @@ def _outcome(expected: Run) -> Words:
     header[native.EXPECTED_KNOWN] = _known(outcome.registers)
     header[native.EXPECTED_COUNT] = len(outcome.trace)
     header[native.EXPECTED_REGISTERS : native.EXPECTED_REGISTERS + REGISTERS] = _signed([value or 0 for value in outcome.registers])
-    rows = [(slot, *[value or 0 for value in registers], _known(registers)) for slot, registers in outcome.trace]
-    return np.concatenate((header, _signed([number for row in rows for number in row])))
+    rows = np.zeros((len(outcome.trace), native.EXPECTED_ROW), np.int64)
+    if len(rows):
+        known = np.array([[value is not None for value in registers] for _, registers in outcome.trace])
+        values = [[value or 0 for value in registers] for _, registers in outcome.trace]
+        rows[:, 0] = [slot for slot, _ in outcome.trace]
+        rows[:, 1:-1] = np.array(values, np.uint64).view(np.int64)
+        rows[:, -1] = known @ (1 << np.arange(REGISTERS))
+    return np.concatenate((header, rows.ravel()))
 
 
 def _memory(placement: Placement, expected: Run) -> Words:
