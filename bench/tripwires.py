@@ -1,10 +1,10 @@
-"""What recording costs: images run with all recorded that tripwires and lockstep want, and compared with the oracle's trace.
+"""What tripwires and lockstep cost: images judged with everything on, against the bare engine that runs the same images on the same inputs.
 
 Usage: python bench/tripwires.py; writes bench/tripwires.md.
 
-The bare engine has no hook at all: image and input are put into memory, the registers are written, and the code is translated and run. The
-target without recordings is what judges values alone: it counts instructions, serves calls, and compares memory and registers afterwards.
-All three take turns on each image, so that what else the machine does meets all; of several turns the fastest counts.
+The bare engine has no hook at all: image and inputs are put into memory, the registers are written, and the code is translated and run. To judge an
+image is to look at its words with all wires, to run it on all inputs and on the variants of the first one that wires want, and to compare everything.
+Both take turns on each image, so that what else the machine does meets both; of several turns the fastest counts.
 """
 
 import os
@@ -12,38 +12,38 @@ import platform
 import random
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
 from ebpf.assembler import assemble
+from ebpf.instruction import Instruction
 from ebpf.program import Program
 from fuzz.case import Case, Input
 from fuzz.entry import entry_registers
-from fuzz.layout import Placement, place
-from fuzz.lockstep import first_difference
-from fuzz.record import Recording
+from fuzz.judge import Expectation, Expectations, Judge, interpret, recordings
+from fuzz.layout import place
+from fuzz.target import Target
 from fuzz.unicorn_engine import INTERRUPT_HOOK, Engine, HostMemory
 from fuzz.unicorn_target import UnicornTarget
-from jit.compiled import Compiled
+from fuzz.verdict import Status
+from fuzz.wires import WIRES
+from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
 from jit.config import Config
-from oracle import interpreter
-from oracle.outcome import Outcome
 
 COMMAND = "python bench/tripwires.py"
 CONFIGS = ("mips64r2-64le", "mips64r6-64be", "mips3-64be", "mips64r2-32be", "mips32r2-32be", "mips1-32le")
 PROGRAMS, TURNS, INPUTS = 12, 15, 16
-ALL = frozenset(Recording)
 BARS = {1: 4.0, INPUTS: 2.5}
 
 
 class Subject(NamedTuple):
-    """An image, where its inputs lie, and what the oracle says."""
+    """An image, and what the oracle says of its inputs."""
 
     compiled: Compiled
-    placements: tuple[Placement, ...]
-    outcomes: tuple[Outcome, ...]
+    expectations: tuple[Expectation, ...]
 
 
 def program(seed: int) -> Program:
@@ -73,10 +73,10 @@ def subjects(config: Config) -> list[Subject]:
     """Different programs, each on as many inputs as are measured."""
     result = []
     for seed in range(PROGRAMS):
-        given = [Input(random.Random(number).randbytes(64), seed=number) for number in range(INPUTS)]
-        placements = tuple(place(Case(program(seed), each), config) for each in given)
+        cases = [Case(program(seed), Input(random.Random(number).randbytes(64), seed=number)) for number in range(INPUTS)]
+        placements = [place(case, config) for case in cases]
         compiled = compile_program(placements[0].slots, config, placements[0].addresses)
-        result.append(Subject(compiled, placements, tuple(interpreter.run(each.slots, each.world, trace=True) for each in placements)))
+        result.append(Subject(compiled, tuple(Expectation(case, at, interpret(at, trace=True)) for case, at in zip(cases, placements, strict=True))))
     return result
 
 
@@ -93,7 +93,7 @@ class Bare:
         compiled = subject.compiled
         self._host.write_image(compiled.image(), compiled.config.big_endian)
         self._engine.install(())
-        for placement in subject.placements[:inputs]:
+        for _, placement, _ in subject.expectations[:inputs]:
             self._engine.map(placement.segments)
             for segment in placement.segments:
                 self._host.write(segment)
@@ -102,32 +102,22 @@ class Bare:
             assert status == 0
 
 
-class Values:
-    """The target, nothing recorded."""
+class Judged:
+    """Everything on. What depends on inputs alone is known from the configurations before; of an image nothing is."""
 
-    def __init__(self, target: UnicornTarget) -> None:
-        self._target = target
+    def __init__(self, target: Target) -> None:
+        self._judge = Judge(target, self._compile, WIRES, recordings(WIRES, lockstep=True), True)
+        self._variants: dict[int, list[Expectation]] = {}
 
-    def __call__(self, subject: Subject, inputs: int) -> None:
-        """Run an image on so many inputs."""
-        self._target.load(subject.compiled, subject.placements[0])
-        for placement in subject.placements[:inputs]:
-            run = self._target.run(placement)
-            assert run.outcome.fault is None
-
-
-class Recorded:
-    """The target, all recorded, in lockstep with the oracle."""
-
-    def __init__(self, target: UnicornTarget) -> None:
-        self._target = target
+    def _compile(self, slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+        return self._compiled
 
     def __call__(self, subject: Subject, inputs: int) -> None:
-        """Run an image on so many inputs."""
-        self._target.load(subject.compiled, subject.placements[0])
-        for placement, outcome in zip(subject.placements[:inputs], subject.outcomes, strict=False):
-            run = self._target.run(placement, ALL)
-            assert first_difference(placement.slots, outcome, run, subject.compiled) is None
+        """Judge an image on so many inputs."""
+        self._compiled = replace(subject.compiled)
+        variants = self._variants.setdefault(id(subject), [])
+        verdicts = list(self._judge.image(self._compiled.config, Expectations(list(subject.expectations[:inputs]), variants)))
+        assert [verdict.status for verdict in verdicts] == [Status.AGREE] * inputs
 
 
 def measure(ways: Sequence[Callable[[Subject, int], None]], chosen: Sequence[Subject], inputs: int) -> list[float]:
@@ -150,13 +140,12 @@ def main() -> int:
     for name in CONFIGS:
         config = Config.parse(name)
         chosen = subjects(config)
-        ways = Bare(config), Values(target), Recorded(target)
+        ways = Bare(config), Judged(target)
         words = sum(len(subject.compiled.words) for subject in chosen) / len(chosen)
-        for inputs in BARS:
-            bare, values, recorded = measure(ways, chosen, inputs)
-            met &= recorded <= BARS[inputs] * values
-            figures = f"{bare:.0f} | {values:.0f} | {recorded:.0f} | {recorded / values:.2f} | {recorded / bare:.2f}"
-            lines.append(f"| {config} | {words:.0f} | {inputs} | {figures} |")
+        for inputs, bar in BARS.items():
+            bare, judged = measure(ways, chosen, inputs)
+            met &= judged <= bar * bare
+            lines.append(f"| {config} | {words:.0f} | {inputs} | {bare:.0f} | {judged:.0f} | {judged / bare:.2f} |")
             print(lines[-1], flush=True)
     Path(__file__).with_suffix(".md").write_text(report(lines))
     return 0 if met else 1
@@ -165,15 +154,15 @@ def main() -> int:
 def report(lines: Sequence[str]) -> str:
     """The file."""
     machine = f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} processors"
-    return f"""# What recording costs
+    return f"""# What tripwires and lockstep cost
 
 Made by `{COMMAND}` ({machine}): {PROGRAMS} programs of 64 eBPF instructions, fastest of {TURNS} turns, microseconds per image for all its inputs,
-loading included. Recorded: edges, operands, accesses, boundaries; inverted operands at the ready; lockstep with the oracle's trace, which is made
-into arrays once for all configurations and not counted here. The bars, on the ratio to the target: {BARS[1]:g} with one input, {BARS[INPUTS]:g}
-with {INPUTS}. The target does more than the bare engine on every run: it compares memory and registers, counts instructions and would serve calls.
+loading and translation included. Judged: all wires on the words and on each run, the further runs of the first input that they want, lockstep,
+comparison of everything. Not counted: compiling, and the runs of the oracle, of which there is one for all configurations of a byte order and width.
+The bars: {BARS[1]:g} with one input, {BARS[INPUTS]:g} with {INPUTS}.
 
-| configuration | words | inputs | bare engine | target | recorded | recorded : target | recorded : bare engine |
-|---|---|---|---|---|---|---|---|
+| configuration | words | inputs | bare engine | judged | judged : bare engine |
+|---|---|---|---|---|---|
 """ + "\n".join((*lines, ""))
 
 

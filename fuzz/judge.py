@@ -65,8 +65,8 @@ def judge_all(
     `layouts` says by code width where things lie. With `lockstep` registers are compared at every eBPF instruction.
     Raises ProgramError for a program that cannot be placed.
     """
-    judge = _Judge(target, compiler, tuple(wires), recordings(wires, lockstep), lockstep)
-    known: dict[Setting, _World] = {}
+    judge = Judge(target, compiler, tuple(wires), recordings(wires, lockstep), lockstep)
+    known: dict[Setting, Expectations] = {}
     for config in configs:
         order = "big" if config.big_endian else "little"
         if program.byte_order not in (None, order):
@@ -76,21 +76,23 @@ def judge_all(
         key = setting(config)
         if key not in known:
             cases = [Case(program, given) for given in inputs]
-            known[key] = _World([judge.expectation(case, place(case, config, layouts[config.width])) for case in cases], [])
+            known[key] = Expectations([judge.expectation(case, place(case, config, layouts[config.width])) for case in cases], [])
         yield from judge.image(config, known[key])
 
 
-class _Expectation(NamedTuple):
+class Expectation(NamedTuple):
+    """A case, where it lies, and what the oracle says of it."""
+
     case: Case
     placement: Placement
     expected: Run
 
 
-class _World(NamedTuple):
+class Expectations(NamedTuple):
     """What the oracle says of all inputs, and of the variants of the first one that were asked for so far."""
 
-    inputs: list[_Expectation]
-    variants: list[_Expectation]
+    inputs: list[Expectation]
+    variants: list[Expectation]
 
 
 class _Variant(NamedTuple):
@@ -120,7 +122,9 @@ class _Variant(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Judge:
+class Judge:
+    """Judges images: with a target, a compiler, tripwires, what these need recorded, and lockstep or not."""
+
     target: Target
     compiler: Compiler
     wires: tuple[Wire, ...]
@@ -132,15 +136,15 @@ class _Judge:
         """Whether a run in which the screen finds nothing is as it must be for all wires."""
         return all(wire.screened for wire in self.wires if wire.run)
 
-    def expectation(self, case: Case, placement: Placement) -> _Expectation:
+    def expectation(self, case: Case, placement: Placement) -> Expectation:
         """A case, and what the oracle says of it."""
-        made = _Expectation(case, placement, interpret(placement, Recording.BOUNDARIES in self.recordings))
+        made = Expectation(case, placement, interpret(placement, Recording.BOUNDARIES in self.recordings))
         if _promises_nothing(made):
             # Nothing is compared with the trace, and of a program that never ends it is long.
             return made._replace(expected=replace(made.expected, outcome=replace(made.expected.outcome, trace=())))
         return made
 
-    def image(self, config: Config, world: _World) -> Iterator[Verdict]:
+    def image(self, config: Config, world: Expectations) -> Iterator[Verdict]:
         """The verdicts on one image."""
         if not world.inputs:
             return
@@ -163,7 +167,7 @@ class _Judge:
         for number, (expectation, suspect) in enumerate(zip(world.inputs, suspects, strict=True)):
             yield self._run(number, compiled, trips, expectation, () if number else variants, suspect)
 
-    def _screen(self, expectations: Sequence[_Expectation], recordings: frozenset[Recording]) -> list[bool]:
+    def _screen(self, expectations: Sequence[Expectation], recordings: frozenset[Recording]) -> list[bool]:
         """Of which of these runs of the loaded image it is not certain that they are as they must be."""
         if not self.screening:
             return [True] * len(expectations)
@@ -172,7 +176,7 @@ class _Judge:
     def _compile(self, config: Config, placement: Placement) -> Compiled:
         return self.compiler(placement.slots, config, placement.addresses)
 
-    def _wanted(self, compiled: Compiled, world: _World) -> tuple[list[tuple[Wire, _Expectation]], list[tuple[Wire, _Expectation]]]:
+    def _wanted(self, compiled: Compiled, world: Expectations) -> tuple[list[tuple[Wire, Expectation]], list[tuple[Wire, Expectation]]]:
         """The variants of the first input for which this image will do, and those for which it will not."""
         first = world.inputs[0]
         if _promises_nothing(first):
@@ -186,15 +190,19 @@ class _Judge:
         here = [pair for pair in wanted if _same_image(first.placement, pair[1].placement)]
         return here, [pair for pair in wanted if pair not in here]
 
-    def _known(self, world: _World, placement: Placement) -> _Expectation:
+    def _known(self, world: Expectations, placement: Placement) -> Expectation:
         """What the oracle says of a placement of the first case, from what it has said before where that is the same."""
         for known in (world.inputs[0], *world.variants):
+            if known.placement == placement:
+                return known
+        for known in (world.inputs[0], *world.variants):
             if known.placement.world == placement.world and known.placement.slots == placement.slots:
-                return known._replace(placement=placement)
+                world.variants.append(known._replace(placement=placement))
+                return world.variants[-1]
         world.variants.append(self.expectation(world.inputs[0].case, placement))
         return world.variants[-1]
 
-    def _vary_elsewhere(self, first: Compiled, wire: Wire, expectation: _Expectation) -> _Variant:
+    def _vary_elsewhere(self, first: Compiled, wire: Wire, expectation: Expectation) -> _Variant:
         """A variant that needs an image of its own."""
         try:
             compiled = self._compile(first.config, expectation.placement)
@@ -204,7 +212,7 @@ class _Judge:
         found = tuple(wire.images(first, compiled, expectation.placement)) if wire.images else ()
         return self._vary(compiled, wire, expectation, frozenset(), *self._screen([expectation], frozenset()))._replace(found=found)
 
-    def _vary(self, compiled: Compiled, wire: Wire, expectation: _Expectation, recordings: frozenset[Recording], suspect: bool) -> _Variant:
+    def _vary(self, compiled: Compiled, wire: Wire, expectation: Expectation, recordings: frozenset[Recording], suspect: bool) -> _Variant:
         """With the recordings of the other runs an image need not be translated again."""
         placement, expected = expectation.placement, expectation.expected
         if _promises_nothing(expectation):
@@ -213,7 +221,7 @@ class _Judge:
         return _Variant(wire, placement, differences, "")
 
     def _run(
-        self, number: int, compiled: Compiled, trips: tuple[Trip, ...], expectation: _Expectation, variants: tuple[_Variant, ...], suspect: bool
+        self, number: int, compiled: Compiled, trips: tuple[Trip, ...], expectation: Expectation, variants: tuple[_Variant, ...], suspect: bool
     ) -> Verdict:
         placement, expected = expectation.placement, expectation.expected
         if _promises_nothing(expectation):
@@ -247,7 +255,7 @@ def _same_image(first: Placement, second: Placement) -> bool:
     return first.slots == second.slots and first.addresses == second.addresses
 
 
-def _promises_nothing(expectation: _Expectation) -> bool:
+def _promises_nothing(expectation: Expectation) -> bool:
     """Whether a verifier refuses such programs: nothing is said about what the image does."""
     fault = expectation.expected.outcome.fault
     return fault is not None and fault.kind is not FaultKind.MISALIGNED

@@ -6,50 +6,29 @@ what is asked.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-First = TypeVar("First")
-Second = TypeVar("Second")
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def kept(most: int) -> Callable[[Callable[[First], Result]], Callable[[First], Result]]:
-    """For a function of one argument: keep its last `most` results."""
+def kept(most: int) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """Keep the last `most` results of a function of positional arguments that never change."""
 
-    def decorate(function: Callable[[First], Result]) -> Callable[[First], Result]:
-        # As long as an argument is kept here no other one has its identity.
-        known: dict[int, tuple[First, Result]] = {}
+    def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        # As long as arguments are kept here no others have their identity.
+        known: dict[tuple[int, ...], tuple[Any, Result]] = {}
 
         @wraps(function)
-        def ask(first: First) -> Result:
-            found = known.get(id(first))
+        def ask(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+            key = tuple(map(id, arguments))
+            found = known.get(key)
             if found is None:
-                found = first, function(first)
+                found = arguments, function(*arguments, **named)
                 if len(known) >= most:
                     del known[next(iter(known))]
-                known[id(first)] = found
+                known[key] = found
             return found[1]
-
-        return ask
-
-    return decorate
-
-
-def kept_of_two(most: int) -> Callable[[Callable[[First, Second], Result]], Callable[[First, Second], Result]]:
-    """For a function of two arguments: keep its last `most` results."""
-
-    def decorate(function: Callable[[First, Second], Result]) -> Callable[[First, Second], Result]:
-        known: dict[tuple[int, int], tuple[First, Second, Result]] = {}
-
-        @wraps(function)
-        def ask(first: First, second: Second) -> Result:
-            found = known.get((id(first), id(second)))
-            if found is None:
-                found = first, second, function(first, second)
-                if len(known) >= most:
-                    del known[next(iter(known))]
-                known[id(first), id(second)] = found
-            return found[2]
 
         return ask
 

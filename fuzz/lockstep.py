@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ebpf.instruction import REGISTERS, Instruction
 from ebpf.opcodes import lookup
-from fuzz.kept import kept, kept_of_two
+from fuzz.kept import kept
 from fuzz.observe import promised
 from fuzz.record import Recording
 from fuzz.target import Run
@@ -113,7 +113,7 @@ def _is_exit(instruction: Instruction) -> bool:
 
 # A trace is compared with the runs of many configurations, one after the other, and an image with many traces.
 _expected = kept(64)(_Expected)
-described = kept_of_two(4)(Image)
+described = kept(4)(Image)
 """An image as comparison with a trace wants it."""
 
 

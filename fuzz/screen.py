@@ -20,7 +20,7 @@ from fuzz import native_screen as native
 from fuzz.abi import HOME_AREA
 from fuzz.compare import STACK
 from fuzz.entry import entry_registers
-from fuzz.kept import kept, kept_of_two
+from fuzz.kept import kept
 from fuzz.layout import AREA_SIZE, Placement
 from fuzz.lockstep import Image, described
 from fuzz.record import Recording
@@ -45,7 +45,7 @@ class Expectation:
     memory: Words
 
 
-@kept_of_two(256)
+@kept(256)
 def expectation(placement: Placement, expected: Run) -> Expectation | None:
     """What the screen wants to know of an input; None where it does not see enough: a fault, a large memory, a trace that a target cannot record,
     registers of which halves are promised."""
@@ -114,9 +114,9 @@ def edges_hold(compiled: Compiled, edges: Words | None) -> bool:
     return edges is not None and not any(of_edges(compiled, edges))
 
 
-def image(compiled: Compiled, placement: Placement, recordings: frozenset[Recording], limit: int) -> Words:
-    """What the screen wants to know of an image that runs on inputs of this placement's slots and layout, for at most `limit` MIPS instructions."""
-    made = _image(compiled, placement.slots).copy()
+def image(compiled: Compiled, slots: tuple[Instruction, ...], placement: Placement, recordings: frozenset[Recording], limit: int) -> Words:
+    """What the screen wants to know of an image of these slots that runs in this placement's layout, for at most `limit` MIPS instructions."""
+    made = _image(compiled, slots).copy()
     made[native.RETURN_PAGE] = _signed((placement.layout.return_page,))[0]
     made[native.LIMIT] = limit
     made[native.CHECKS] = sum(check for recording, check in _CHECKS.items() if recording in recordings)
@@ -126,7 +126,7 @@ def image(compiled: Compiled, placement: Placement, recordings: frozenset[Record
     return made
 
 
-@kept_of_two(4)
+@kept(4)
 def _image(compiled: Compiled, slots: tuple[Instruction, ...]) -> Words:
     config = compiled.config
     header = np.zeros(native.IMAGE_HEADER, np.int64)

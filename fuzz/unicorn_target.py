@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE
 
+from ebpf.instruction import Instruction
 from fuzz import native_screen, screen
 from fuzz.abi import GP, RA
 from fuzz.blocks import straight_runs
@@ -65,6 +66,7 @@ class UnicornTarget:
         self._exit_state = ExitState()
         self._state = np.zeros(2, np.int64)
         self._loaded: Compiled | None = None
+        self._slots: tuple[Instruction, ...] = ()
         self._functions = 0
         self._placements: Sequence[Placement] = ()
         self._services: dict[int, Service] = {}
@@ -75,7 +77,7 @@ class UnicornTarget:
     def load(self, compiled: Compiled, placement: Placement) -> None:
         """Make the image ready to run. Raises ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
         check(compiled, placement)
-        self._loaded = compiled
+        self._loaded, self._slots = compiled, placement.slots
         self._functions = placement.layout.functions
         self._host.write_image(compiled.image(), compiled.config.big_endian)
         self._installed.clear()
@@ -268,7 +270,7 @@ class UnicornTarget:
         native_screen.run_all(
             np.array([each.outcome.ctypes.data for each in expectations]),
             np.array([each.memory.ctypes.data for each in expectations]),
-            screen.image(compiled, first, recordings, instruction_limit(first)),
+            screen.image(compiled, self._slots, first, recordings, instruction_limit(first)),
             self._recorder.memory,
             self._control(engine),
             self._state,

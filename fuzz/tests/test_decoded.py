@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.decoded import FACT, NO_ROW, decoded
-from fuzz.kept import kept, kept_of_two
+from fuzz.kept import kept
 from fuzz.tests.images import CONFIGS, image
 from jit.compiled import Compiled
 from jit.config import BASE_CONFIGS, ISAS, Config
@@ -70,7 +70,7 @@ def test_results_are_kept_by_identity() -> None:
         asked.append(first)
         return len(first)
 
-    @kept_of_two(2)
+    @kept(2)
     def two(first: list[int], second: list[int]) -> int:
         asked.append((first, second))
         return len(first) + len(second)

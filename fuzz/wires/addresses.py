@@ -5,18 +5,30 @@ sign-extended words, and for 64-bit code in the 64-bit physical segment; for 32-
 see their addresses, so that the oracle is asked anew.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from fuzz.case import Case
+from fuzz.kept import kept
 from fuzz.layout import KERNEL_AREAS, Placement, moved, place
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
+from jit.config import Config
 
 
-def variants(compiled: Compiled, case: Case, placement: Placement) -> Iterator[Placement]:
+def variants(compiled: Compiled, case: Case, placement: Placement) -> Iterable[Placement]:
     """The case in each area of the kernel's."""
-    for area in KERNEL_AREAS[compiled.config.width]:
-        yield place(case, compiled.config, moved(placement.layout, area))
+    return _placements(placement, case) or _fill(_placements(placement, case), compiled.config, case, placement)
+
+
+@kept(64)
+def _placements(placement: Placement, case: Case) -> list[Placement]:
+    """Configurations that share a placement share its variants."""
+    return []
+
+
+def _fill(placements: list[Placement], config: Config, case: Case, placement: Placement) -> list[Placement]:
+    placements.extend(place(case, config, moved(placement.layout, area)) for area in KERNEL_AREAS[config.width])
+    return placements
 
 
 WIRE = Wire(

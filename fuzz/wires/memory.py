@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ebpf.instruction import MAXIMUM_CALL_DEPTH, Instruction
 from fuzz.abi import HOME_AREA
 from fuzz.decoded import decoded
-from fuzz.kept import kept, kept_of_two
+from fuzz.kept import kept
 from fuzz.record import NO_SLOT, Recording
 from fuzz.verdict import Trip
 from fuzz.wires.flow import adjustments
@@ -98,7 +98,7 @@ def _accesses(seen: Observation, rows: NDArray[np.uint64]) -> Iterator[Trip]:
         yield Trip(NAME, int(word[row]), owner, detail)
 
 
-@kept_of_two(8)
+@kept(8)
 def rights(compiled: Compiled, slots: tuple[Instruction, ...]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """For each word how many bytes of the program's memory it may access, and whether it may read and write them (columns 0 and 1)."""
     width, direction = np.zeros(len(compiled.words), np.uint64), np.zeros((len(compiled.words), 2), bool)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fuzz.case import Case
+from fuzz.kept import kept
 from fuzz.layout import Placement
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
@@ -15,12 +16,25 @@ from jit.compiled import Compiled
 
 def variants(compiled: Compiled, case: Case, placement: Placement) -> Iterator[Placement]:
     """The same with other bits in all that belongs to nobody."""
+    known = _by_stack_size(placement)
+    if compiled.stack_size not in known:
+        known[compiled.stack_size] = _inverted(placement, compiled.stack_size)
+    yield known[compiled.stack_size]
+
+
+@kept(64)
+def _by_stack_size(placement: Placement) -> dict[int, Placement]:
+    """Configurations that share a placement share its variants."""
+    return {}
+
+
+def _inverted(placement: Placement, stack_size: int) -> Placement:
     *others, stack = placement.segments
     world = placement.world
-    start, end = world.frame_pointer - compiled.stack_size - stack.address, world.frame_pointer - stack.address
+    start, end = world.frame_pointer - stack_size - stack.address, world.frame_pointer - stack.address
     inverted = stack.initial.translate(_INVERSE)
     initial = inverted[:start] + stack.initial[start:end] + inverted[end:]
-    yield replace(placement, segments=(*others, stack._replace(initial=initial)), fill=~placement.fill)
+    return replace(placement, segments=(*others, stack._replace(initial=initial)), fill=~placement.fill)
 
 
 _INVERSE = bytes(byte ^ 0xFF for byte in range(256))
