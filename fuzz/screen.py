@@ -28,6 +28,7 @@ from fuzz.target import Run
 from fuzz.wires.hazards import of_edges
 from fuzz.wires.memory import lowest_stack_pointer, rights
 from jit.compiled import Compiled
+from oracle.outcome import Low
 
 Words = NDArray[np.int64]
 
@@ -60,8 +61,13 @@ def _signed(values: Sequence[int]) -> Words:
     return np.array(values, np.uint64).view(np.int64)
 
 
+def _mark(value: int | None) -> int:
+    """What is known of register 0 when it is expected to hold this."""
+    return 0 if value is None else 1 | 1 << native.LOW_ONLY if isinstance(value, Low) else 1
+
+
 def _known(registers: Sequence[int | None]) -> int:
-    return sum(1 << number for number, value in enumerate(registers) if value is not None)
+    return sum(_mark(value) << number for number, value in enumerate(registers))
 
 
 @kept(64)
@@ -75,7 +81,7 @@ def _outcome(expected: Run) -> Words:
     header[native.EXPECTED_REGISTERS : native.EXPECTED_REGISTERS + REGISTERS] = _signed([value or 0 for value in outcome.registers])
     rows = np.zeros((len(outcome.trace), native.EXPECTED_ROW), np.int64)
     if len(rows):
-        known = np.array([[value is not None for value in registers] for _, registers in outcome.trace])
+        known = np.array([[_mark(value) for value in registers] for _, registers in outcome.trace])
         values = [[value or 0 for value in registers] for _, registers in outcome.trace]
         rows[:, 0] = [slot for slot, _ in outcome.trace]
         rows[:, 1:-1] = np.array(values, np.uint64).view(np.int64)

@@ -27,6 +27,7 @@ from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config
 from jit.mips import rows
+from oracle.outcome import Low
 
 ALL = recordings(WIRES, lockstep=True)
 
@@ -143,6 +144,11 @@ def test_every_doubt_is_raised(target: UnicornTarget, config: Config) -> None:
     for number in (0, 6, 7, 8, 9, 10):
         registers = tuple(value if other != number or value is None else value ^ 1 << 63 for other, value in enumerate(outcome.registers))
         assert doubts(replace(run, outcome=replace(outcome, registers=registers))) == (native.VALUES if registers != outcome.registers else 0)
+    for value, doubt in ((Low((outcome.registers[7] or 0) & 0xFFFFFFFF), 0), (Low((outcome.registers[7] or 0) & 0xFFFFFFFF ^ 1), native.VALUES)):
+        halves = tuple(value if number == 7 else other for number, other in enumerate(outcome.registers))
+        assert doubts(replace(run, outcome=replace(outcome, registers=halves))) == doubt
+    at_end = (*outcome.trace[-1][1][:7], Low((outcome.trace[-1][1][7] or 0) & 0xFFFFFFFF), *outcome.trace[-1][1][8:])
+    assert doubts(replace(run, outcome=replace(outcome, trace=(*outcome.trace[:-1], (outcome.trace[-1][0], at_end))))) == 0
     for name, contents in outcome.memory.items():
         for byte in (0, len(contents) - 1):
             memory = dict(outcome.memory) | {name: contents[:byte] + bytes([contents[byte] ^ 1]) + contents[byte + 1 :]}
