@@ -77,16 +77,21 @@ def _place_table(which: int) -> Words:
 _READS, _WRITES = _place_table(0), _place_table(1)
 
 
+def _any_operands(row: Row) -> bool:
+    """Whether a word with the fixed bits of a row is one of the row, whatever its operands."""
+    return row.condition is None and all(len(field.shifts) == 1 and field.plus is None for field in row.fields)
+
+
 @cache
 def _rows_of(isa: str) -> Words:
-    """The row by major opcode and low 11 bits; `NO_ROW` where there is none, `_UNCLEAR` where that does not tell."""
+    """The row by major opcode and low 11 bits; `NO_ROW` where there is none, `_UNCLEAR` where that and the fixed bits of the row do not tell."""
     selectors = np.arange(1 << 17, dtype=np.int64)
     words = selectors >> 11 << 26 | selectors & 0x7FF
     table = np.full(1 << 17, NO_ROW, np.int64)
     for number, row in enumerate(ROWS):
         if isa in row.isas:
             matching = (words & row.mask) == (row.bits & 0xFC0007FF)
-            alone = _UNCLEAR if row.condition is not None else number
+            alone = number if _any_operands(row) else _UNCLEAR
             table[matching] = np.where(table[matching] == NO_ROW, alone, _UNCLEAR)
     return table
 

@@ -27,8 +27,8 @@ registers at an eBPF instruction, or the way there; the native registers that mu
 all. The last two are not for this file: the calls that were made; ways from one word to another that the text does not show.
 """
 
-# Of an expectation: what the oracle says of one input. EXPECTED_ROWS: rows of (slot, r0 … r10, which of them are known) before each instruction. Which
-# are known is a set of bits; from bit LOW_ONLY on stand those of which only the low half is promised.
+# Of an expectation: what the oracle says of one input. EXPECTED_ROWS: rows of (slot, r0 … r10, which of them are known) before each instruction.
+# Which are known is a set of bits; from bit LOW_ONLY on stand those of which only the low half is promised.
 LOW_ONLY = 32
 HALVES = ((1 << REGISTERS) - 1) << LOW_ONLY
 EXPECTED_RETURN, EXPECTED_KNOWN, EXPECTED_COUNT, EXPECTED_REGISTERS = range(4)
