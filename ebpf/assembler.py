@@ -19,6 +19,9 @@ from ebpf.program import Program, ProgramError, wide_slots
 MAXIMUM_LINES = 1_000_000
 """Lines of a text, together with the semicolons in it. A program of Linux has at most as many instructions (BPF_COMPLEXITY_LIMIT_INSNS)."""
 
+EXCEPTION_CALLBACK = "exception_callback"
+"""The label of the function that takes the cookies of exceptions, where a program has one."""
+
 _COMMENT = re.compile(r"#|//|^\s*;")
 _LABEL = re.compile(r"\s*([A-Za-z_.$][\w.$]*)\s*:")
 
@@ -70,7 +73,11 @@ def assemble_lines(lines: Iterable[tuple[int, str]], dialect: Notation, source: 
             _refuse(source, statement.line, error)
         if statement.row.name in ("CALL_LOCAL", "LDDW_CODE"):
             functions |= {labels[operand.text]: operand.text for operand in statement.operands if operand.text in labels}
-    return Program(source, ".text", tuple(slots), lines={statement.at: statement.line for statement in statements}, labels=functions)
+    callback = labels.get(EXCEPTION_CALLBACK)
+    if callback is not None:
+        functions[callback] = EXCEPTION_CALLBACK
+    lines_of = {statement.at: statement.line for statement in statements}
+    return Program(source, ".text", tuple(slots), lines=lines_of, labels=functions, exception_callback=callback)
 
 
 def _refuse(source: str, line: int, error: ValueError) -> NoReturn:

@@ -104,7 +104,15 @@ def read(text: str, source: str) -> ConformanceTest:
     if not raw and not program.slots:
         raise ProgramError(f"{source}: no instructions")
     return ConformanceTest(
-        Program(source, "asm" if program.slots else "raw", program.slots or raw, byte_order="little", lines=program.lines, labels=program.labels),
+        Program(
+            source,
+            "asm" if program.slots else "raw",
+            program.slots or raw,
+            byte_order="little",
+            lines=program.lines,
+            labels=program.labels,
+            exception_callback=program.exception_callback,
+        ),
         _memory(sections.get("mem", []), source),
         _result(sections.get("result", []), source),
         "error" in sections,

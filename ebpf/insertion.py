@@ -41,4 +41,5 @@ def insert_behind(program: Program, added: Mapping[int, Instruction]) -> Program
         at += row.slots
     lines = {places[slot]: line for slot, line in program.lines.items()}
     labels = {places[slot]: label for slot, label in program.labels.items()}
-    return replace(program, slots=tuple(slots), lines=lines, labels=labels)
+    callback = None if program.exception_callback is None else places[program.exception_callback]
+    return replace(program, slots=tuple(slots), lines=lines, labels=labels, exception_callback=callback)

@@ -105,6 +105,7 @@ class Program:
     `source` and `section` say where the program came from, for messages. `byte_order` is set when the program came from an
     object that was compiled for one byte order and means something else on the other. `lines` maps a slot to a line of the
     source file, where there is one. `labels` names the slots at which functions start.
+    `exception_callback` is the slot of the function that takes the cookie of an exception, None where the cookie is what the program returns.
     """
 
     source: str
@@ -115,6 +116,7 @@ class Program:
     lines: Mapping[int, int] = field(default_factory=dict)
     labels: Mapping[int, str] = field(default_factory=dict)
     maps: tuple[Map, ...] = ()
+    exception_callback: int | None = None
 
 
 def wide_immediate(low: Instruction, high: Instruction) -> int:

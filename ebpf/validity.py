@@ -104,13 +104,13 @@ def check(program: Program) -> None:
             raise ProgramError(f"{where}: instruction {at}: {reason}")
         rows[at] = row
         at += row.slots
-    for at, reason in _control_defects(slots, rows):
+    for at, reason in _control_defects(slots, rows, program.exception_callback):
         raise ProgramError(f"{where}: instruction {at}: {reason}")
     if not any(row.name == "EXIT" for row in rows.values()):
         raise ProgramError(f"{where}: the program has no exit")
 
 
-def _control_defects(slots: Sequence[Instruction], rows: Mapping[int, Row]) -> Iterator[tuple[int, str]]:
+def _control_defects(slots: Sequence[Instruction], rows: Mapping[int, Row], callback: int | None) -> Iterator[tuple[int, str]]:
     """Instruction and reason: targets that are no instruction, then jumps and falls from one function into another."""
     targets = {at: to for at, row in rows.items() if (to := target(row, slots[at], at)) is not None}
     wrong = {at: to for at, to in targets.items() if to not in rows}
@@ -120,7 +120,14 @@ def _control_defects(slots: Sequence[Instruction], rows: Mapping[int, Row]) -> I
     if wrong:
         return
     starts = sorted({0}.union(to for at, to in targets.items() if refers_to_function(rows[at])))
+    if callback is not None:
+        if callback not in rows or callback == 0:
+            yield 0, f"the exception callback is {'the main program' if callback == 0 else f'slot {callback}, no instruction of the program'}"
+            return
+        starts = sorted({*starts, callback})
     for at, to in targets.items():
+        if refers_to_function(rows[at]) and to == callback:
+            yield at, "the exception callback is entered by exceptions only"
         if not refers_to_function(rows[at]) and bisect_right(starts, at) != bisect_right(starts, to):
             yield at, f"jump to slot {to}, in another function"
     ends = {*starts, len(slots)}

@@ -22,6 +22,9 @@ GET_SMP_PROCESSOR_ID = 8
 MIX = 1
 """BTF id of the kernel function `mix`."""
 
+THROW = 64
+"""BTF id of bpf_throw, which is no function that returns: oracle and compiler know it themselves."""
+
 _U64 = (1 << 64) - 1
 
 # Odd and pairwise different, so that each argument has a weight of its own in every bit from its lowest one up.

@@ -36,7 +36,7 @@ from typing import NamedTuple
 from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
 from ebpf.program import DataSection, Map, MapAddress, Program, ProgramError, functions_by_address, link
 from fuzz.case import Case
-from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, Environment, conforming, environment
+from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, THROW, Environment, conforming, environment
 from fuzz.maps import Maps, PlacedMap
 from fuzz.marks import marked
 from jit.compiled import ENTRY_SIZE, Addresses
@@ -154,6 +154,7 @@ def addresses(layout: Layout) -> Addresses:
         helpers={int(key): address for key, address in tables["helper"].items()},
         kernel_functions={int(key): address for key, address in tables["kernel function"].items()},
         loops=LOOPS,
+        throw=THROW,
     )
 
 
@@ -238,6 +239,8 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
         regions=(Region("context", starts[0], given.memory, True), *_data_regions(program.data, data), *_map_regions(program.maps, values)),
         loops=LOOPS,
         marked=is_marked,
+        throw=THROW,
+        exception_callback=program.exception_callback,
         packet=given.packet,
         functions={address: slot for slot, address in functions.items() if slot},
     )
@@ -245,7 +248,9 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     maps = tuple(MapAddress(layout.stack + _MAPS + _MAP_SIZE * number, address) for number, address in enumerate(values))
     slots = link(program, data, functions, maps)
     placed = tuple(PlacedMap(*pair) for pair in zip(program.maps, maps, strict=True))
-    known = replace(addresses(layout), functions=functions) if functions else addresses(layout)
+    known = addresses(layout)
+    if functions or program.exception_callback is not None:
+        known = replace(known, functions=functions, exception_callback=program.exception_callback)
     return Placement(slots, world, layout, known, tuple(segments), given.seed, given.seed, placed, given.conformance)
 
 

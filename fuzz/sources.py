@@ -33,7 +33,7 @@ from ebpf.program import ByteOrder, Program, ProgramError, printable
 from ebpf.validity import check
 from fuzz.captures import Captured
 from fuzz.case import Input
-from fuzz.environment import HELPERS, KERNEL_FUNCTIONS
+from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, THROW
 from oracle.classic import run_classic
 
 PROGRAMS = Path(__file__).parent.parent / "corpus" / "programs"
@@ -132,7 +132,7 @@ def checked(program: Program | elf.Unlinkable) -> Program:
     check(program)
     for at, slot in enumerate(program.slots):
         row = lookup(slot)
-        known = HELPERS if row is BY_NAME["CALL"] else KERNEL_FUNCTIONS if row is BY_NAME["CALL_KERNEL"] else None
+        known = HELPERS if row is BY_NAME["CALL"] else (*KERNEL_FUNCTIONS, THROW) if row is BY_NAME["CALL_KERNEL"] else None
         if known is not None and slot.imm not in known:
             what = "helper" if known is HELPERS else "kernel function"
             numbers = ", ".join(map(str, known))

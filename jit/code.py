@@ -83,6 +83,7 @@ class Function(NamedTuple):
     mentioned  the eBPF registers that its instructions name, and those that hold its arguments
     passed     the eBPF registers that the program writes anywhere: others cannot hold an argument of a call
     entries    for each slot at which a subprogram starts, its label
+    landing    the label to which exceptions go
     """
 
     main: bool
@@ -90,6 +91,7 @@ class Function(NamedTuple):
     mentioned: frozenset[int]
     passed: frozenset[int]
     entries: Mapping[int, int]
+    landing: int
 
 
 class Place(NamedTuple):
@@ -106,6 +108,7 @@ class Emitter:
 
     marked                whether the program marks where 32-bit results are to be zero-extended
     registers             where r0 to r11 live: a number each in 64-bit code, a pair of numbers in 32-bit code
+    throws                whether any function of the program throws
     place_of_instruction  reading it makes the code good for this place only
     reusable              whether the code is good for an equal instruction anywhere
     calls, spills, loops  set by code that calls something, by code that saves registers on the stack, and by code that counts iterations
@@ -115,6 +118,7 @@ class Emitter:
         self.config = config
         self.rows: Mapping[str, Row] = rows(config)
         self.marked = config.marked
+        self.throws = False
         self.registers: Sequence[Any] = of_code(config)
         self.items: list[Item] = []
         self.reusable = True

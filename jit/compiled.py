@@ -19,6 +19,8 @@ class Addresses:
     one call of a function before it jumps, 0 to 2**31 - 1. `seed`, not negative, chooses what is secret of an image: the keys of
     constant blinding (`jit.blinding`).
 
+    `throw` is the BTF id of bpf_throw, and `exception_callback` the first slot of the program's exception callback, None where there is none.
+
     `functions` says by their first slots where functions of the program must be callable, because the program holds their addresses: a table of
     entries, of ENTRY_SIZE bytes each, begins the image, and the first of them is that of the main program.
     """
@@ -30,6 +32,8 @@ class Addresses:
     loops: int = 8 << 20
     seed: int = 0
     functions: Mapping[int, int] = field(default_factory=dict)
+    throw: int | None = None
+    exception_callback: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

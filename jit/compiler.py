@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH, REGISTERS, Instruction
 from ebpf.opcodes import Row, lookup
 from ebpf.program import wide_immediate
-from jit import blinding, compare
+from jit import blinding, compare, exceptions
 from jit.blinding import Blinding
 from jit.call import CompileError
 from jit.code import Emitter, Function, Item, Label, Op, Place
@@ -52,6 +52,15 @@ class _Lowered(NamedTuple):
     local: tuple[int, ...]
 
 
+class _Body(NamedTuple):
+    """A function, the eBPF registers that it writes, its instructions, and the code of each but of exits."""
+
+    function: Function
+    writes: frozenset[int]
+    own: list[_Decoded]
+    code: Mapping[int, tuple[Item, ...]]
+
+
 class _Use(NamedTuple):
     """The eBPF registers that a stretch of the program reads and writes by name."""
 
@@ -68,6 +77,8 @@ class Parts:
     prologue: Callable[[Emitter, Frame, frozenset[int]], None] = prologue
     epilogue: Callable[[Emitter, Frame], None] = epilogue
     count: Callable[[Emitter, int], None] = start_counter
+    inherit: Callable[[Emitter], None] = exceptions.inherit
+    land: Callable[[Emitter, Frame], None] = exceptions.land
     passes: tuple[Callable[[Code, Config], Code], ...] = PASSES
     lay_out: Callable[[Code, Config, int, Set[int]], Laid] = lay_out
     blinding: Blinding = field(default_factory=Blinding)
@@ -98,13 +109,19 @@ class _Compiler:
         for d in self.decoded:
             if d.row.name == "CALL_LOCAL" and d.slot + 1 + d.instruction.imm == 0:
                 raise CompileError(f"instruction {d.slot}: calls the main program")
+            if d.row.name == "CALL_LOCAL" and d.slot + 1 + d.instruction.imm == addresses.exception_callback:
+                raise CompileError(f"instruction {d.slot}: calls the exception callback")
+        self.callback = addresses.exception_callback
+        thrown = addresses.throw is not None and any(d.row.name == "CALL_KERNEL" and d.instruction.imm == addresses.throw for d in self.decoded)
+        self.emitter.throws = thrown or self.callback is not None
         called = {d.slot + 1 + d.instruction.imm for d in self.decoded if d.row.name == "CALL_LOCAL"}
-        starts = sorted({0} | called | set(addresses.functions))
-        # Labels beyond those of the slots: entry and exit of each function, then the table of entries, then one for every exit of the main program.
+        starts = sorted({0} | called | set(addresses.functions) | ({self.callback} if self.callback is not None else set()))
+        # Labels beyond those of the slots: entry and exit of each function, the table of entries, the landing, then exits of the main program.
         self.entries = {start: len(slots) + 2 * number for number, start in enumerate(starts)}
         self.keys = parts.blinding.keys(slots, addresses.seed) if "blind" in config.options else None
         self.table = len(slots) + 2 * len(starts)
-        self.next_label = self.table + 1
+        self.landing = self.table + 1
+        self.next_label = self.landing + 1
         self.stack = 0
         if FRAME_POINTER in self.use.reads:
             self.stack = FRAME_SIZE * (MAXIMUM_CALL_DEPTH if len(starts) > 1 else 1)
@@ -120,7 +137,7 @@ class _Compiler:
         code = Code(items, len(self.slots), targets)
         for change in self.parts.passes:
             code = change(code, self.config)
-        outside = frozenset(range(len(self.slots), self.table + 1))
+        outside = frozenset(range(len(self.slots), self.landing + 1))
         return self._compiled(self.parts.lay_out(code, self.config, self.addresses.base, outside), code.passed)
 
     def _table(self) -> list[Item]:
@@ -156,31 +173,79 @@ class _Compiler:
         )
 
     def _function(self, start: int, end: int) -> list[Item]:
+        """The code of a function. The exception callback has the frame of the main program, and is lowered together with it."""
+        if start == self.callback:
+            return self._callback()
+        emitter, main = self.emitter, start == 0
+        emitter.calls = emitter.spills = emitter.loops = False
+        body = self._body(start, end, main)
+        written = body.writes
+        if main and emitter.throws:
+            written = self.use.writes
+            if self.callback is not None:
+                starts = (*self.entries, len(self.slots))
+                self.callback_body = self._body(self.callback, starts[starts.index(self.callback) + 1], main)
+        frame = self.parts.frame(emitter, main, written, self.stack)
+        code = self._entry(start, frame)
+        if main:
+            self.frame, self.frame_pointer, self.counts = frame, frame.top, emitter.loops
+        self.parts.epilogue(emitter, frame)
+        code += self._placed(body, emitter.take())
+        if main and emitter.throws and self.callback is None:
+            code += self._landing()
+        return code
+
+    def _body(self, start: int, end: int, main: bool) -> _Body:
         own = [d for d in self.decoded if start <= d.slot < end]
         use = self.use if len(own) == len(self.decoded) else _use(own)
-        ends = [d.slot for d in own if d.row.name == "EXIT"]
-        main = start == 0
         # Arguments that a function does not name are kept as others are: a comparison at every instruction sees them.
-        given = frozenset[int]() if main else self.named & _ARGUMENTS
-        function = Function(main, self.entries[start] + 1, use.reads | use.writes | given, self.use.writes | {1, 2}, self.entries)
+        given = frozenset[int]() if start == 0 else self.named & _ARGUMENTS
+        mentioned = use.reads | use.writes | given
+        function = Function(main, self.entries[start] + 1, mentioned, self.use.writes | {1, 2}, self.entries, self.landing)
+        return _Body(function, use.writes, own, {d.slot: self._lower(d, function) for d in own if d.row.name != "EXIT"})
+
+    def _entry(self, start: int, frame: Frame) -> list[Item]:
         emitter = self.emitter
-        emitter.calls = emitter.spills = emitter.loops = False
-        bodies = {d.slot: self._lower(d, function) for d in own if d.row.name != "EXIT"}
-        frame = self.parts.frame(emitter, main, use.writes, self.stack)
-        if main:
-            self.frame_pointer = frame.top
+        if emitter.throws and not frame.main:
+            self.parts.inherit(emitter)
         self.parts.prologue(emitter, frame, self.named)
+        if emitter.throws:
+            exceptions.keep(emitter, frame.main)
         if emitter.loops:
             self.parts.count(emitter, self.addresses.loops)
-        code: list[Item] = [Label(self.entries[start]), *emitter.take()]
-        self.parts.epilogue(emitter, frame)
-        leave = emitter.take()
-        for d in own:
+        return [Label(self.entries[start]), *emitter.take()]
+
+    def _placed(self, body: _Body, leave: tuple[Item, ...]) -> list[Item]:
+        """The code of the instructions and exits, with their labels."""
+        code: list[Item] = []
+        ends = [d.slot for d in body.own if d.row.name == "EXIT"]
+        for d in body.own:
             code.append(Label(d.slot))
-            code.extend(bodies[d.slot] if d.slot in bodies else self._exit(function, leave, d.slot == ends[-1]))
+            code.extend(body.code[d.slot] if d.slot in body.code else self._exit(body.function, leave, d.slot == ends[-1]))
         if not ends:
-            code.extend((Label(function.exit), *leave))
+            code.extend((Label(body.function.exit), *leave))
         return code
+
+    def _callback(self) -> list[Item]:
+        """The landing and the callback behind it."""
+        assert self.callback is not None
+        self.parts.land(self.emitter, self.frame)
+        if self.counts:
+            self.parts.count(self.emitter, self.addresses.loops)
+        code = [Label(self.landing), Label(self.entries[self.callback]), *self.emitter.take()]
+        self.parts.epilogue(self.emitter, self.frame)
+        return code + self._placed(self.callback_body, self.emitter.take())
+
+    def _landing(self) -> list[Item]:
+        """Without a callback: the cookie is what the program returns."""
+        emitter, move = self.emitter, self.parts.lowering["MOV64_REG"]
+        self.parts.land(emitter, self.frame)
+        (move.single if self.config.width == 64 else move.pair)(emitter, exceptions.COOKIE_IS_RESULT)
+        code = [Label(self.landing), *emitter.take()]
+        self.parts.epilogue(emitter, self.frame)
+        self.exits.append(self.next_label)
+        self.next_label += 1
+        return [*code, Label(self.exits[-1]), *emitter.take()]
 
     def _exit(self, function: Function, leave: tuple[Item, ...], last: bool) -> Iterator[Item]:
         """The code of an `exit`: the epilogue itself where it is short or where it is the last one, otherwise a jump to that."""

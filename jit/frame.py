@@ -4,6 +4,7 @@ From high to low addresses:
 
     sp at entry ->  saved registers        ra if the function calls, s-registers and fp that it changes
             r10 ->  eBPF stack             main program only: 512 bytes for each of the functions that can be active at once
+                    stack pointer of main  in programs that throw (see `jit.exceptions`)
                     counter of `may_goto`  a word
                     spilled registers      caller-saved registers that hold r0 to r5, around calls of runtime routines
              sp ->  argument area          o32 only: 16 bytes of home area, and three 64-bit arguments
@@ -36,6 +37,11 @@ N64_SPILLED = 6
 def counter_place(e: Emitter) -> int:
     """Distance from sp to the counter of `may_goto`, for functions that have one."""
     return _end_of_spills(e)
+
+
+def main_pointer_place(e: Emitter) -> int:
+    """Distance from sp to the stack pointer of the main program, in programs that throw."""
+    return counter_place(e) + 8
 
 
 class Frame(NamedTuple):
@@ -74,6 +80,8 @@ def _end_of_spills(e: Emitter) -> int:
 
 def _below(e: Emitter) -> int:
     """Bytes of the frame below the eBPF stack."""
+    if e.throws:
+        return main_pointer_place(e) + 8
     if e.loops:
         return counter_place(e) + 4
     if e.spills:

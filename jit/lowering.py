@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ebpf.instruction import Instruction
-from jit import call, compare, loops
+from jit import call, compare, exceptions, loops
 from jit.call import CompileError
 from jit.code import Emitter
 from jit.pair import alu as pa
@@ -141,6 +141,9 @@ def kernel_function(operation: Operation) -> Cell:
     """(address of the function)."""
 
     def cell(e: Emitter, i: Instruction) -> None:
+        if i.imm == e.place_of_instruction.addresses.throw:
+            exceptions.throw(e, e.place_of_instruction.function.landing)
+            return
         address = e.place_of_instruction.addresses.kernel_functions.get(i.imm)
         if address is None:
             raise CompileError(f"instruction {e.place_of_instruction.slot}: call of unknown kernel function {i.imm}")

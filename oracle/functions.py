@@ -35,7 +35,9 @@ def call_helper(instruction: Decoded, machine: Machine) -> int:
 
 
 def call_kernel(instruction: Decoded, machine: Machine) -> int:
-    """The same for a kernel function by its BTF id."""
+    """The same for a kernel function by its BTF id; bpf_throw is one."""
+    if instruction.imm == machine.world.throw:
+        return throw(machine)
     return _call(machine.world.kernel_functions, "kernel function", instruction, machine)
 
 
@@ -64,6 +66,23 @@ def _enter(start: int, instruction: Decoded, machine: Machine) -> int:
     machine.registers[6:10] = (None,) * 4
     machine.set_frame_pointer(frame_pointer - FRAME_SIZE)
     return start
+
+
+def throw(machine: Machine) -> int:
+    """Leave all functions with r1, the cookie: for the exception callback, which has the frame of the main program, or for the end with r0 = cookie.
+
+    Source: Linux, kernel/bpf/helpers.c, bpf_throw, and kernel/bpf/verifier.c, where it makes the default callback.
+    """
+    cookie = machine.read(1)
+    machine.frames.clear()
+    machine.registers[:10] = (None,) * 10
+    machine.set_frame_pointer(machine.world.frame_pointer)
+    machine.loops = machine.world.loops
+    if machine.world.exception_callback is None:
+        machine.registers[0] = cookie
+        return EXITED
+    machine.registers[1] = cookie
+    return machine.world.exception_callback
 
 
 def exit_function(instruction: Decoded, machine: Machine) -> int:

@@ -80,6 +80,8 @@ def relying(step: Step, row: Row, instruction: Instruction) -> Step:
         if arguments:
             table = machine.world.helpers if row.name == "CALL" else machine.world.kernel_functions
             used = range(1, 1 + table[instruction.imm].arguments) if instruction.imm in table else ()
+            if row.name == "CALL_KERNEL" and instruction.imm == machine.world.throw:
+                used = (1,)
         for register in used:
             if isinstance(machine.registers[register], Low):
                 raise FaultError(FaultKind.UPPER_HALF, detail=f"r{register}")

@@ -80,6 +80,8 @@ class World:
     arguments      r1 and r2 at entry: the address of the context and a second argument, by convention the length of the context
     marked         whether the program marks where 32-bit results are zero-extended, and others are not promised to be (`oracle.halves`)
     loops          how often `may_goto` goes on in one call of a function before it jumps (Linux: BPF_MAX_LOOPS)
+    throw          the BTF id of bpf_throw, None where there is no such function
+    exception_callback  the slot of the function that takes its cookie, None where the cookie is what the program returns
     functions      by the address of a function, as it is called through a register, the slot at which it starts
     packet         what the legacy packet instructions read (RFC 9669 section 5.5)
     """
@@ -98,3 +100,5 @@ class World:
     loops: int = 8 << 20
     functions: Mapping[int, int] = field(default_factory=dict)
     marked: bool = False
+    throw: int | None = None
+    exception_callback: int | None = None

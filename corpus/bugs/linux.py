@@ -1,15 +1,19 @@
-"""What Linux adds to the language: the counter of `may_goto`, speculation barriers, marks of zero-extension."""
+"""What Linux adds to the language: the counter of `may_goto`, speculation barriers, marks of zero-extension, exceptions."""
 
 from ebpf.instruction import Instruction
 from fuzz.seeded_bug import Bug, drop, in_cells, operands, rewrite, with_cells
-from jit.code import Emitter
+from jit import exceptions
+from jit import frame as frames
+from jit.code import Emitter, Op
 from jit.compiler import Parts
+from jit.frame import Frame
 from jit.loops import start_counter
 from jit.lowering import LOWERING
 from jit.registers import AT, SP, T9
 
 COUNTER = "wrong counter"
 MARK = "missing zero-extension"
+UNWOUND = "wrong unwinding"
 SOME = ("mips1-32*", "mips32r6-32*", "mips64r2-64*")
 O32 = ("*-32*",)
 
@@ -25,6 +29,49 @@ done:
     r0 = r6
     exit
 """
+
+
+THROWS = """
+    r6 = r1
+    *(u64 *)(r10 - 8) = r6
+    call f
+    exit
+f:
+    r6 = 1
+    r8 = 2
+    r9 = 3
+    call g
+    exit
+g:
+    r7 = 4
+    *(u64 *)(r10 - 8) = r7
+    r1 = 0x123456789abcdef0 ll
+    call kernel 64
+    exit
+"""
+
+CATCHES = """
+    may_goto over
+    may_goto over
+over:
+    r1 = 1
+    call kernel 64
+    exit
+exception_callback:
+    r0 = 0
+next:
+    may_goto done
+    r0 += r1
+    if r0 != 50 goto next
+done:
+    exit
+"""
+
+
+def _only_at_entry(e: Emitter, iterations: int) -> None:
+    """Not behind the landing, whose first instruction loads the stack pointer."""
+    if not any(isinstance(item, Op) and "load" in item.facts and item.operands[0] == SP for item in e.items):
+        start_counter(e, iterations)
 
 
 def _one_less(e: Emitter, iterations: int) -> None:
@@ -61,8 +108,39 @@ def _of_r0(e: Emitter, i: Instruction) -> None:
     (cells.single if e.config.width == 64 else cells.pair)(e, i._replace(dst=0, src=0))
 
 
+def _own_registers(e: Emitter, main: bool, written: frozenset[int], stack: int) -> Frame:
+    """The main program saves r6 and r7 only."""
+    return frames.layout(e, main, written - {8, 9} if main else written, stack)
+
+
+def _land_without_sp(e: Emitter, frame: Frame) -> None:
+    exceptions.land(e, frame)
+    del e.items[0]
+
+
+def _land_without_fp(e: Emitter, frame: Frame) -> None:
+    exceptions.land(e, frame._replace(stack=0))
+
+
+def _caller(e: Emitter) -> None:
+    """The caller's frame is taken for the main program's, which is right at depth 1."""
+    e.op("or", AT, SP, 0)
+
+
 # fmt: off
 BUGS = (
+    Bug("throw-loses-s4", UNWOUND, "The main program saves only the callee-saved registers that it changes itself.",
+        Parts(frame=_own_registers), (), SOME, program=THROWS),
+    Bug("throw-keeps-sp", UNWOUND, "An exception leaves the stack pointer where it was thrown.",
+        Parts(land=_land_without_sp), (), SOME, program=THROWS),
+    Bug("throw-keeps-fp", UNWOUND, "An exception leaves r10 where it was thrown.",
+        Parts(land=_land_without_fp), (), SOME, program=THROWS),
+    Bug("throw-to-caller", UNWOUND, "An exception goes to the frame of the second function from the top.",
+        Parts(inherit=_caller), (), SOME, program=THROWS),
+    Bug("throw-half-a-cookie", "wrong half of a pair", "The default callback returns the low half of the cookie.",
+        in_cells("MOV64_REG", drop("or", when=lambda rd, rs, rt: rd == 3)), (), ("*-32le",), program=THROWS),
+    Bug("callback-counts-on", COUNTER, "The exception callback goes on with the iterations of the main program.",
+        Parts(count=_only_at_entry), (), SOME, program=CATCHES),
     Bug("may-goto-not-counted", COUNTER, "The counter is decremented in a register only, and the loop never ends.",
         in_cells("MAY_GOTO", drop("sw")), (), SOME, program=CALLS),
     Bug("may-goto-one-less", COUNTER, "A loop runs once less than it may.",

@@ -145,3 +145,27 @@ def test_defect_looks_at_one_instruction() -> None:
     assert defect((LDDW, SECOND), 0) is None
     assert defect((Instruction(0x05, offset=99),), 0) is None
     assert defect((Instruction(0xFF),), 0) == "unknown opcode 0xff"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("exception_callback:\nr0 = 0\nexit", "instruction 0: the exception callback is the main program"),
+        ("call exception_callback\nexit\nexception_callback:\nr0 = 0\nexit", "instruction 0: the exception callback is entered by exceptions only"),
+        (
+            "r1 = code exception_callback\nr0 = 0\nexit\nexception_callback:\nexit",
+            "instruction 0: the exception callback is entered by exceptions only",
+        ),
+        ("r0 = 0\ngoto over\nexception_callback:\nr0 = 0\nover:\nexit", "instruction 1: jump to slot 3, in another function"),
+        ("r0 = 0\nexception_callback:\nr0 = 0\nexit", "instruction 0: control falls off the end of the function"),
+        ("r0 = 0\nexit\nexception_callback:", "instruction 0: the exception callback is slot 2, no instruction of the program"),
+    ],
+)
+def test_the_exception_callback_is_a_function_of_its_own(text: str, reason: str) -> None:
+    with pytest.raises(ProgramError) as caught:
+        check(assemble(text, "throws.s"))
+    assert str(caught.value) == f"throws.s: .text: {reason}"
+
+
+def test_an_exception_callback_needs_no_call() -> None:
+    check(assemble("r1 = 0\ncall kernel 64\nexit\nexception_callback:\nr0 = 0\nexit"))
