@@ -76,14 +76,15 @@ def without_address(reason: str) -> str:
     return _ADDRESS.sub("", reason)
 
 
-def _kind(reason: str) -> str:
+def without_place(reason: str) -> str:
+    """The reason without what depends on the program either: its kind."""
     return _PLACE.sub("", without_address(reason))
 
 
 def summarise(results: Iterable[Result]) -> Summary:
     """Add up."""
     found = tuple(results)
-    reasons = Counter(_kind(verdict.reason) for result in found for verdict in result.inconclusive)
+    reasons = Counter(without_place(verdict.reason) for result in found for verdict in result.inconclusive)
     unseen: Counter[str] = Counter()
     for result in found:
         unseen.update(result.unseen)

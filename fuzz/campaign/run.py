@@ -1,0 +1,177 @@
+"""The loop of a campaign: batches go out to workers, results come in and are applied in the order of their numbers.
+
+    Plan ─► Task 0, 1, 2 … ─► executor (processes, or a cluster) ─► BatchResult ─► in order ─► State
+                ▲                                                                              │
+                └──────────────────────────── the corpus, of two epochs ago ◄──────────────────┘
+
+Same seed, same cases: every `_EVERY`-th batch mutates what was kept instead of generating, and which cases it is given depends on the state after a
+batch a fixed distance before it, so that it makes no difference how many batches are under way.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fuzz.campaign.generation import BATCH, Generated
+from fuzz.campaign.pool import DeadWorkerError
+from fuzz.campaign.state import Plan, State
+from fuzz.campaign.unit import BatchResult, Task, engine_finding, reduce_finding, run_batch
+from fuzz.case import Compiler
+from fuzz.finding import Finding
+
+_EVERY = 4
+"""One batch of so many mutates."""
+
+_EPOCH = 32
+"""Batches that see the same corpus; it is the one from before the epoch before, so that twice as many batches can be under way at any time."""
+
+_PARENTS = 12
+"""Cases that a batch which mutates is given."""
+
+_DEATHS = 3
+"""So often a batch is tried whose workers die before they come to a case."""
+
+Note = Callable[["Run"], None]
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A batch under way: what was lost of it, and how often a worker died without a word."""
+
+    task: Task
+    lost: list[tuple[int | None, str]] = field(default_factory=list)
+    deaths: int = 0
+
+
+@dataclass(slots=True)
+class Run:
+    """A campaign under way.
+
+    ahead     batches that are under way at once
+    deadline  seconds of the whole campaign, those before it was resumed included
+    watch     called five times a second
+    """
+
+    plan: Plan
+    state: State
+    executor: Executor
+    compiler: Compiler
+    ahead: int
+    deadline: float | None
+    watch: Note = lambda run: None
+    stopping: bool = False
+    _started: float = 0.0
+    _before: float = 0.0
+    _number: int = 0
+    _running: "dict[Future[Any], _Pending | Finding]" = field(default_factory=dict)
+    _done: dict[int, tuple[BatchResult, _Pending]] = field(default_factory=dict)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds, those before it was resumed included."""
+        return self._before + time.monotonic() - self._started
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left, as far as that is known."""
+        if self.deadline is not None:
+            return max(0.0, self.deadline - self.elapsed)
+        if self.plan.cases is None or not self.state.next_batch:
+            return None
+        return self.elapsed / self.state.next_batch * (-(-self.plan.cases // BATCH) - self.state.next_batch)
+
+    def run(self) -> None:
+        """Go on until it is time to end, or `stopping` is set. Batches that are under way then are waited for, unless it was set."""
+        self._started, self._before = time.monotonic(), self.state.elapsed
+        self._number = self.state.next_batch
+        for finding in list(self.state.buckets.values()):
+            self._reduce(finding)
+        while not self.stopping:
+            self._submit()
+            if not self._running:
+                break
+            done, _ = wait(self._running, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in done:
+                self._take(future, self._running.pop(future))
+            self._apply()
+            self.watch(self)
+
+    def _submit(self) -> None:
+        while self._batches_under_way() < self.ahead and (task := self._next_task()) is not None:
+            self._send(_Pending(task))
+            self._number += 1
+
+    def _batches_under_way(self) -> int:
+        return sum(isinstance(pending, _Pending) for pending in self._running.values()) + len(self._done)
+
+    def _send(self, pending: _Pending) -> None:
+        self._running[self.executor.submit(run_batch, pending.task, self.compiler)] = pending
+
+    def _next_task(self) -> Task | None:
+        """The next batch, None when there is none, or none as long as earlier ones have not been applied."""
+        number, plan = self._number, self.plan
+        cases = BATCH if plan.cases is None else min(BATCH, plan.cases - number * BATCH)
+        if cases <= 0 or (self.deadline is not None and self.elapsed >= self.deadline):
+            return None
+        task = Task(plan.seed, number, plan.tier, cases, plan.configs, plan.tripwires)
+        if number % _EVERY != _EVERY - 1:
+            return task
+        horizon = (number // _EPOCH - 1) * _EPOCH
+        if horizon > self.state.next_batch:
+            return None
+        return replace(task, parents=self._parents(number, horizon))
+
+    def _parents(self, number: int, horizon: int) -> tuple[Generated, ...]:
+        """Cases to mutate, from the corpus as it was before the batch `horizon`."""
+        known = [name for batch, name in self.state.corpus if batch < horizon]
+        draw = random.Random(f"parents {self.plan.seed}/{number}")
+        # What was found late was hard to reach.
+        chosen = {known[int(len(known) * max(draw.random(), draw.random()))] for _ in range(_PARENTS)} if known else set[str]()
+        return tuple(self.state.parents(name) for name in sorted(chosen))
+
+    def _take(self, future: "Future[Any]", pending: "_Pending | Finding") -> None:
+        try:
+            result = future.result()
+        except DeadWorkerError as death:
+            if isinstance(pending, _Pending):
+                self._after_death(pending, death)
+            return
+        if isinstance(pending, _Pending):
+            self._done[pending.task.number] = (result, pending)
+        else:
+            self.state.replace(result)
+
+    def _after_death(self, pending: _Pending, death: DeadWorkerError) -> None:
+        """The case that was under way is lost; the batch is done again without it."""
+        number = death.note if isinstance(death.note, int) else None
+        if number is None:
+            pending.deaths += 1
+            if pending.deaths < _DEATHS:
+                self._send(pending)
+                return
+            pending.lost.append((None, death.reason))
+            self._done[pending.task.number] = (BatchResult(pending.task.number), pending)
+            return
+        pending.lost.append((number, death.reason))
+        pending.task = replace(pending.task, skip=(*pending.task.skip, number))
+        self._send(pending)
+
+    def _apply(self) -> None:
+        while (number := self.state.next_batch) in self._done:
+            result, pending = self._done.pop(number)
+            result.findings += _lost(pending, result)
+            for finding in self.state.apply(result, self.elapsed):
+                self._reduce(finding)
+
+    def _reduce(self, finding: Finding) -> None:
+        if not finding.reduced:
+            future = self.executor.submit(reduce_finding, finding, self.plan.tripwires, self.compiler)
+            self._running[future] = finding
+
+
+def _lost(pending: _Pending, result: BatchResult) -> Iterator[Finding]:
+    for number, reason in pending.lost:
+        yield engine_finding(pending.task, number, None if number is None else result.cases.get(number), reason)

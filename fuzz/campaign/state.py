@@ -1,0 +1,262 @@
+"""What a campaign has come to: one SQLite file, and beside it the corpus and the findings as files that people read.
+
+    DIR/campaign.sqlite   plan, counts, matrix, features, batches: changed by whole batches, each a transaction
+    DIR/corpus/           cases that reached something new
+    DIR/findings/         one file a bucket
+
+Batches are applied in the order of their numbers, each exactly once, so that the state is always that of a campaign which did the first so many
+batches and nothing else, whatever order they were done in. A process that is killed leaves what was applied; what was under way is done again by
+whoever resumes. Files are written before the transaction that tells of them, so that what is told of is there.
+"""
+
+import errno
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ebpf.program import ProgramError
+from fuzz import finding as finding_file
+from fuzz.campaign.generation import Generated
+from fuzz.campaign.unit import BatchResult
+from fuzz.casefile import case_of, document, read_document, text_of, write_atomically
+from fuzz.finding import Finding
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS plan (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS count (kind TEXT, name TEXT, number REAL NOT NULL, PRIMARY KEY (kind, name));
+CREATE TABLE IF NOT EXISTS matrix (row TEXT, config TEXT, judged INTEGER NOT NULL, PRIMARY KEY (row, config)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS feature (name TEXT PRIMARY KEY, batches INTEGER NOT NULL, batch INTEGER NOT NULL, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS corpus (file TEXT PRIMARY KEY, batch INTEGER NOT NULL, number INTEGER NOT NULL, new INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS batch
+    (number INTEGER PRIMARY KEY, cases INTEGER NOT NULL, judged INTEGER NOT NULL, new INTEGER NOT NULL, features INTEGER NOT NULL,
+     findings INTEGER NOT NULL, elapsed REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS finding
+    (fingerprint TEXT PRIMARY KEY, file TEXT NOT NULL, status TEXT NOT NULL, cases INTEGER NOT NULL, batch INTEGER NOT NULL,
+     slots INTEGER NOT NULL, bytes INTEGER NOT NULL, reduced INTEGER NOT NULL);
+"""
+
+_RARE = 3
+"""Features are counted up to so many batches: estimates need those of one and of two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What decides which cases a campaign has. It cannot be changed when it is resumed."""
+
+    version: str
+    seed: int
+    tier: str
+    configs: tuple[str, ...]
+    tripwires: str
+    cases: int | None
+
+
+class State:
+    """Raises ProgramError, one line, when the directory cannot be used, or there is no room left in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._database: sqlite3.Connection | None = None
+        self.next_batch = 0
+        self.elapsed = 0.0
+        self.features: dict[str, int] = {}
+        self.counts: dict[str, Counter[str]] = {}
+        self.matrix: Counter[tuple[str, str]] = Counter()
+        self.buckets: dict[str, Finding] = {}
+        self.sightings: Counter[str] = Counter()
+        self.corpus: list[tuple[int, str]] = []
+
+    @property
+    def file(self) -> Path:
+        """The database."""
+        return self.directory / "campaign.sqlite"
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The open database."""
+        assert self._database is not None
+        return self._database
+
+    def create(self, plan: Plan) -> None:
+        """Begin a campaign in an empty or new directory."""
+        with self._guarded():
+            self.directory.mkdir(parents=True, exist_ok=True)
+            # What a campaign leaves that was killed before it began is no obstacle.
+            known = {"corpus", "findings", *(self.file.name + suffix for suffix in ("", "-wal", "-shm", "-journal"))}
+            taken = any(path.name not in known or (path.is_dir() and any(path.iterdir())) for path in self.directory.iterdir())
+            if not taken:
+                self._open()
+            if taken or self.database.execute("SELECT COUNT(*) FROM plan").fetchone() != (0,):
+                raise ProgramError(f"{self.directory}: not empty; --resume {self.directory} goes on with a campaign")
+            with self.database:
+                self.database.executemany("INSERT INTO plan VALUES (?, ?)", [(name, json.dumps(value)) for name, value in asdict(plan).items()])
+
+    def resume(self) -> Plan:
+        """Open a campaign, and read what it has come to. What was written for a batch that was never applied is removed."""
+        if not self.file.exists():
+            raise ProgramError(f"{self.directory}: no campaign: {self.file.name} is missing")
+        with self._guarded():
+            self._open()
+            rows = dict(self.database.execute("SELECT name, value FROM plan"))
+            if not rows:
+                raise ProgramError(f"{self.file}: no plan: the campaign was ended before it began; start it anew with --out")
+            plan = {name: json.loads(value) for name, value in rows.items()}
+            self._read()
+            self._remove_unapplied()
+        return Plan(**{**plan, "configs": tuple(plan["configs"])})
+
+    def _open(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for name in ("corpus", "findings"):
+            (self.directory / name).mkdir(exist_ok=True)
+        self._database = sqlite3.connect(self.file, timeout=1)
+        # One campaign at a time: the lock is held as long as the database is open.
+        self._database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.executescript(_SCHEMA)
+
+    def _read(self) -> None:
+        self.next_batch, self.elapsed = self.database.execute("SELECT COALESCE(MAX(number) + 1, 0), COALESCE(MAX(elapsed), 0) FROM batch").fetchone()
+        self.features = dict(self.database.execute("SELECT name, batches FROM feature"))
+        for kind, name, number in self.database.execute("SELECT kind, name, number FROM count"):
+            self.counts.setdefault(kind, Counter())[name] = number
+        self.matrix = Counter({(row, config): judged for row, config, judged in self.database.execute("SELECT row, config, judged FROM matrix")})
+        self.corpus = [(batch, name) for batch, name in self.database.execute("SELECT batch, file FROM corpus ORDER BY batch, number")]
+        for fingerprint, name, cases in self.database.execute("SELECT fingerprint, file, cases FROM finding ORDER BY batch, fingerprint"):
+            self.buckets[fingerprint] = finding_file.read(str(self.directory / "findings" / name))
+            self.sightings[fingerprint] = cases
+
+    def _remove_unapplied(self) -> None:
+        known = {name for _, name in self.corpus}
+        for path in (self.directory / "corpus").iterdir():
+            if path.name not in known:
+                path.unlink()
+        known = {finding.file_name for finding in self.buckets.values()}
+        for path in (self.directory / "findings").iterdir():
+            if path.name not in known:
+                path.unlink()
+
+    def apply(self, result: BatchResult, elapsed: float) -> tuple[Finding, ...]:
+        """Add a batch, the next one. Returns findings that are the first or the smallest of their bucket."""
+        if result.number != self.next_batch:
+            raise ValueError(f"batch {result.number} is not the next one, {self.next_batch}")
+        with self._guarded(), self.database:
+            new = Counter(number for name, number in result.coverage.items() if name not in self.features)
+            kept = [(f"{result.number:06d}-{number}.toml", number) for number in sorted(new)]
+            for name, number in kept:
+                write_atomically(self.directory / "corpus" / name, text_of(document(*result.cases[number])))
+            self.database.executemany("INSERT INTO corpus VALUES (?, ?, ?, ?)", [(name, result.number, number, new[number]) for name, number in kept])
+            self.corpus += [(result.number, name) for name, _ in kept]
+            self._count_features(result)
+            self._count(_counts(result))
+            self.matrix.update(result.matrix)
+            rows = [(row, config, judged) for (row, config), judged in result.matrix.items()]
+            self.database.executemany("INSERT INTO matrix VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET judged = judged + excluded.judged", rows)
+            small = tuple(found for found in map(self._sighted, result.findings) if found is not None)
+            figures = (len(result.cases), judged_of(result.verdicts), sum(new.values()), len(self.features), len(self.buckets), elapsed)
+            self.database.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?)", (result.number, *figures))
+        self.next_batch, self.elapsed = result.number + 1, elapsed
+        return small
+
+    def _count_features(self, result: BatchResult) -> None:
+        changed = []
+        for name, number in result.coverage.items():
+            batches = self.features.get(name, 0) + 1
+            if batches <= _RARE:
+                self.features[name] = batches
+                changed.append((name, batches, result.number, number))
+        self.database.executemany("INSERT INTO feature VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET batches = excluded.batches", changed)
+
+    def _count(self, counts: Iterable[tuple[str, str, float]]) -> None:
+        rows = list(counts)
+        for kind, name, number in rows:
+            self.counts.setdefault(kind, Counter())[name] += number  # type: ignore[assignment]
+        self.database.executemany("INSERT INTO count VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number", rows)
+
+    def _sighted(self, finding: Finding) -> Finding | None:
+        """Put a finding into its bucket; returned when it is the first there, or smaller than the one that is kept."""
+        self.sightings[finding.fingerprint] += 1
+        known = self.buckets.get(finding.fingerprint)
+        if known is not None and finding.size >= known.size:
+            self.database.execute("UPDATE finding SET cases = ? WHERE fingerprint = ?", (self.sightings[finding.fingerprint], finding.fingerprint))
+            return None
+        if known is not None:
+            finding = replace(finding, configs=tuple(dict.fromkeys((*known.configs, *finding.configs))))
+        self._keep(finding)
+        return finding
+
+    def replace(self, finding: Finding) -> None:
+        """Keep a reduced finding in the place of the one that it was made from."""
+        with self._guarded(), self.database:
+            known = self.buckets.get(finding.fingerprint)
+            if known is None or known.size >= finding.size:
+                self._keep(finding)
+
+    def _keep(self, finding: Finding) -> None:
+        self.buckets[finding.fingerprint] = finding
+        write_atomically(self.directory / "findings" / finding.file_name, finding_file.text(finding))
+        values = (
+            finding.fingerprint,
+            finding.file_name,
+            finding.status,
+            self.sightings[finding.fingerprint],
+            self.next_batch,
+            *finding.size,
+            finding.reduced,
+        )
+        columns = ("file", "status", "cases", "slots", "bytes", "reduced")
+        changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
+        self.database.execute(f"INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET {changes}", values)
+
+    def parents(self, name: str) -> Generated:
+        """A case of the corpus."""
+        path = str(self.directory / "corpus" / name)
+        return Generated(*case_of(read_document(path), path))
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Take cases out of the corpus."""
+        gone = set(names)
+        with self._guarded(), self.database:
+            self.database.executemany("DELETE FROM corpus WHERE file = ?", [(name,) for name in gone])
+        self.corpus = [(batch, name) for batch, name in self.corpus if name not in gone]
+        for name in gone:
+            (self.directory / "corpus" / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the database; nothing is lost when this never happens."""
+        if self._database is not None:
+            with suppress(sqlite3.Error):
+                self._database.close()
+            self._database = None
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """One line for what the file system and the database say."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            reason = "another campaign is using it" if "locked" in str(error) else str(error)
+            raise ProgramError(f"{self.file}: {reason}; what was there before is kept, and --resume goes on from it") from None
+        except OSError as error:
+            where = error.filename2 or error.filename or self.directory
+            kept = "; what was there before is kept, and --resume goes on from it" if error.errno == errno.ENOSPC else ""
+            raise ProgramError(f"{where}: {error.strerror}{kept}") from None
+
+
+def judged_of(verdicts: Counter[str]) -> int:
+    """Judged executions: those that are not inconclusive."""
+    return sum(number for name, number in verdicts.items() if name != "INCONCLUSIVE")
+
+
+def _counts(result: BatchResult) -> Iterator[tuple[str, str, float]]:
+    yield "cases", "generated", len(result.cases)
+    yield "cases", "discarded mutants", result.discarded
+    yield "cases", "executed instructions", result.executed
+    yield "verdicts", "shared", result.shared
+    for kind, counter in (("verdicts", result.verdicts), ("inconclusive", result.reasons), ("unseen", result.unseen), ("seconds", result.seconds)):
+        yield from ((kind, name, number) for name, number in counter.items())

@@ -1,0 +1,273 @@
+"""The unit of work: the number of a batch goes to a worker, and what came of its cases comes back.
+
+    number ─► cases ─┬─ oracle ───────────────► which instructions are executed ─┐
+                     ├─ images, the same once ─► features                        ├─► BatchResult
+                     └─ judge_all ─────────────► verdicts ─► findings ───────────┘
+
+A batch depends on nothing but its Task: whoever works it off, as often as you like, comes to the same result.
+"""
+
+import time
+import traceback
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+from ebpf.program import Program, ProgramError
+from fuzz.campaign.branches import traced
+from fuzz.campaign.coverage import Reached, features, reached
+from fuzz.campaign.generation import Generated, generate
+from fuzz.campaign.images import compile_all
+from fuzz.campaign.mutation import mutate
+from fuzz.campaign.pool import tell
+from fuzz.campaign.reduce import reduce
+from fuzz.case import Case, Compiler, Input
+from fuzz.finding import ENGINE, HARNESS, Finding, diagnose, versions
+from fuzz.judge import interpret, judge_all
+from fuzz.layout import place
+from fuzz.suite_program import instruction
+from fuzz.tally import without_address, without_place
+from fuzz.unicorn_target import UnicornTarget
+from fuzz.verdict import Status, Verdict
+from fuzz.wires import select
+from fuzz.wires.wire import Wire
+from jit.config import Config
+
+_ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A batch.
+
+    seed, number, tier, cases  what to generate; `cases` is how many of the batch
+    configs                    names
+    tripwires                  as `fuzz.wires.select` understands it
+    parents                    what to mutate; where there is something nothing is generated
+    skip                       numbers of cases in the batch to leave out, because workers died with them
+    """
+
+    seed: int
+    number: int
+    tier: str
+    cases: int
+    configs: tuple[str, ...]
+    tripwires: str = "all"
+    parents: tuple[Generated, ...] = ()
+    skip: tuple[int, ...] = ()
+
+
+def _seconds() -> defaultdict[str, float]:
+    return defaultdict(float)
+
+
+@dataclass(slots=True)
+class BatchResult:
+    """What came of a batch.
+
+    cases       the cases, by their number in the batch
+    verdicts    by name of the status: judged executions, and for INCONCLUSIVE those that were not
+    shared      judged executions that others with the same image on the same CPU stand for
+    reasons     of inconclusive ones, by kind
+    unseen      what was not watched to the end
+    executed    eBPF instructions that the cases executed, on their first inputs
+    matrix      judged executions by row and configuration, the shared ones included
+    coverage    features, and the number of the first case with each
+    findings    not reduced
+    seconds     by what they were spent on
+    discarded   mutants that a verifier would refuse
+    """
+
+    number: int
+    cases: dict[int, Generated] = field(default_factory=dict)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    shared: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    unseen: Counter[str] = field(default_factory=Counter)
+    executed: int = 0
+    matrix: Counter[tuple[str, str]] = field(default_factory=Counter)
+    coverage: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    seconds: defaultdict[str, float] = field(default_factory=_seconds)
+    discarded: int = 0
+
+
+@cache
+def _target() -> UnicornTarget:
+    return UnicornTarget()
+
+
+def run_batch(task: Task, compiler: Compiler) -> BatchResult:
+    """Generate and judge a batch."""
+    result = BatchResult(task.number)
+    started = time.perf_counter()
+    if task.parents:
+        mutants, result.discarded = mutate(task.seed, task.number, task.parents, task.cases)
+        result.cases = dict(enumerate(mutants))
+    else:
+        result.cases = dict(enumerate(generate(task.seed, task.number, task.tier, task.cases)))
+    result.seconds["generation"] += time.perf_counter() - started
+    _trace_one(task, result, compiler)
+    for number, case in result.cases.items():
+        if number in task.skip:
+            continue
+        tell(number)
+        try:
+            _Examination(task, result, number, case, compiler).run()
+        except MemoryError:
+            raise
+        except Exception as error:
+            result.findings.append(_harness(task, number, case, error))
+    return result
+
+
+def reduce_finding(finding: Finding, tripwires: str, compiler: Compiler) -> Finding:
+    """Make a finding small."""
+    return reduce(finding, _target(), compiler, select(tripwires))
+
+
+def _trace_one(task: Task, result: BatchResult, compiler: Compiler) -> None:
+    """The ways through the compiler of one case of the batch on one configuration: a sample."""
+    started = time.perf_counter()
+    if result.cases:
+        number = task.number % len(result.cases)
+        config = Config.parse(task.configs[task.number % len(task.configs)])
+        try:
+            placement = place(Case(result.cases[number].program, result.cases[number].inputs[0]), config)
+            _, pairs = traced(lambda: compiler(placement.slots, config, placement.addresses))
+            result.coverage.update((f"jit | {pair}", number) for pair in sorted(pairs))
+        except Exception:
+            # Judging meets the same error, and says what is to be said of it.
+            pass
+    result.seconds["tracing"] += time.perf_counter() - started
+
+
+@dataclass(slots=True)
+class _Examination:
+    """One case of a batch."""
+
+    task: Task
+    result: BatchResult
+    number: int
+    case: Generated
+    compiler: Compiler
+
+    def run(self) -> None:
+        program, inputs = self.case
+        configs = tuple(map(Config.parse, self.task.configs))
+        wires = select(self.task.tripwires)
+        clock = _Clock(self.result.seconds)
+        found = self._reached(configs)
+        clock.lap("coverage")
+        try:
+            images = compile_all(program, inputs[0], configs, self.compiler, wires)
+        except ProgramError as error:
+            self.result.verdicts[Status.INCONCLUSIVE.name] += len(inputs) * len(configs)
+            self.result.reasons[f"unusable: {error}"] += len(inputs) * len(configs)
+            return
+        clock.lap("compiler")
+        for group in images.groups:
+            if group.compiled is not None:
+                for feature in features(found, group.compiled):
+                    self.result.coverage.setdefault(feature, self.number)
+        clock.lap("coverage")
+        groups = {group.config: group for group in images.groups}
+        failing: dict[tuple[object, ...], list[Verdict]] = {}
+        for verdict in judge_all(program, inputs, tuple(groups), _target(), images.compiler, wires=wires, lockstep=bool(wires)):
+            others = groups[verdict.config].others
+            self._count(verdict, others, found.rows)
+            if verdict.status in (Status.DIFFER, Status.TRIPPED):
+                failing.setdefault(_alike(verdict), []).extend(replace(verdict, config=config) for config in (verdict.config, *others))
+        clock.lap("judging")
+        for verdicts in failing.values():
+            self.result.findings.append(self._finding(verdicts, wires))
+        clock.lap("findings")
+
+    def _reached(self, configs: Sequence[Config]) -> Reached:
+        """What is executed, on one world of each byte order."""
+        program, inputs = self.case
+        worlds = {config.big_endian: config for config in reversed(configs)}
+        placements = [place(Case(program, given), config) for config in worlds.values() for given in inputs]
+        runs = [interpret(placement, trace=True) for placement in placements]
+        self.result.executed += runs[0].outcome.executed
+        return reached(placements[0].slots, runs)
+
+    def _count(self, verdict: Verdict, others: Sequence[Config], rows: frozenset[str]) -> None:
+        result = self.result
+        result.verdicts[verdict.status.name] += 1 + len(others)
+        if verdict.status is Status.INCONCLUSIVE:
+            result.reasons[without_place(verdict.reason)] += 1 + len(others)
+            return
+        result.shared += len(others)
+        if verdict.reason:
+            result.unseen[without_address(verdict.reason)] += 1
+        for config in (verdict.config, *others):
+            name = str(config)
+            for row in rows:
+                result.matrix[row, name] += 1
+
+    def _finding(self, verdicts: Sequence[Verdict], wires: Sequence[Wire]) -> Finding:
+        first = verdicts[0]
+        program, inputs = self.case
+        given = inputs[first.input]
+        diagnosis = diagnose(Case(program, given), first, _target(), self.compiler, wires)
+        return Finding(
+            diagnosis.fingerprint,
+            first.status.name,
+            program,
+            # Tripwires that want runs of their own look at the first input only.
+            tuple(dict.fromkeys((given, inputs[0]))),
+            str(first.config),
+            tuple(dict.fromkeys(str(verdict.config) for verdict in verdicts)),
+            tuple(str(one) for one in (*first.differences, *first.trips)),
+            diagnosis.wrong,
+            diagnosis.words,
+            _origin(self.task, self.number),
+            versions(),
+        )
+
+
+class _Clock:
+    def __init__(self, seconds: defaultdict[str, float]) -> None:
+        self._seconds = seconds
+        self._last = time.perf_counter()
+
+    def lap(self, what: str) -> None:
+        now = time.perf_counter()
+        self._seconds[what] += now - self._last
+        self._last = now
+
+
+def _alike(verdict: Verdict) -> tuple[object, ...]:
+    """What verdicts have in common that are looked at once: kinds of differences, tripwires, width."""
+    return (
+        verdict.config.width,
+        frozenset(difference.kind for difference in verdict.differences),
+        frozenset(trip.wire for trip in verdict.trips),
+    )
+
+
+def _origin(task: Task, number: int) -> str:
+    return f"seed {task.seed}, tier {task.tier}, batch {task.number}, case {number}{', a mutant' if task.parents else ''}"
+
+
+def _harness(task: Task, number: int, case: Generated, error: Exception) -> Finding:
+    """An exception while judging is a mistake of the harness, and costs one case."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    file = Path(at.filename)
+    place_of_error = file.relative_to(_ROOT) if file.is_relative_to(_ROOT) else file
+    details = (f"{type(error).__name__}: {' '.join(str(error).split())} ({place_of_error}:{at.lineno})",)
+    fingerprint = f"harness {type(error).__name__} {file.stem}"
+    return Finding(
+        fingerprint, HARNESS, case.program, case.inputs, task.configs[0], task.configs, details, "", (), _origin(task, number), versions(), True
+    )
+
+
+def engine_finding(task: Task, number: int | None, case: Generated | None, reason: str) -> Finding:
+    """A worker that died with a case; without a number it died before there was one, and the program stands for nothing."""
+    program, inputs = case or (Program("<none>", ".text", (instruction("EXIT"),)), (Input(b""),))
+    details = (f"the worker died: {reason}",) if case else (f"the worker died: {reason}, before any case of the batch",)
+    origin = _origin(task, number) if number is not None else f"seed {task.seed}, tier {task.tier}, batch {task.number}"
+    return Finding(f"engine {reason}", ENGINE, program, inputs, task.configs[0], task.configs, details, "", (), origin, versions(), True)

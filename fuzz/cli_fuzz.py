@@ -1,0 +1,226 @@
+"""The commands of campaigns: `fuzz` begins one or goes on with it, `replay` judges a finding again."""
+
+import os
+import re
+import signal
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from ebpf.program import ProgramError
+from fuzz.cli_options import INTERRUPTED, UNUSABLE, config_globs, refuse, select_configs
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from fuzz.campaign.state import Plan, State
+
+FOUND = 1
+CANNOT_JUDGE = 125
+
+MEMORY = 2 << 30
+"""Bytes that a worker may have in memory; 300 MiB are usual."""
+
+SILENCE = 60.0
+"""Seconds after which a worker that does not come to another case is taken to hang."""
+
+
+class _Profile(NamedTuple):
+    seconds: float | None
+    cases: int | None
+
+
+PROFILES = {"dev": _Profile(60, None), "ci": _Profile(None, 400), "nightly": _Profile(8 * 3600, None)}
+"""How long a campaign goes on when neither --time nor --cases says so."""
+
+# The type has a parameter for type checkers only since click 8.2.
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[object]
+else:
+    _ParamType = click.ParamType
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+
+
+class Duration(_ParamType):
+    """A time such as 8h, 90m, 1h30m, 45s or 45, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds."""
+        if isinstance(value, float):
+            return value
+        found = _DURATION.fullmatch(str(value))
+        if not found or not any(found.groups()):
+            self.fail(f"{value!r} is no time such as 8h, 90m or 45s", param, ctx)
+        hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        total = float(3600 * hours + 60 * minutes + seconds)
+        if not total:
+            self.fail("no time at all", param, ctx)
+        return total
+
+
+class Jobs(_ParamType):
+    """A number of processes, or auto for the number of CPUs."""
+
+    name = "jobs"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        if value == "auto":
+            return len(os.sched_getaffinity(0))
+        if not str(value).isdecimal() or int(str(value)) < 1:
+            self.fail(f"{value!r} is neither auto nor a number from 1 on", param, ctx)
+        return int(str(value))
+
+
+@click.command()
+@click.option("--time", "seconds", type=Duration(), help="How long, such as 8h, 90m or 45s.")
+@click.option("--cases", type=click.IntRange(1), help="How many programs; each is judged on several inputs and all configurations.")
+@click.option("--jobs", "-j", type=Jobs(), default="auto", show_default=True, help="Worker processes; auto: one a CPU.")
+@config_globs
+@click.option("--seed", type=click.IntRange(0), help="Same seed and same version, same cases. Without it one is chosen, and shown.")
+@click.option("--tier", help="What is generated; all by default.", default="all", show_default=True)
+@click.option("--profile", type=click.Choice(tuple(PROFILES)), default="dev", show_default=True, help="dev 1 minute, ci 400 cases, nightly 8 hours.")
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Where the campaign is kept: an empty or new directory.")
+@click.option("--resume", metavar="DIR", type=click.Path(path_type=Path), help="Go on with the campaign in this directory.")
+@click.pass_context
+def fuzz(
+    ctx: click.Context,
+    seconds: float | None,
+    cases: int | None,
+    jobs: int,
+    globs: tuple[str, ...],
+    seed: int | None,
+    tier: str,
+    profile: str,
+    out: Path | None,
+    resume: Path | None,
+) -> None:
+    """Generate programs and judge them, on all configurations, with all tripwires.
+
+    Everything is kept in DIR: what was reached and found in campaign.sqlite, cases that reached something new in corpus/, findings in findings/. A
+    campaign goes on past its findings. It can be interrupted, or killed, at any moment, and goes on with --resume.
+
+    Exit status: 0 nothing was found; 1 there are findings; 2 nothing was judged, or DIR cannot be used; 130 interrupted.
+
+    \b
+    Example: bpfmips fuzz --time 10m --out campaign
+    """
+    from fuzz.campaign.generation import TIERS
+    from fuzz.campaign.state import Plan, State
+
+    if (out is None) == (resume is None):
+        refuse("fuzz: --out DIR begins a campaign, --resume DIR goes on with one; give one of them")
+    state = State(resume or out or Path())
+    if resume is not None:
+        if globs or seed is not None or cases is not None or tier != "all":
+            refuse("--resume: seed, tier, configurations and number of cases are those of the campaign")
+        plan = state.resume()
+        if plan.version != _version():
+            refuse(f"{resume}: begun with version {plan.version}, this is {_version()}: the same seed would not be the same cases")
+    else:
+        if tier not in TIERS:
+            refuse(f"--tier: no tier {tier!r}; there is {', '.join(TIERS)}")
+        if seconds is None and cases is None:
+            seconds, cases = PROFILES[profile]
+        configs = tuple(map(str, select_configs(globs)))
+        plan = Plan(_version(), int.from_bytes(os.urandom(4), "big") if seed is None else seed, tier, configs, "all", cases)
+        state.create(plan)
+    if resume is not None and plan.cases is None:
+        # So much more.
+        seconds = state.elapsed + (seconds or PROFILES[profile].seconds or 60)
+    click.echo(f"seed {plan.seed}, tier {plan.tier}, {len(plan.configs)} configurations, {jobs} processes, {state.directory}")
+    try:
+        interrupted = _campaign(plan, state, _local_pool(jobs), jobs, seconds)
+        _end(ctx, plan, state, interrupted)
+    finally:
+        state.close()
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("bpfmips")
+
+
+def _local_pool(jobs: int) -> "Executor":
+    from fuzz.campaign.pool import WorkerPool
+
+    return WorkerPool(jobs, SILENCE, MEMORY, ("fuzz.campaign.unit",))
+
+
+def _campaign(plan: "Plan", state: "State", executor: "Executor", jobs: int, seconds: float | None) -> bool:
+    """Run it; whether it was interrupted."""
+    from rich.console import Console
+
+    from fuzz.campaign.progress import Progress
+    from fuzz.campaign.run import Run
+    from jit.compiler import compile_program
+
+    progress = Progress(Console(stderr=True), lambda text: click.echo(text, err=True))
+    run = Run(plan, state, executor, compile_program, 2 * jobs, seconds, progress.show)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        run.stopping = True
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        run.run()
+    finally:
+        with suppress(Exception):
+            progress.stop()
+        executor.shutdown(wait=True, cancel_futures=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return run.stopping
+
+
+def _end(ctx: click.Context, plan: "Plan", state: "State", interrupted: bool) -> None:
+    from fuzz.campaign.progress import figures, summary
+
+    found = figures(state, len(plan.configs), state.elapsed)
+    for line in summary(found):
+        click.echo(line)
+    for fingerprint, finding in state.buckets.items():
+        click.echo(f"finding {fingerprint}: {state.sightings[fingerprint]} times, {len(finding.program.slots)} slots, findings/{finding.file_name}")
+    if interrupted:
+        click.echo(f"bpfmips: interrupted; everything is kept: --resume {state.directory} goes on", err=True)
+        ctx.exit(INTERRUPTED)
+    if found.findings:
+        ctx.exit(FOUND)
+    if not found.judged:
+        click.echo("bpfmips: nothing was judged", err=True)
+        ctx.exit(UNUSABLE)
+
+
+@click.command()
+@click.argument("file")
+@config_globs
+@click.option("--explain", "explained", is_flag=True, help="Show where oracle and compiled code part, side by side, with the MIPS words.")
+@click.pass_context
+def replay(ctx: click.Context, file: str, globs: tuple[str, ...], explained: bool) -> None:
+    """Judge a finding again: FAIL or PASS.
+
+    It is judged on the configurations on which it was found, or on those that --config chooses.
+
+    Exit status, as `git bisect run` understands it: 0 PASS; 1 FAIL; 125 it cannot be judged.
+
+    \b
+    Example: bpfmips replay campaign/findings/value-ADD64-REG-o32.toml
+    """
+    from fuzz.replay import judge_again
+
+    try:
+        configs = select_configs(globs) if globs else None
+        lines, status = judge_again(file, configs, explained)
+    except ProgramError as error:
+        click.echo(str(error), err=True)
+        ctx.exit(CANNOT_JUDGE)
+    for line in lines:
+        click.echo(line)
+    ctx.exit(status)

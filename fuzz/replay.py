@@ -1,0 +1,77 @@
+"""A finding judged again, in a process of its own, because it may be one that kills its process."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from ebpf.program import ProgramError
+from ebpf.validity import check
+from fuzz.campaign.pool import DeadWorkerError, WorkerPool
+from fuzz.case import Case, Compiler
+from fuzz.explain import explain
+from fuzz.finding import Finding, read
+from fuzz.judge import judge_all
+from fuzz.unicorn_target import UnicornTarget
+from fuzz.verdict import Status, Verdict
+from fuzz.wires import WIRES
+from jit.compiler import compile_program
+from jit.config import Config
+
+PASS, FAIL, CANNOT_JUDGE = 0, 1, 125
+
+_SILENCE = 120.0
+
+
+class Again(NamedTuple):
+    """What came of it: lines for people, and the exit status."""
+
+    lines: tuple[str, ...]
+    status: int
+
+
+def judge_again(path: str, configs: Sequence[Config] | None, explained: bool, compiler: Compiler = compile_program) -> Again:
+    """Judge the finding in a file on these configurations, or on its own. Raises ProgramError for a file that is none."""
+    finding = read(path)
+    check(finding.program)
+    chosen = tuple(configs) if configs is not None else _own(finding, path)
+    pool = WorkerPool(1, _SILENCE)
+    try:
+        return pool.submit(_judge, finding, chosen, explained, compiler).result()
+    except DeadWorkerError as death:
+        return Again((f"FAIL {path}: the engine died: {death.reason}",), FAIL)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _own(finding: Finding, path: str) -> tuple[Config, ...]:
+    try:
+        return tuple(map(Config.parse, finding.configs or (finding.config,)))
+    except ValueError as error:
+        raise ProgramError(f"{path}: {error}") from None
+
+
+def _judge(finding: Finding, configs: Sequence[Config], explained: bool, compiler: Compiler) -> Again:
+    target = UnicornTarget()
+    verdicts = list(judge_all(finding.program, finding.inputs, configs, target, compiler))
+    explanation: Callable[[Verdict], str] = partial(_explanation, finding, target, compiler) if explained else lambda verdict: ""
+    lines = [line for verdict in verdicts for line in _lines(verdict, explanation)]
+    failed = [verdict for verdict in verdicts if verdict.status in (Status.DIFFER, Status.TRIPPED)]
+    judged = [verdict for verdict in verdicts if verdict.status is not Status.INCONCLUSIVE]
+    status = FAIL if failed else PASS if judged else CANNOT_JUDGE
+    name = {PASS: "PASS", FAIL: "FAIL", CANNOT_JUDGE: "CANNOT JUDGE"}[status]
+    lines.append(f"{name} {finding.fingerprint}: {len(failed)} of {len(judged)} judged on {len(configs)} configurations failed")
+    return Again(tuple(lines), status)
+
+
+def _explanation(finding: Finding, target: UnicornTarget, compiler: Compiler, verdict: Verdict) -> str:
+    return explain(Case(finding.program, finding.inputs[verdict.input]), verdict, target, compiler, WIRES)
+
+
+def _lines(verdict: Verdict, explanation: Callable[[Verdict], str]) -> list[str]:
+    if verdict.status is Status.AGREE:
+        return []
+    head = f"{verdict.status.name} input {verdict.input} on {verdict.config}{': ' + verdict.reason if verdict.reason else ''}"
+    found = [f"    {one}" for one in (*verdict.differences, *verdict.trips)]
+    if verdict.status is not Status.INCONCLUSIVE:
+        found += [f"    {line}" for line in explanation(verdict).splitlines()]
+    return [head, *found]

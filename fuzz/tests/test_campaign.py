@@ -1,0 +1,212 @@
+"""Campaigns: the same cases whatever happens, nothing lost, nothing counted twice, and what is wrong is found."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ebpf.program import ProgramError
+from fuzz import replay
+from fuzz.campaign import run
+from fuzz.campaign.generation import generate
+from fuzz.campaign.state import Plan, State
+from fuzz.campaign.unit import BatchResult
+from fuzz.cli import main
+from fuzz.tests.campaigns import CONFIGS, Bad, Seeded, campaign, contents
+from jit.config import Config
+
+PLAN = Plan("test", 1, "all", CONFIGS, "all", 16)
+
+
+def test_same_seed_same_cases_whatever_the_number_of_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # So that mutants are among them.
+    monkeypatch.setattr(run, "_EPOCH", 2)
+    one = contents(campaign(tmp_path / "one", cases=44, configs=CONFIGS[:1]))
+    several = contents(campaign(tmp_path / "several", cases=44, jobs=3, ahead=7, configs=CONFIGS[:1]))
+    assert one == several
+    assert one["batch"]
+    assert any("mutant" in str(row) for row in one["count"])
+    assert sum(int(row[1]) for row in one["batch"] if isinstance(row[1], int)) == 44
+    other = contents(campaign(tmp_path / "other", cases=8, seed=2))
+    assert other["files of corpus"][0][1] not in [text for _, text in one["files of corpus"]]
+
+
+def test_a_bug_is_found_made_small_and_replayed(tmp_path: Path) -> None:
+    state = campaign(tmp_path / "campaign", Seeded("sub64-borrow"), cases=32)
+    assert list(state.buckets) == ["value SUB64_REG o32"]
+    (found,) = state.buckets.values()
+    assert found.reduced
+    assert found.configs == ("mips32r2-32be",)
+    assert len(found.program.slots) <= 4
+    assert "r0 -= r" in found.wrong or "-= r" in found.wrong
+    assert any("subu" in word for word in found.words)
+    path = str(state.directory / "findings" / found.file_name)
+    failing = replay.judge_again(path, None, False, Seeded("sub64-borrow"))
+    assert failing.status == replay.FAIL
+    assert "FAIL" in failing.lines[-1]
+    assert replay.judge_again(path, None, False).status == replay.PASS
+    assert replay.judge_again(path, (Config.parse("mips64r2-64le"),), False, Seeded("sub64-borrow")).status == replay.PASS
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [("SIGSEGV", "SIGSEGV"), ("SIGKILL", "SIGKILL"), ("hang", "no sign of life for 8 s")],
+)
+def test_a_worker_that_dies_costs_the_case_under_way(tmp_path: Path, how: str, reason: str) -> None:
+    lost = generate(1, 0, "all", 4)[3]
+    silence = 8 if how == "hang" else 60
+    state = campaign(tmp_path / "campaign", Bad(how, lost.program.slots), cases=16, jobs=2, ahead=4, silence=silence, configs=CONFIGS[:1])
+    assert list(state.buckets) == [f"engine {reason}"]
+    (found,) = state.buckets.values()
+    assert found.status == "ENGINE"
+    assert found.program.slots == lost.program.slots
+    assert found.inputs == lost.inputs
+    assert "batch 0, case 3" in found.origin
+    assert state.sightings.total() == 1
+    assert state.counts["verdicts"]["AGREE"] == 8 * 15
+    assert state.counts["cases"]["generated"] == 16
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "fuzz", "fuzz", *arguments]
+
+
+def _has_begun(directory: Path) -> bool:
+    state = State(directory)
+    try:
+        state.resume()
+    except ProgramError as error:
+        if "no plan" in str(error) or "no campaign" in str(error):
+            return False
+        raise
+    finally:
+        state.close()
+    return True
+
+
+def test_killed_at_any_moment_it_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
+    options = ("--cases", "40", "--seed", "3", "--config", "mips32r2-32be", "--jobs", "2")
+    subprocess.run(_command(*options, "--out", str(tmp_path / "whole")), check=True, capture_output=True, timeout=120)
+    draw, directory, kills = random.Random(7), tmp_path / "killed", 0
+    arguments = _command(*options, "--out", str(directory))
+    beginning = arguments
+    for _ in range(8):
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # The start takes a second; later moments are drawn at random.
+        try:
+            status = process.wait(timeout=1.0 + draw.random() * 1.5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+            arguments = _command("--resume", str(directory), "--jobs", "2") if _has_begun(directory) else beginning
+            continue
+        assert status == 0
+        break
+    else:
+        subprocess.run(arguments, check=True, timeout=120)
+    assert kills
+    states = []
+    for name in ("whole", "killed"):
+        state = State(tmp_path / name)
+        state.resume()
+        states.append(contents(state))
+        state.close()
+    assert states[0] == states[1]
+    assert len(states[0]["batch"]) == 5
+
+
+def test_interrupted_it_ends_cleanly(tmp_path: Path) -> None:
+    arguments = _command("--time", "60s", "--seed", "3", "--config", "mips32r2-32be", "--jobs", "1", "--out", str(tmp_path / "campaign"))
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    time.sleep(4)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "everything is kept" in err
+    assert "Traceback" not in err
+    assert "judged" in out
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
+    state = State(tmp_path / "campaign")
+    state.create(PLAN)
+    state.apply(_result(0, 10), 1.0)
+    before = contents(state)
+    (pages,) = state.database.execute("PRAGMA page_count").fetchone()
+    state.database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(ProgramError, match=r"campaign\.sqlite: database or disk is full; .*--resume") as caught:
+        state.apply(_result(1, 20_000), 2.0)
+    assert "\n" not in str(caught.value)
+    state.close()
+    again = State(tmp_path / "campaign")
+    again.resume()
+    assert contents(again) == before
+    assert again.next_batch == 1
+
+
+def _result(number: int, features: int) -> BatchResult:
+    result = BatchResult(number)
+    result.coverage = {f"feature {number} {feature}": 0 for feature in range(features)}
+    result.cases = dict(enumerate(generate(1, 1, "all", 1)))
+    return result
+
+
+def test_results_are_counted_once_and_in_order(tmp_path: Path) -> None:
+    state = State(tmp_path / "campaign")
+    state.create(PLAN)
+    with pytest.raises(ValueError, match="not the next"):
+        state.apply(_result(1, 1), 1.0)
+    state.apply(_result(0, 1), 1.0)
+    with pytest.raises(ValueError, match="not the next"):
+        state.apply(_result(0, 1), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fuzz"], "give one of them"),
+        (["fuzz", "--out", "a", "--resume", "b"], "give one of them"),
+        (["fuzz", "--resume", "nothing"], "no campaign"),
+        (["fuzz", "--resume", "nothing", "--seed", "1"], "are those of the campaign"),
+        (["fuzz", "--out", "full"], "not empty"),
+        (["fuzz", "--out", "full/file"], "File exists"),
+        (["fuzz", "--out", "new", "--tier", "x"], "no tier 'x'"),
+        (["fuzz", "--out", "new", "--time", "soon"], "is no time"),
+        (["fuzz", "--out", "new", "--jobs", "0"], "neither auto nor"),
+    ],
+)
+def test_unusable_arguments_are_one_line(arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("")
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "format = 1", "format = 2", "format = 1\ninputs = [{}]\n[program]\nassembly = 'x'", "\x00", "format = 1\nprogram = 3\ninputs = []"]
+)
+def test_a_file_that_is_no_finding_cannot_be_judged(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "finding.toml"
+    path.write_text(text)
+    result = CliRunner().invoke(main, ["replay", str(path)])
+    assert result.exit_code == 125
+    assert str(path) in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_a_campaign_in_use_is_refused(tmp_path: Path) -> None:
+    state = State(tmp_path / "campaign")
+    state.create(PLAN)
+    state.apply(_result(0, 1), 1.0)
+    with pytest.raises(ProgramError, match="another campaign"):
+        State(tmp_path / "campaign").resume()
