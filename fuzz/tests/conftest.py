@@ -6,6 +6,8 @@ Nor is a test wrong because it is slow: on a busy machine any example may take l
 import pytest
 from hypothesis import settings
 
+from fuzz.model.target import ModelTarget
+from fuzz.target import Target
 from fuzz.unicorn_target import UnicornTarget
 
 settings.register_profile("untimed", deadline=None)
@@ -15,3 +17,15 @@ settings.load_profile("untimed")
 @pytest.fixture(scope="session")
 def target() -> UnicornTarget:
     return UnicornTarget()
+
+
+@pytest.fixture(scope="session")
+def model() -> ModelTarget:
+    return ModelTarget()
+
+
+@pytest.fixture(scope="session", params=["target", "model"], ids=["unicorn", "model"])
+def any_target(request: pytest.FixtureRequest) -> Target:
+    """Each of the targets: what every one of them must do."""
+    chosen: Target = request.getfixturevalue(request.param)
+    return chosen

@@ -10,8 +10,8 @@ from fuzz.case import Input
 from fuzz.compare import compare
 from fuzz.environment import KTIME_GET_NS, MIX
 from fuzz.judge import interpret
+from fuzz.target import Target
 from fuzz.tests.images import A0, CONFIGS, FP, MEMORY, S0, SP, T0, T9, V0, V1, Line, image, limited, load_address, placement, program
-from fuzz.unicorn_target import UnicornTarget
 from jit.config import Config
 from jit.mips import rows
 from oracle.outcome import FaultKind
@@ -40,7 +40,7 @@ BREACHES: dict[str, tuple[list[Line], str]] = {
 # fmt: on
 
 
-def differences(target: UnicornTarget, config: Config, lines: Sequence[Line]) -> list[str]:
+def differences(target: Target, config: Config, lines: Sequence[Line]) -> list[str]:
     compiled, at = image(config, lines), placement(config)
     target.load(compiled, at)
     run = target.run(at)
@@ -48,116 +48,116 @@ def differences(target: UnicornTarget, config: Config, lines: Sequence[Line]) ->
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_the_right_answer_agrees(target: UnicornTarget, config: Config) -> None:
-    assert differences(target, config, [ANSWER]) == []
+def test_the_right_answer_agrees(any_target: Target, config: Config) -> None:
+    assert differences(any_target, config, [ANSWER]) == []
 
 
 @pytest.mark.parametrize("breach", BREACHES)
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_breaches_are_seen(target: UnicornTarget, config: Config, breach: str) -> None:
+def test_breaches_are_seen(any_target: Target, config: Config, breach: str) -> None:
     lines, message = BREACHES[breach]
-    found = differences(target, config, [ANSWER, *lines])
+    found = differences(any_target, config, [ANSWER, *lines])
     assert found
     assert found[0].startswith(message)
     assert found[1:] == (["return value: expected 0x2a, got 0x2b"] if breach == "wrong r0" else [])
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_every_difference_is_reported(target: UnicornTarget, config: Config) -> None:
-    found = differences(target, config, [("addiu", V0, 0, 1), ("sb", 0, 0, A0), ("sb", 0, 9, A0), ("addiu", S0, 0, 5)])
+def test_every_difference_is_reported(any_target: Target, config: Config) -> None:
+    found = differences(any_target, config, [("addiu", V0, 0, 1), ("sb", 0, 0, A0), ("sb", 0, 9, A0), ("addiu", S0, 0, 5)])
     kinds = [line.split(":")[0] for line in found]
     assert kinds == ["register r0", "return value", "memory context[0", "memory context[9", "callee-saved $s0"]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_what_the_abi_permits_is_no_difference(target: UnicornTarget, config: Config) -> None:
+def test_what_the_abi_permits_is_no_difference(any_target: Target, config: Config) -> None:
     """Caller-saved registers, native frame, stack below the program's."""
     permitted: list[Line] = [("addiu", register, 0, 7) for register in (1, V1, 7, 10, 13, 15, 24, T9)]
     permitted += [("sb", 0, offset, SP) for offset in (-1, -64, -577, -4000)]
-    assert differences(target, config, [ANSWER, *permitted]) == []
+    assert differences(any_target, config, [ANSWER, *permitted]) == []
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_home_area_belongs_to_the_called_function_in_o32_only(target: UnicornTarget, config: Config) -> None:
-    found = differences(target, config, [ANSWER, ("lb", T0, 15, SP), ("nor", T0, T0, 0), ("sb", T0, 15, SP)])
+def test_home_area_belongs_to_the_called_function_in_o32_only(any_target: Target, config: Config) -> None:
+    found = differences(any_target, config, [ANSWER, ("lb", T0, 15, SP), ("nor", T0, T0, 0), ("sb", T0, 15, SP)])
     assert [line[:26] for line in found] == ([] if config.width == 32 else ["memory the caller's stack "])
 
 
 @pytest.mark.parametrize("config", [config for config in CONFIGS if config.width == 64], ids=str)
-def test_result_must_be_sign_extended(target: UnicornTarget, config: Config) -> None:
+def test_result_must_be_sign_extended(any_target: Target, config: Config) -> None:
     lines: list[Line] = [("ori", V0, 0, 0x8000), ("dsll", V0, V0, 16)]
     at = placement(config, program(Instruction(0xB4, 0, 0, 0, -0x80000000)))
     for extra, expected in (([], ["ABI result in $v0: expected a sign-extended word, got 0x80000000"]), ([("sll", V0, V0, 0)], [])):
         compiled = image(config, [*lines, *extra])
         # r0 is compared where it is still zero-extended: before the last instruction.
         compiled = replace(compiled, exits=(2,))
-        target.load(compiled, at)
-        run = target.run(at)
+        any_target.load(compiled, at)
+        run = any_target.run(at)
         assert compare(interpret(at), run, compiled, at) == ()
         assert [str(violation) for violation in run.violations] == expected
 
 
 @pytest.mark.parametrize("config", [config for config in CONFIGS if config.cpu_64 and config.width == 32], ids=str)
-def test_halves_must_be_sign_extended(target: UnicornTarget, config: Config) -> None:
+def test_halves_must_be_sign_extended(any_target: Target, config: Config) -> None:
     wide = rows(Config(config.isa, 64, config.big_endian))
     compiled = image(config, [ANSWER, ("addiu", V0, 0, 42), ("addiu", V0, 0, 42)])
     dirty = [wide["ori"].encode(T0, 0, 1), wide["dsll32"].encode(T0, T0, 0), wide["daddiu"].encode(T0, T0, 42)]
     at = placement(config)
     registers = ((T0, 0), *compiled.registers[1:])
     compiled = replace(compiled, words=(*compiled.words[:1], *dirty[:2], *compiled.words[3:]), registers=registers)
-    target.load(compiled, at)
-    assert [v.place for v in target.run(at).violations] == ["half of r0 in $t4 at exit"]
+    any_target.load(compiled, at)
+    assert [v.place for v in any_target.run(at).violations] == ["half of r0 in $t4 at exit"]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_a_return_that_passes_no_exit_is_seen(target: UnicornTarget, config: Config) -> None:
+def test_a_return_that_passes_no_exit_is_seen(any_target: Target, config: Config) -> None:
     compiled, at = image(config, [ANSWER]), placement(config)
-    target.load(replace(compiled, words=(*compiled.words, 0, 0), slot_of=(*compiled.slot_of, -1, -1), exits=(len(compiled.words),)), at)
-    assert [violation.actual for violation in target.run(at).violations] == ["a return without"]
+    any_target.load(replace(compiled, words=(*compiled.words, 0, 0), slot_of=(*compiled.slot_of, -1, -1), exits=(len(compiled.words),)), at)
+    assert [violation.actual for violation in any_target.run(at).violations] == ["a return without"]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_code_is_replaced(target: UnicornTarget, config: Config) -> None:
+def test_code_is_replaced(any_target: Target, config: Config) -> None:
     """The engine keeps translated code when memory changes behind its back."""
     at = placement(config)
     for value in (1, 2, 3):
-        target.load(image(config, [("addiu", V0, 0, value)]), at)
-        assert target.run(at).outcome.return_value == value
+        any_target.load(image(config, [("addiu", V0, 0, value)]), at)
+        assert any_target.run(at).outcome.return_value == value
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_one_image_runs_on_several_inputs(target: UnicornTarget, config: Config) -> None:
-    target.load(image(config, [("lbu", V0, 0, A0), ("addu", 1, 0, 0), ("sb", 0, 0, A0)]), placement(config))
+def test_one_image_runs_on_several_inputs(any_target: Target, config: Config) -> None:
+    any_target.load(image(config, [("lbu", V0, 0, A0), ("addu", 1, 0, 0), ("sb", 0, 0, A0)]), placement(config))
     for memory in (b"\x05", b"\x07" * 5000, b"\x09"):
-        run = target.run(placement(config, given=Input(memory)))
+        run = any_target.run(placement(config, given=Input(memory)))
         assert (run.outcome.return_value, run.outcome.memory["context"], run.violations) == (memory[0], b"\0" + memory[1:], ())
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_executed_instructions_are_counted(target: UnicornTarget, config: Config) -> None:
+def test_executed_instructions_are_counted(any_target: Target, config: Config) -> None:
     """On fresh and on translated code: 2 + 5 * 3 + 2."""
-    target.load(image(config, [("addiu", T0, 0, 5), ANSWER, ("addiu", T0, T0, -1), ("bne", T0, 0, -2), ("addu", 1, 0, 0)]), placement(config))
-    assert [target.run(placement(config)).outcome.executed for _ in range(2)] == [19, 19]
+    any_target.load(image(config, [("addiu", T0, 0, 5), ANSWER, ("addiu", T0, T0, -1), ("bne", T0, 0, -2), ("addu", 1, 0, 0)]), placement(config))
+    assert [any_target.run(placement(config)).outcome.executed for _ in range(2)] == [19, 19]
 
 
 @pytest.mark.parametrize("length", [2000, 257, 256])
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_long_straight_code(target: UnicornTarget, config: Config, length: int) -> None:
-    target.load(image(config, [("addu", V0, 0, 0), *[("addiu", V0, V0, 1)] * length]), placement(config))
-    outcome = target.run(placement(config)).outcome
+def test_long_straight_code(any_target: Target, config: Config, length: int) -> None:
+    any_target.load(image(config, [("addu", V0, 0, 0), *[("addiu", V0, V0, 1)] * length]), placement(config))
+    outcome = any_target.run(placement(config)).outcome
     assert (outcome.return_value, outcome.executed) == (length, length + 3)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_runaway_is_stopped(target: UnicornTarget, config: Config) -> None:
+def test_runaway_is_stopped(any_target: Target, config: Config) -> None:
     compiled, at = image(config, [("beq", 0, 0, -1), ("addu", 1, 0, 0)]), placement(config)
-    target.load(compiled, at)
-    run = target.run(limited(at, 100))
+    any_target.load(compiled, at)
+    run = any_target.run(limited(at, 100))
     assert run.outcome.fault is not None
     assert run.outcome.fault.kind is FaultKind.INSTRUCTION_LIMIT
     assert 10_000 < run.outcome.executed < 10_010
-    target.load(image(config, [ANSWER]), at)
-    assert target.run(at).outcome.return_value == 42
+    any_target.load(image(config, [ANSWER]), at)
+    assert any_target.run(at).outcome.return_value == 42
 
 
 def _call(config: Config, address: int, before: Sequence[Line] = (), after: Sequence[Line] = ()) -> list[Line]:
@@ -177,15 +177,15 @@ def _call(config: Config, address: int, before: Sequence[Line] = (), after: Sequ
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_calls_are_recorded(target: UnicornTarget, config: Config) -> None:
+def test_calls_are_recorded(any_target: Target, config: Config) -> None:
     at = placement(config, program(Instruction(0x85, 0, 0, 0, KTIME_GET_NS)))
-    target.load(image(config, _call(config, at.addresses.helpers[KTIME_GET_NS], after=[TRUNCATE])), at)
-    run = target.run(at)
+    any_target.load(image(config, _call(config, at.addresses.helpers[KTIME_GET_NS], after=[TRUNCATE])), at)
+    run = any_target.run(at)
     assert run.calls == interpret(at).calls
     assert run.violations == ()
     silent = image(config, [ANSWER])
-    target.load(silent, at)
-    found = [str(difference) for difference in compare(interpret(at), target.run(at), silent, at)]
+    any_target.load(silent, at)
+    found = [str(difference) for difference in compare(interpret(at), any_target.run(at), silent, at)]
     assert f"calls number 1: expected {run.calls[0]}, got no call" in found
 
 
@@ -194,52 +194,52 @@ SURVIVORS = (1, V0, V1, 4, 5, 6, 7, *range(8, 16), 24, T9)
 
 @pytest.mark.parametrize("register", SURVIVORS)
 @pytest.mark.parametrize("config", [CONFIGS[1], CONFIGS[6]], ids=str)
-def test_nothing_survives_a_call_that_need_not(target: UnicornTarget, config: Config, register: int) -> None:
+def test_nothing_survives_a_call_that_need_not(any_target: Target, config: Config, register: int) -> None:
     at = placement(config)
     value = 0x1234
     moved: list[Line] = [("or", V0, register, 0)]
     before: list[Line] = [] if register == T9 else [("ori", register, 0, value)]
-    target.load(image(config, _call(config, at.addresses.helpers[KTIME_GET_NS], before, moved)), at)
-    assert target.run(at).outcome.return_value not in (value, at.addresses.helpers[KTIME_GET_NS] & 0xFFFFFFFF)
+    any_target.load(image(config, _call(config, at.addresses.helpers[KTIME_GET_NS], before, moved)), at)
+    assert any_target.run(at).outcome.return_value not in (value, at.addresses.helpers[KTIME_GET_NS] & 0xFFFFFFFF)
 
 
 @pytest.mark.parametrize("source", ["mfhi", "mflo"])
 @pytest.mark.parametrize("config", [CONFIGS[1], CONFIGS[6]], ids=str)
-def test_multiplier_does_not_survive_a_call(target: UnicornTarget, config: Config, source: str) -> None:
+def test_multiplier_does_not_survive_a_call(any_target: Target, config: Config, source: str) -> None:
     at = placement(config)
     before: list[Line] = [("addiu", V0, 0, -1), ("multu", V0, V0)]
-    target.load(image(config, _call(config, at.addresses.helpers[KTIME_GET_NS], before, [(source, V0)])), at)
-    assert target.run(at).outcome.return_value not in (1, 0xFFFFFFFE)
+    any_target.load(image(config, _call(config, at.addresses.helpers[KTIME_GET_NS], before, [(source, V0)])), at)
+    assert any_target.run(at).outcome.return_value not in (1, 0xFFFFFFFE)
 
 
 @pytest.mark.parametrize("config", [config for config in CONFIGS if config.width == 32], ids=str)
 @pytest.mark.parametrize(("offset", "survives"), [(0, False), (12, False), (16, False), (36, False), (40, True)])
-def test_argument_area_belongs_to_the_called_function(target: UnicornTarget, config: Config, offset: int, survives: bool) -> None:
+def test_argument_area_belongs_to_the_called_function(any_target: Target, config: Config, offset: int, survives: bool) -> None:
     """Five 64-bit arguments take 40 bytes."""
     at = placement(config)
     before: list[Line] = [("addiu", V0, 0, 0x123), ("sw", V0, offset, SP)]
     after: list[Line] = [("lw", V0, offset, SP), ("addu", 0, 0, 0)]
-    target.load(image(config, _call(config, at.addresses.kernel_functions[MIX], before, after)), at)
-    assert (target.run(at).outcome.return_value == 0x123) == survives
+    any_target.load(image(config, _call(config, at.addresses.kernel_functions[MIX], before, after)), at)
+    assert (any_target.run(at).outcome.return_value == 0x123) == survives
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_state_at_calls_is_checked(target: UnicornTarget, config: Config) -> None:
+def test_state_at_calls_is_checked(any_target: Target, config: Config) -> None:
     at = placement(config)
     for register, value, place in ((SP, -4, "$sp at call 1, of helper 5"), (28, 4, "$gp at call 1, of helper 5")):
         change: list[Line] = [("ptr+", register, register, value)]
         restore: list[Line] = [("ptr+", register, register, -value), TRUNCATE]
-        target.load(image(config, _call(config, at.addresses.helpers[KTIME_GET_NS], change, restore)), at)
-        assert [violation.place for violation in target.run(at).violations] == [place]
+        any_target.load(image(config, _call(config, at.addresses.helpers[KTIME_GET_NS], change, restore)), at)
+        assert [violation.place for violation in any_target.run(at).violations] == [place]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_division_by_zero_never_reaches_the_routine(target: UnicornTarget, config: Config) -> None:
+def test_division_by_zero_never_reaches_the_routine(any_target: Target, config: Config) -> None:
     at = placement(config)
     zero: list[Line] = [("addu", register, 0, 0) for register in (4, 5, 6, 7)]
     lines = _call(config, at.addresses.routines["udiv64"], zero)
     # The word before the return address is the delay slot of the call, and says to which instruction the call belongs.
     slot = next(number for number, line in enumerate(lines) if line[0] == "jalr") + 1
-    target.load(image(config, lines, slots=range(len(lines))), at)
-    fault = target.run(at).outcome.fault
+    any_target.load(image(config, lines, slots=range(len(lines))), at)
+    fault = any_target.run(at).outcome.fault
     assert str(fault) == f"instruction {slot}: the engine stopped the program: udiv64 called with divisor 0"

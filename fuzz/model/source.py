@@ -1,0 +1,11 @@
+"""A number made from the text of this package.
+
+Numba looks at the file of a compiled function to see whether what it has in its cache is still right, but not at the files of the functions that are
+called there. A compiled function of this package refers to this number; numba makes it a part of what it looks for in the cache.
+"""
+
+from hashlib import blake2b
+from pathlib import Path
+
+SOURCE = int.from_bytes(blake2b(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))), digest_size=7).digest(), "big")
+"""Of 56 bits."""
