@@ -1,9 +1,9 @@
 """Where everything lies during a run, and the world that the oracle is given so that it sees the same addresses.
 
     what          physical     in 32-bit code   in 64-bit code   contents
-    image         1000 0000        1000 0000      1 9000 0000    up to 4 MiB; what the image leaves free is filled with `break`
-    return page   1080 0000        1080 0000      1 9080 0000    where the image returns to
-    functions     1081 0000        1081 0000      1 9081 0000    helpers, kernel functions and runtime routines, 16 bytes each
+    image         0400 0000        0400 0000      1 8400 0000    up to 4 MiB; what the image leaves free is filled with `break`
+    return page   0480 0000        0480 0000      1 8480 0000    where the image returns to
+    functions     0481 0000        0481 0000      1 8481 0000    helpers, kernel functions and runtime routines, 16 bytes each
       far layout  21E0 0000        21E0 0000     23 A1E0 0000    the same, out of reach of `jal`
     context       2010 0000        2010 0000     23 A010 0000
     data          2040 0000        2040 0000     23 A040 0000    sections and values of maps one after the other, each on pages of its own
@@ -12,7 +12,8 @@
 
 Only pages that are in use are mapped, and between two areas there is always one that is not. In a mapped page what does not belong to a region
 is filled with guard bytes, which must not change. 64-bit code sees addresses above 4 GiB, with different upper halves for code and data and bit 31
-set, so that a pointer that was truncated, zero-extended or sign-extended on the way leads nowhere.
+set, so that a pointer that was truncated, zero-extended or sign-extended on the way leads nowhere. Bits 28 and 29 of the addresses of code are
+zero, because jumps through registers clear them on the Loongson-2F (`jit.errata`).
 
 The three stack pages:
 
@@ -80,8 +81,8 @@ class Layout:
 
 # fmt: off
 LAYOUTS: Mapping[int, Layout] = MappingProxyType({
-    32: Layout(  0x1000_0000,   0x1080_0000,   0x1081_0000,    0x2010_0000,    0x2040_0000,    0x21F0_0000),
-    64: Layout(0x1_9000_0000, 0x1_9080_0000, 0x1_9081_0000, 0x23_A010_0000, 0x23_A040_0000, 0x23_A1F0_0000),
+    32: Layout(  0x0400_0000,   0x0480_0000,   0x0481_0000,    0x2010_0000,    0x2040_0000,    0x21F0_0000),
+    64: Layout(0x1_8400_0000, 0x1_8480_0000, 0x1_8481_0000, 0x23_A010_0000, 0x23_A040_0000, 0x23_A1F0_0000),
 })
 """By width of the code."""
 

@@ -18,7 +18,8 @@ from jit.config import BASE_CONFIGS, Config, all_configs
 from jit.layout import Laid, lay_out
 from jit.lowering import LOWERING, Cell, Lowering
 from jit.mips import Row, decode, rows
-from jit.passes import PASSES, Code
+from jit.passes import Code
+from jit.pipeline import PASSES
 
 Change = Callable[[Emitter, Sequence[Item]], list[Item]]
 """From the code of one eBPF instruction to the same with the bug."""

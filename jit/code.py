@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from jit.compiled import Addresses
 from jit.config import Config
 from jit.mips import Row, rows
-from jit.registers import of_code
+from jit.registers import AT, ZERO, of_code
 
 
 class Label(NamedTuple):
@@ -28,7 +28,8 @@ class Op(NamedTuple):
     """One MIPS instruction.
 
     word is its encoding, 0 as long as a target is to be filled in. reads and writes are sets of registers as bit masks; HI and LO are bits 32
-    and 33. target is the label that a branch or jump goes to, slot the instruction in its delay slot.
+    and 33. target is the label that a branch or jump goes to, slot the instruction in its delay slot. owner and slot_owner say to which eBPF slot the
+    instruction and the one in its delay slot belong where that is not the one at which they stand.
     """
 
     row: Row
@@ -40,6 +41,7 @@ class Op(NamedTuple):
     target: int | None = None
     slot: "Op | None" = None
     slot_owner: int | None = None
+    owner: int | None = None
 
 
 Item = Op | Label
@@ -65,6 +67,14 @@ def _branch(row: Row, operands: tuple[int, ...]) -> Op:
     # Encoded for its checks: the manual gives some compact branches another meaning when their registers are equal or zero.
     row.encode(*with_offset)
     return Op(row, operands, 0, _mask(row.reads(with_offset)), _mask(row.writes(with_offset)), row.facts)
+
+
+@lru_cache(maxsize=1 << 10)
+def nop(config: Config) -> Op:
+    """What does nothing: every nop of an image is this one. The one of the Loongson-2F takes the place of the usual one, which it must not have."""
+    if "loongson2f-nop" in config.options:
+        return instruction(rows(config)["or"], (AT, AT, ZERO))
+    return instruction(rows(config)["sll"], (ZERO, ZERO, 0))
 
 
 def branch(row: Row, operands: tuple[int, ...], target: int, slot: Op | None = None) -> Op:
@@ -155,6 +165,10 @@ class Emitter:
     def make(self, mnemonic: str, *operands: int) -> Op:
         """The instruction, for use as a delay slot; raises KeyError when the configuration does not have it."""
         return instruction(self.rows[mnemonic], operands)
+
+    def nop(self) -> Op:
+        """What does nothing, for use as a delay slot."""
+        return nop(self.config)
 
     def op(self, mnemonic: str, *operands: int) -> None:
         """Emit an instruction; operands in the order in which the manual writes them."""

@@ -23,11 +23,13 @@ from jit.call import CompileError
 from jit.code import Emitter, Function, Item, Label, Op, Place
 from jit.compiled import ENTRY_SIZE, Addresses, Compiled
 from jit.config import Config
+from jit.errata import check_addresses
 from jit.frame import Frame, epilogue, layout, prologue
 from jit.layout import Laid, lay_out
 from jit.loops import start_counter
 from jit.lowering import LOWERING, Lowering
-from jit.passes import PASSES, Code
+from jit.passes import Code
+from jit.pipeline import PASSES
 from jit.registers import SINGLES, ZERO, pairs
 
 # An upper bound of the code of one slot, entry and exit of a function that is called there included.
@@ -138,13 +140,15 @@ class _Compiler:
         for change in self.parts.passes:
             code = change(code, self.config)
         outside = frozenset(range(len(self.slots), self.landing + 1))
-        return self._compiled(self.parts.lay_out(code, self.config, self.addresses.base, outside), code.passed)
+        laid = self.parts.lay_out(code, self.config, self.addresses.base, outside)
+        check_addresses(self.config, self.addresses, 4 * len(laid.words))
+        return self._compiled(laid, code.passed)
 
     def _table(self) -> list[Item]:
         """Where the program holds addresses of functions, the entries that these are: a branch each. See `Addresses.functions`."""
         if not self.addresses.functions:
             return []
-        nop = self.emitter.make("sll", 0, 0, 0)
+        nop = self.emitter.nop()
         self.emitter.items.append(Label(self.table))
         for number, (start, address) in enumerate(sorted({0: self.addresses.base, **self.addresses.functions}.items())):
             if address != self.addresses.base + ENTRY_SIZE * number:

@@ -23,6 +23,7 @@ from itertools import combinations, product
 from types import MappingProxyType
 
 from jit import options
+from jit.erratum_rows import CPUS
 
 # Each ISA, and what it extends, after the MIPS architecture manuals (MD00083 volume I-A, chapter 2). Release 6 removes as well as adds, which is
 # why legality is a set in the MIPS table and not a level.
@@ -136,7 +137,7 @@ def _check_options(config: Config) -> None:
     if errata and config.cpu not in ("", _cpu_with_errata(config)):
         raise ValueError(f"{errata[0]} is of a CPU of {_cpu_with_errata(config)}, not of {config.cpu}")
     for cpu in options.common_cpus(errata) if errata else ():
-        if not executes(options.CPUS[cpu], config.isa):
+        if not executes(CPUS[cpu], config.isa):
             raise ValueError(f"{errata[0]}: the {cpu} does not execute code for {config.isa}, or only as code for a 64-bit ISA of width 32")
 
 
@@ -150,7 +151,7 @@ def _check_cpu(config: Config) -> None:
 
 
 def _cpu_with_errata(config: Config) -> str:
-    return options.CPUS[options.common_cpus(config.errata)[0]] if config.errata else ""
+    return CPUS[options.common_cpus(config.errata)[0]] if config.errata else ""
 
 
 def executes(cpu: str, isa: str) -> bool:

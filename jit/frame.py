@@ -138,4 +138,4 @@ def epilogue(e: Emitter, frame: Frame) -> None:
     if frame.size:
         steps.append(e.make(add, SP, SP, frame.size))
     e.items.extend(steps[:-1])
-    e.with_slot("jr", RA, slot=steps[-1] if steps else e.make("sll", ZERO, ZERO, 0))
+    e.with_slot("jr", RA, slot=steps[-1] if steps else e.nop())

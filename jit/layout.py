@@ -20,7 +20,7 @@ from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from jit.call import REGION
-from jit.code import Label, Op
+from jit.code import Label, Op, nop
 from jit.config import Config
 from jit.mips import rows
 from jit.passes import Code
@@ -61,6 +61,7 @@ class _Layout:
         self.code = code.items
         self.rows = rows(config)
         self.config = config
+        self.nop = nop(config).word
         self.base = base
         self.slots = code.slots
         self.outside = outside
@@ -133,8 +134,10 @@ class _Layout:
             else:
                 words.append(item.word if item.target is None else item.row.encode(*item.operands, self.labels[item.target] - start - 1))
                 if "delay" in item.facts:
-                    words.append(_slot(item))
+                    words.append(self._slot(item))
             owner.extend([current] * (len(words) - start))
+            if item.owner is not None:
+                owner[start] = item.owner
             if item.slot_owner is not None:
                 # The second word, but for the long forms that put the slot first.
                 owner[start + (0 if at in self.long and self.far and not _conditional(item) else 1)] = item.slot_owner
@@ -143,20 +146,20 @@ class _Layout:
         assert op.target is not None
         if "compact" in op.facts:
             self._encode(_INVERSE[op.row.mnemonic], *op.operands, 2)
-            self.words.append(0)
+            self.words.append(self.nop)
             self._encode("bc", self.labels[op.target] - len(self.words) - 1)
             return
         conditional = _conditional(op)
         if conditional:
             self._encode(_INVERSE[op.row.mnemonic], *op.operands, 1 + self._jump_size())
         if conditional or self.far:
-            self.words.append(_slot(op))
+            self.words.append(self._slot(op))
         address, link = self.base + 4 * self.labels[op.target], "call" in op.facts
         if self.far:
             self._far_jump(address, link)
         else:
             self._encode("jal" if link else "j", (address & (1 << REGION) - 1) >> 2)
-            self.words.append(0 if conditional else _slot(op))
+            self.words.append(self.nop if conditional else self._slot(op))
 
     def _far_jump(self, address: int, link: bool) -> None:
         for shift in (48, 32, 16, 0) if self.config.width == 64 else (16, 0):
@@ -171,7 +174,10 @@ class _Layout:
             self._encode("jalr", RA, AT)
         else:
             self._encode("jr", AT)
-        self.words.append(0)
+        self.words.append(self.nop)
+
+    def _slot(self, op: Op) -> int:
+        return op.slot.word if op.slot is not None else self.nop
 
     def _encode(self, mnemonic: str, *operands: int) -> None:
         self.words.append(self.rows[mnemonic].encode(*operands))
@@ -179,7 +185,3 @@ class _Layout:
 
 def _conditional(op: Op) -> bool:
     return op.row.mnemonic != "bal" and not (op.row.mnemonic == "beq" and op.operands == (ZERO, ZERO))
-
-
-def _slot(op: Op) -> int:
-    return op.slot.word if op.slot is not None else 0

@@ -76,4 +76,4 @@ def _conclude(e: Emitter, at: Access, retry: int) -> None:
     if e.has("beqzc"):
         e.branch("beqzc", AT, to=retry)
     else:
-        e.branch("beq", AT, ZERO, to=retry, slot=e.make("sll", ZERO, ZERO, 0))
+        e.branch("beq", AT, ZERO, to=retry, slot=e.nop())

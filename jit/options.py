@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from jit.erratum_rows import CPUS, ROWS
+
 CPU_OPTION, ERRATUM, HARDENING, VERIFIER = "CPU option", "erratum", "hardening", "verifier"
 KINDS = (CPU_OPTION, ERRATUM, HARDENING, VERIFIER)
-
-CPUS: Mapping[str, str] = MappingProxyType({})
-"""The CPUs with errata, and the ISA of each."""
 
 
 class Option(NamedTuple):
@@ -46,6 +45,7 @@ OPTIONS: tuple[Option, ...] = (
         "no LL and SC are emitted: atomic operations are calls of runtime routines, of 32 and of 64 bits",
         without={"mips1": "it has no LL and SC anyway"},
     ),
+    *(Option(row.name, ERRATUM, row.instead, row.cpus, widths=row.widths, needs=row.needs, excludes=row.excludes) for row in ROWS),
     Option("blind", HARDENING, "constant blinding: no immediate of the program is to be found in the image"),
     Option(
         "nospec",

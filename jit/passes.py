@@ -1,13 +1,13 @@
-"""Passes over the code of a whole program: functions from code to code, applied in the order of `PASSES`.
+"""Passes over the code of a whole program: functions from code to code, applied in the order of `jit.pipeline.PASSES`.
 
 `fill_delay_slots` moves an instruction from before a branch into its delay slot. `separate` puts `nop` where the pipeline of an old CPU, or the
 forbidden slot of a new one, wants something in between.
 """
 
-from collections.abc import Callable, Set
+from collections.abc import Set
 from typing import NamedTuple
 
-from jit.code import Item, Label, Op, instruction
+from jit.code import Item, Label, Op, nop
 from jit.config import Config
 from jit.mips import rows
 from jit.registers import HI, LO
@@ -115,7 +115,6 @@ def separate(code: Code, config: Config) -> Code:
     delay, hilo = load_delay(config), hilo_hazard(config)
     if not delay and not hilo and "bc" not in rows(config):
         return code
-    nop = instruction(rows(config)["sll"], (0, 0, 0))
     result: list[Item] = []
     loaded = 0  # the register that the instruction before has loaded, on MIPS I
     since_read = 2  # instructions since HI or LO was read, at most 2
@@ -129,7 +128,7 @@ def separate(code: Code, config: Config) -> Code:
             wait = 1
         if hilo and item.writes & _HILO:
             wait = max(wait, 2 - since_read)
-        result.extend([nop] * wait)
+        result.extend([nop(config)] * wait)
         result.append(item)
         # The slot of a branch-likely may be annulled, and then is not something in between.
         words = (item,) if item.slot is None or "likely" in item.facts else (item, item.slot)
@@ -141,7 +140,3 @@ def separate(code: Code, config: Config) -> Code:
         loaded = item.writes if delay and "load" in item.facts else 0
         forbidden = "forbidden" in item.facts
     return code._replace(items=result)
-
-
-PASSES: tuple[Callable[[Code, Config], Code], ...] = (fill_delay_slots, separate)
-"""In the order in which they are applied."""

@@ -8,7 +8,8 @@ r6 to r9 survive a call.
     n64   v0     a0     a1     a2     a3     a4     s0     s1     s2     s3     fp       t3
     o32   v0 v1  a0 a1  a2 a3  t0 t1  t2 t3  t4 t5  s0 s1  s2 s3  s4 s5  s6 s7  fp zero  t8 t9
 
-r11 holds constants that are blinded, within the code of one instruction (`jit.blinding`).
+r11 holds constants that are blinded, within the code of one instruction (`jit.blinding`). t1 of n64, t6 and t7 of o32, and t8 and t9 are used by what
+works around errata as well (`jit.errata`).
 
 The two registers of a pair are in the order in which the o32 ABI passes the words of a 64-bit value: low then high on a little-endian
 CPU, high then low on a big-endian one.
@@ -23,7 +24,7 @@ S0, S1, S2, S3, S4, S5, S6, S7 = range(16, 24)
 T8, T9, SP, FP, RA = 24, 25, 29, 30, 31
 
 N64_A4 = 8
-N64_T0, N64_T2, N64_T3 = 12, 14, 15
+N64_T0, N64_T1, N64_T2, N64_T3 = range(12, 16)
 
 O32_T0, O32_T1, O32_T2, O32_T3, O32_T4, O32_T5, O32_T6, O32_T7 = range(8, 16)
 

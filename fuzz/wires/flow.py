@@ -60,11 +60,30 @@ def words(compiled: Compiled) -> tuple[Word | None, ...]:
 
 
 def adjustments(compiled: Compiled) -> Iterator[int]:
-    """By how many bytes the words of an image that add a constant to the stack pointer change it, in the order of the text."""
+    """By how many bytes the words of an image that add a constant to the stack pointer change it, in the order of the text.
+
+    The constant is an immediate, or in a register that the word before has loaded: there are CPUs that cannot add immediates.
+    """
+    isa = compiled.config.isa
     for at in np.flatnonzero(decoded(compiled).writes & 1 << SP).tolist():
-        word = _word(compiled.words[at], compiled.config.isa)
-        if word is not None and word.row.mnemonic in ("addiu", "daddiu") and word.named("rs") == SP:
+        word = _word(compiled.words[at], isa)
+        if word is None or word.named("rs") != SP:
+            continue
+        if word.row.mnemonic in ("addiu", "daddiu"):
             yield word.named("immediate")
+        elif word.row.mnemonic == "daddu" and (constant := _constant(compiled, at, word.named("rt"))) is not None:
+            yield constant
+
+
+def _constant(compiled: Compiled, at: int, register: int) -> int | None:
+    """What the word before one, or before the branch in whose delay slot it is, loads into the register, if that is a constant."""
+    for before in range(at - 1, max(-1, at - 3), -1):
+        word = _word(compiled.words[before], compiled.config.isa)
+        if word is not None and word.row.mnemonic == "addiu" and (word.named("rt"), word.named("rs")) == (register, 0):
+            return word.named("immediate")
+        if word is None or not word.transfers:
+            return None
+    return None
 
 
 def target(compiled: Compiled, at: int, word: Word) -> int | None:
