@@ -3,7 +3,6 @@
 import pytest
 
 from ebpf.assembler import assemble
-from ebpf.program import link
 from jit.call import CompileError
 from jit.compiled import Addresses
 from jit.compiler import compile_program
@@ -24,7 +23,7 @@ def worked_around(name: str, *lines: str | int, targets: frozenset[int] = frozen
 
 
 def compiled(name: str, program: str) -> list[str]:
-    slots = link(assemble(program, "test"), (), 0x400_0000)
+    slots = assemble(program, "test").slots
     config = Config.parse(name)
     result = compile_program(slots, config, Addresses(0x400_0000, ROUTINE_ADDRESSES))
     return [text(*found, 0, config.width) for word in result.words if (found := decode(word, config.isa)) is not None]
@@ -111,7 +110,7 @@ def test_the_loongson_2f_has_a_nop_of_its_own_everywhere() -> None:
 
 
 def test_code_outside_of_the_window_is_refused() -> None:
-    slots = link(assemble("r0 = 1; exit", "test"), (), 0)
+    slots = assemble("r0 = 1; exit", "test").slots
     config = Config.parse("mips3-64be+loongson2f-jump")
     compile_program(slots, config, Addresses(0xFFFF_FFFF_8000_0000))
     for addresses in (Addresses(0x1000_0000), Addresses(0x0FFF_FFFC), Addresses(0, {"udiv64": 0x2000_0000}), Addresses(0, {}, {5: 0x3000_0000})):
