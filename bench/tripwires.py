@@ -91,7 +91,7 @@ class Bare:
     def __call__(self, subject: Subject, inputs: int) -> None:
         """Run an image on so many inputs."""
         compiled = subject.compiled
-        self._host.write_image(compiled.image(), compiled.config.big_endian)
+        self._host.write_image(compiled.image(), compiled.base, compiled.config.big_endian)
         self._engine.install(())
         for _, placement, _ in subject.expectations[:inputs]:
             self._engine.map(placement.segments)

@@ -3,6 +3,7 @@
 from fuzz.abi import A0, A1, HOME_AREA, RA, SP, STACK_ALIGNMENT, sign_extended
 from fuzz.calls import noise
 from fuzz.layout import IMAGE_SIZE, Placement
+from fuzz.target import NoRoomError
 from jit.compiled import Compiled
 
 INSTRUCTIONS_PER_SLOT = 100
@@ -15,12 +16,12 @@ def instruction_limit(placement: Placement) -> int:
 
 
 def check(compiled: Compiled, placement: Placement) -> None:
-    """Raise ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
+    """Raise ValueError for an image that was compiled for other addresses or breaks the ABI, and NoRoomError for one that is too long."""
     layout, alignment = placement.layout, STACK_ALIGNMENT[compiled.config.width]
     if compiled.base != layout.image:
         raise ValueError(f"the image was compiled for address {compiled.base:#x}, not {layout.image:#x}")
     if 4 * len(compiled.words) > IMAGE_SIZE:
-        raise ValueError(f"an image of {4 * len(compiled.words)} bytes; there is room for {IMAGE_SIZE}")
+        raise NoRoomError(f"an image of {4 * len(compiled.words)} bytes; there is room for {IMAGE_SIZE} bytes")
     stack = placement.segments[-1]
     sp = placement.world.frame_pointer + compiled.frame_pointer
     if sp % alignment or not 0 <= sp - stack.address <= len(stack.initial) - HOME_AREA:

@@ -23,7 +23,7 @@ from fuzz.compare import compare
 from fuzz.layout import LAYOUTS, Layout, Placement, Setting, place, setting
 from fuzz.lockstep import first_difference
 from fuzz.record import Recording
-from fuzz.target import Run, Target
+from fuzz.target import NoRoomError, Run, Target
 from fuzz.verdict import Difference, Status, Trip, Verdict
 from fuzz.wires import WIRES
 from fuzz.wires.wire import Observation, Wire
@@ -152,6 +152,9 @@ class Judge:
         try:
             compiled = self._compile(config, first.placement)
             self.target.load(compiled, first.placement)
+        except NoRoomError as error:
+            yield from (Verdict(Status.INCONCLUSIVE, config, number, reason=str(error)) for number in range(len(world.inputs)))
+            return
         except Exception as error:
             # Whatever a compiler may raise, that there is no image is its failure.
             yield from (Verdict(Status.DIFFER, config, number, (_refusal(error),)) for number in range(len(world.inputs)))

@@ -1,9 +1,9 @@
 """Where everything lies during a run, and the world that the oracle is given so that it sees the same addresses.
 
     what          physical     in 32-bit code   in 64-bit code   contents
-    image         0400 0000        0400 0000      1 8400 0000    up to 4 MiB; what the image leaves free is filled with `break`
-    return page   0480 0000        0480 0000      1 8480 0000    where the image returns to
-    functions     0481 0000        0481 0000      1 8481 0000    helpers, kernel functions and runtime routines, 16 bytes each
+    image         0400 0000        0400 0000      1 8400 0000    up to 64 MiB; around it, as far as there is memory, all is filled with `break`
+    return page   0880 0000        0880 0000      1 8880 0000    where the image returns to
+    functions     0881 0000        0881 0000      1 8881 0000    helpers, kernel functions and runtime routines, 16 bytes each
       far layout  21E0 0000        21E0 0000     23 A1E0 0000    the same, out of reach of `jal`
     context       2010 0000        2010 0000     23 A010 0000
     data          2040 0000        2040 0000     23 A040 0000    sections and values of maps one after the other, each on pages of its own
@@ -46,8 +46,14 @@ from jit.runtime import ROUTINES
 from oracle.world import Region, World
 
 PAGE = 0x1000
-IMAGE_SIZE = 4 << 20
+IMAGE_SIZE = 64 << 20
 """Bytes that an image may have."""
+
+BORDER = 1 << 28
+"""`j` and `jal` do not cross multiples of so many bytes."""
+
+BEFORE_BORDER = 4 << 20
+"""So many bytes before such a multiple an image may begin."""
 
 FUNCTION_SIZE = 16
 """Distance from one function to the next."""
@@ -81,8 +87,8 @@ class Layout:
 
 # fmt: off
 LAYOUTS: Mapping[int, Layout] = MappingProxyType({
-    32: Layout(  0x0400_0000,   0x0480_0000,   0x0481_0000,    0x2010_0000,    0x2040_0000,    0x21F0_0000),
-    64: Layout(0x1_8400_0000, 0x1_8480_0000, 0x1_8481_0000, 0x23_A010_0000, 0x23_A040_0000, 0x23_A1F0_0000),
+    32: Layout(  0x0400_0000,   0x0880_0000,   0x0881_0000,    0x2010_0000,    0x2040_0000,    0x21F0_0000),
+    64: Layout(0x1_8400_0000, 0x1_8880_0000, 0x1_8881_0000, 0x23_A010_0000, 0x23_A040_0000, 0x23_A1F0_0000),
 })
 """By width of the code."""
 
@@ -113,8 +119,15 @@ def moved(layout: Layout, area: int) -> Layout:
     )
 
 
+def before_border(layout: Layout, size: int) -> Layout:
+    """The layout with an image that begins so many bytes before the next `BORDER`: a multiple of 4, at most `BEFORE_BORDER`."""
+    if size % 4 or not 0 <= size <= BEFORE_BORDER:
+        raise ValueError(f"an image cannot begin {size} bytes before a border")
+    return replace(layout, image=(layout.image // BORDER + 1) * BORDER - size)
+
+
 AREA_SIZE = 0x200_0000
-"""Code and data each lie within this many bytes, aligned to as many: one pair of TLB entries."""
+"""Data lie within this many bytes, aligned to as many."""
 
 
 def physical(address: int) -> int:

@@ -37,11 +37,18 @@ class Run:
     maps: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
 
 
+class NoRoomError(Exception):
+    """The image is longer than what the target has room for, for which the compiler cannot be blamed."""
+
+
 class Target(Protocol):
     """What runs images."""
 
     def load(self, compiled: Compiled, placement: Placement) -> None:
-        """Make the image ready to run. Raises ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
+        """Make the image ready to run.
+
+        Raises ValueError for an image that was compiled for other addresses or breaks the ABI, and NoRoomError for one that is too long.
+        """
 
     def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
         """Run the loaded image on an input. What happens to the image is told in the outcome and never raised.

@@ -22,7 +22,7 @@ from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
 from fuzz import native_screen
 from fuzz.abi import REGISTERS
-from fuzz.layout import AREA_SIZE, FAR_LAYOUTS, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, LAYOUTS, PAGE, Segment, physical
+from fuzz.layout import AREA_SIZE, BEFORE_BORDER, BORDER, FAR_LAYOUTS, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, LAYOUTS, PAGE, Segment, physical
 from jit.config import Config
 
 
@@ -59,11 +59,15 @@ BREAK = 0x0000000D
 _RETURN = (0x03E00009, 0x00000000, BREAK, BREAK)
 """`jalr zero, ra` is `jr ra` on every ISA, before and after release 6; then its delay slot."""
 
-_CODE = physical(LAYOUTS[32].image)
+_CODE = physical(LAYOUTS[32].image) - BEFORE_BORDER
+_BORDER_CODE = BORDER - BEFORE_BORDER
 _RETURN_PAGE = physical(LAYOUTS[32].return_page)
 _FUNCTION_PAGE = physical(LAYOUTS[32].functions)
 _FAR_FUNCTION_PAGE = physical(FAR_LAYOUTS[32].functions)
 _BOOT = _RETURN_PAGE + PAGE // 2
+_LARGEST_CODE = BEFORE_BORDER + IMAGE_SIZE + PAGE
+_FIRST_CODE, _MORE_CODE = BEFORE_BORDER + (4 << 20), 16 << 20
+"""Bytes of code area that an engine has at first, and how many it gets at a time where an image needs more."""
 
 _REGISTER_IDS = (*(mips_const.UC_MIPS_REG_0 + number for number in range(32)), mips_const.UC_MIPS_REG_HI, mips_const.UC_MIPS_REG_LO)
 
@@ -104,14 +108,15 @@ class HostMemory:
         self.code = {big_endian: self._code_area(big_endian) for big_endian in (False, True)}
         self.data = mmap.mmap(-1, AREA_SIZE)
         self.address = _host_address(self.data)
-        self._length = {False: 0, True: 0}
+        self.code_size = {False: _FIRST_CODE, True: _FIRST_CODE}
+        self._written = {False: (0, 0), True: (0, 0)}
 
     @staticmethod
     def _code_area(big_endian: bool) -> mmap.mmap:
         area = mmap.mmap(-1, _FUNCTION_PAGE + PAGE - _CODE)
         order = ">" if big_endian else "<"
         filler = struct.pack(f"{order}I", BREAK)
-        area[:IMAGE_SIZE] = filler * (IMAGE_SIZE // 4)
+        area[:_FIRST_CODE] = filler * (_FIRST_CODE // 4)
         boot = struct.pack(f"{order}{len(_BOOT_WORDS)}I", *_BOOT_WORDS)
         functions = struct.pack(f"{order}4I", *_RETURN) * len(FUNCTIONS)
         for page, offset, contents in ((_RETURN_PAGE, _BOOT - _RETURN_PAGE, boot), (_FUNCTION_PAGE, 0, functions)):
@@ -120,14 +125,20 @@ class HostMemory:
             area[at + offset : at + offset + len(contents)] = contents
         return area
 
-    def write_image(self, image: bytes, big_endian: bool) -> None:
-        """Put an image into the code area, and `break` over the rest of the one before."""
-        area = self.code[big_endian]
-        area[: len(image)] = image
-        excess = self._length[big_endian] - len(image)
-        if excess > 0:
-            area[len(image) : len(image) + excess] = struct.pack(">I" if big_endian else "<I", BREAK) * (excess // 4)
-        self._length[big_endian] = len(image)
+    def write_image(self, image: bytes, address: int, big_endian: bool) -> None:
+        """Put an image into the code area, and `break` over the rest of the one before. There is a page of them behind every image."""
+        area, filler = self.code[big_endian], struct.pack(">I" if big_endian else "<I", BREAK)
+        at = physical(address) - (_BORDER_CODE if physical(address) >= _BORDER_CODE else _CODE)
+        known, needed = self.code_size[big_endian], at + len(image) + PAGE
+        if needed > known:
+            self.code_size[big_endian] = min(_LARGEST_CODE, known + -(-(needed - known) // _MORE_CODE) * _MORE_CODE)
+            area[known : self.code_size[big_endian]] = filler * ((self.code_size[big_endian] - known) // 4)
+        start, end = self._written[big_endian]
+        if start == at:
+            start = min(end, at + len(image))
+        area[start:end] = filler * ((end - start) // 4)
+        area[at : at + len(image)] = image
+        self._written[big_endian] = at, at + len(image)
 
     def write(self, segment: Segment) -> None:
         """Put the initial contents of a segment in place."""
@@ -170,7 +181,8 @@ _BOOT_WORDS = (
     _mtc0(13, 12),
     *_RETURN[:2],
 )
-_PAGE_MASK_16M = 0x01FFE000
+_CODE_PAGE, _DATA_PAGE = 256 << 20, 16 << 20
+"""Sizes of TLB pages, of which there are pairs. Code is in one pair on both sides of a multiple of 256 MiB."""
 _ENTRY_FLAGS = 3 << 3 | 7  # cacheable; dirty, valid, global
 _STATUS_64 = 0xE0  # KX, SX, UX: 64-bit addresses in all modes
 
@@ -188,17 +200,31 @@ class Engine:
         self._mapped: tuple[tuple[int, int], ...] = ()
         self._hooks: list[ctypes.c_size_t] = []
         self._make_registers()
-        code = _host_address(host.code[config.big_endian])
+        self._code, self._code_size = _host_address(host.code[config.big_endian]), 0
+        self.map_code(_FIRST_CODE)
         for address, size, at in (
-            (_CODE, IMAGE_SIZE, 0),
             (_RETURN_PAGE, PAGE, _RETURN_PAGE - _CODE),
             (_FUNCTION_PAGE, PAGE, _FUNCTION_PAGE - _CODE),
             (_FAR_FUNCTION_PAGE, PAGE, _FUNCTION_PAGE - _CODE),
         ):
-            _check(uclib.uc_mem_map_ptr(self._handle, address, size, UC_PROT_READ | UC_PROT_EXEC, ctypes.c_void_p(code + at)))
+            self._map_host_code(address, size, at)
         if model.bits == 64:
             self._map_areas()
         self._add(Hook(UC_HOOK_INTR, function_address(on_interrupt), 1, 0))
+
+    def _map_host_code(self, address: int, size: int, at: int) -> None:
+        place = ctypes.c_void_p(self._code + at)
+        _check(uclib.uc_mem_map_ptr(self._handle, address, size, UC_PROT_READ | UC_PROT_EXEC, place))
+
+    def map_code(self, size: int) -> None:
+        """Have so many bytes of the code area, at its usual place and at the border; no more, for zeros would be executed as many `nop`."""
+        if size == self._code_size:
+            return
+        for address in (_CODE, _BORDER_CODE):
+            if self._code_size:
+                _check(uclib.uc_mem_unmap(self._handle, address, self._code_size))
+            self._map_host_code(address, size, 0)
+        self._code_size = size
 
     def _make_registers(self) -> None:
         self._ids = (ctypes.c_int * REGISTERS)(*_REGISTER_IDS)
@@ -212,11 +238,11 @@ class Engine:
     def _map_areas(self) -> None:
         status = self._uc.reg_read(mips_const.UC_MIPS_REG_CP0_STATUS)
         layout = LAYOUTS[64]
-        for index, address in enumerate((layout.image, layout.context)):
-            area = address & -AREA_SIZE
-            entries = [(physical(area) + half) >> 12 << 6 | _ENTRY_FLAGS for half in (0, AREA_SIZE // 2)]
+        for index, (address, page) in enumerate(((layout.image, _CODE_PAGE), (layout.context, _DATA_PAGE))):
+            area = address & -2 * page
+            entries = [(physical(area) + half) >> 12 << 6 | _ENTRY_FLAGS for half in (0, page)]
             values = [0] * REGISTERS
-            values[8:14] = [index, area, *entries, _PAGE_MASK_16M, status | _STATUS_64]
+            values[8:14] = [index, area, *entries, 2 * page - 1 & ~0x1FFF, status | _STATUS_64]
             values[31] = _RETURN_PAGE
             self.write_registers(values)
             _check(self.start(_BOOT, _RETURN_PAGE))

@@ -79,7 +79,7 @@ class UnicornTarget:
         check(compiled, placement)
         self._loaded, self._slots = compiled, placement.slots
         self._functions = placement.layout.functions
-        self._host.write_image(compiled.image(), compiled.config.big_endian)
+        self._host.write_image(compiled.image(), compiled.base, compiled.config.big_endian)
         self._installed.clear()
 
     def _engine(self, compiled: Compiled, stepping: bool, recordings: frozenset[Recording] = _NOTHING) -> tuple[_Key, Engine]:
@@ -92,6 +92,7 @@ class UnicornTarget:
         if self._installed.get(key) != recordings:
             if stepping:
                 self._recorder.prepare(compiled, recordings)
+            engine.map_code(self._host.code_size[config.big_endian])
             engine.install(self._hooks(compiled, stepping, recordings))
             self._installed[key] = recordings
         return key, engine

@@ -9,7 +9,20 @@ from hypothesis import strategies as st
 from ebpf.instruction import Instruction
 from ebpf.program import DataSection, Program, ProgramError, wide_immediate
 from fuzz.case import Case, Input
-from fuzz.layout import DATA_SIZE, FAR_LAYOUTS, IMAGE_SIZE, LAYOUTS, PAGE, Placement, addresses, physical, place, setting
+from fuzz.layout import (
+    BEFORE_BORDER,
+    DATA_SIZE,
+    FAR_LAYOUTS,
+    IMAGE_SIZE,
+    LAYOUTS,
+    PAGE,
+    Placement,
+    addresses,
+    before_border,
+    physical,
+    place,
+    setting,
+)
 from jit.config import BASE_CONFIGS, Config
 from jit.runtime import ROUTINES
 
@@ -104,8 +117,17 @@ def test_each_world_has_fresh_functions() -> None:
     at = _placement(BASE_CONFIGS[0], [], Input(b"", seed=9))
     results = []
     for _ in range(2):
-        world, calls = at.fresh_world()
+        world, functions = at.fresh_world()
         results.append([world.helpers[5].function() for _ in range(3)])
-        assert len(calls) == 3
+        assert len(functions.calls) == 3
     assert results[0] == results[1]
     assert at.world.helpers == {}
+
+
+@pytest.mark.parametrize("width", [32, 64])
+def test_before_a_border(width: int) -> None:
+    layout = before_border(LAYOUTS[width], 8)
+    assert layout.functions >> 28 == layout.image >> 28 == ((layout.image + 8) >> 28) - 1
+    for size in (2, -4, BEFORE_BORDER + 4):
+        with pytest.raises(ValueError, match=f"an image cannot begin {size} bytes before"):
+            before_border(LAYOUTS[width], size)
