@@ -5,7 +5,7 @@ What `jit.mips.decode` says of a word, all words at once. Rows are told apart by
 SPECIAL3 have their functions (MD00087, appendix A); a word for which these 17 bits leave a choice is decoded on its own.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -77,6 +77,12 @@ def _place_table(which: int) -> Words:
 _READS, _WRITES = _place_table(0), _place_table(1)
 
 
+@lru_cache(maxsize=1 << 16)
+def _row(word: int, isa: str) -> int:
+    found = decode(word, isa)
+    return _INDEX[found[0]] if found else NO_ROW
+
+
 def _any_operands(row: Row) -> bool:
     """Whether a word with the fixed bits of a row is one of the row, whatever its operands."""
     return row.condition is None and all(len(field.shifts) == 1 and field.plus is None for field in row.fields)
@@ -138,7 +144,6 @@ def decoded(compiled: Compiled) -> Decoded:
     isa = compiled.config.isa
     if not _look_up(words, _rows_of(isa), _MASK, _BITS, rows):
         for at in np.flatnonzero(rows == _UNCLEAR).tolist():
-            found = decode(compiled.words[at], isa)
-            rows[at] = _INDEX[found[0]] if found else NO_ROW
+            rows[at] = _row(compiled.words[at], isa)
     _fill_in(words, rows, _READS, _WRITES, _FACTS, reads, writes, facts)
     return Decoded(words, rows, reads, writes, facts)

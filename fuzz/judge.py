@@ -164,17 +164,17 @@ class Judge:
         variants = tuple(self._vary_elsewhere(compiled, *pair) for pair in elsewhere)
         if elsewhere:
             self.target.load(compiled, first.placement)
-        found = self._screen([*world.inputs, *(expectation for _, expectation in here)], self.recordings)
+        found = self._screen([*world.inputs, *(expectation for _, expectation in here)], self.recordings, len(here))
         suspects = found[: len(world.inputs)]
         variants += tuple(self._vary(compiled, *pair, self.recordings, suspect) for pair, suspect in zip(here, found[len(suspects) :], strict=True))
         for number, (expectation, suspect) in enumerate(zip(world.inputs, suspects, strict=True)):
             yield self._run(number, compiled, trips, expectation, () if number else variants, suspect)
 
-    def _screen(self, expectations: Sequence[Expectation], recordings: frozenset[Recording]) -> list[bool]:
+    def _screen(self, expectations: Sequence[Expectation], recordings: frozenset[Recording], variants: int = 0) -> list[bool]:
         """Of which of these runs of the loaded image it is not certain that they are as they must be."""
         if not self.screening:
             return [True] * len(expectations)
-        return [found != 0 for found in self.target.screen([(each.placement, each.expected) for each in expectations], recordings)]
+        return [found != 0 for found in self.target.screen([(each.placement, each.expected) for each in expectations], recordings, variants)]
 
     def _compile(self, config: Config, placement: Placement) -> Compiled:
         return self.compiler(placement.slots, config, placement.addresses)
@@ -245,12 +245,22 @@ class Judge:
         unseen = [variant.fault for variant in variants]
         if actual.record.truncated:
             unseen.append(f"recorded in part: {', '.join(sorted(kind.value for kind in actual.record.truncated))}")
-        return self._verdict(number, compiled, differences, found, unseen, expected)
+        return self._verdict(number, compiled, differences, found, unseen, expected, actual.disagreements)
 
     def _verdict(
-        self, number: int, compiled: Compiled, differences: tuple[Difference, ...], trips: tuple[Trip, ...], unseen: Sequence[str], expected: Run
+        self,
+        number: int,
+        compiled: Compiled,
+        differences: tuple[Difference, ...],
+        trips: tuple[Trip, ...],
+        unseen: Sequence[str],
+        expected: Run,
+        engines: tuple[Difference, ...] = (),
     ) -> Verdict:
         status = Status.DIFFER if differences else Status.TRIPPED if trips else Status.AGREE
+        # Engines may disagree about what the architecture leaves undefined: then a wire trips.
+        if engines and not trips:
+            status, differences = Status.ENGINE, (*engines, *differences)
         return Verdict(status, compiled.config, number, differences, trips, "; ".join(filter(None, unseen)), outcome=expected.outcome)
 
 

@@ -93,10 +93,10 @@ class Image:
         self.exits = exits(slots)
         # A compiler need not say where its instructions are.
         bpf_at = compiled.bpf_at or (None,) * len(slots)
-        starts = np.array([-1 if at is None else at for at in bpf_at], np.int64)
-        self.starts = np.where(np.isin(starts, starts[self.exits]), -1, starts)
-        words = self.starts[self.starts >= 0]
-        self.shares = len(np.unique(words)) < len(words)
+        leaving = {bpf_at[slot] for slot in np.flatnonzero(self.exits).tolist()}
+        words = [at for at in bpf_at if at is not None and at not in leaving]
+        self.starts = np.array([-1 if at is None or at in leaving else at for at in bpf_at], np.int64)
+        self.shares = len(set(words)) < len(words)
         self.bits = np.array([_ALL_BITS, *(0 if places is None else _ALL_BITS for places in compiled.registers)], np.uint64)
 
 

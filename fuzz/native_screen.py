@@ -77,15 +77,15 @@ def _words_at(context, address):  # type: ignore[no-untyped-def]
 
 
 # The type of an intrinsic is that of its body, not that of its use.
-_at: Any = _words_at
+words_at: Any = _words_at
 
 
 @njit(cache=True)
-def _fill(memory, host):  # type: ignore[no-untyped-def]
+def fill(memory, host):  # type: ignore[no-untyped-def]
     """Put an input into the host's memory."""
     for segment in range(memory[SEGMENT_COUNT]):
         row = memory[SEGMENTS_AT] + SEGMENT_ROW * segment
-        place, before = _at(host + memory[row]), memory[row + 2]
+        place, before = words_at(host + memory[row]), memory[row + 2]
         for at in range(memory[row + 1]):
             place[at] = memory[before + at]
 
@@ -104,7 +104,7 @@ def memory_holds(memory, image, host):  # type: ignore[no-untyped-def]
     last = memory[SEGMENT_COUNT] - 1
     for segment in range(last + 1):
         row = memory[SEGMENTS_AT] + SEGMENT_ROW * segment
-        place, length, after = _at(host + memory[row]), memory[row + 1], memory[row + 3]
+        place, length, after = words_at(host + memory[row]), memory[row + 1], memory[row + 3]
         if segment < last:
             if not _same(place, memory, after, 0, length):
                 return False
@@ -270,15 +270,15 @@ def run_all(expectations, memories, image, data, control, state, found):  # type
 
     After a run that did not end by itself the engine is fit for nothing more: the others are not run, and said to be wrong as well.
     """
-    counters, left, after = _at(control[COUNTERS]), _at(control[EXIT_STATE]), _at(control[READ])
+    counters, left, after = words_at(control[COUNTERS]), words_at(control[EXIT_STATE]), words_at(control[READ])
     record.begin(data)
     for number in range(len(expectations)):
-        expected, memory = _at(expectations[number]), _at(memories[number])
+        expected, memory = words_at(expectations[number]), words_at(memories[number])
         record.begin_another(data)
         state[TROUBLE], state[INPUT], left[EXITED] = 0, number, 0
-        _fill(memory, control[HOST])
+        fill(memory, control[HOST])
         counters[0], counters[1] = 0, image[LIMIT]
-        _enter(memory, image, _at(control[WRITE]))
+        _enter(memory, image, words_at(control[WRITE]))
         _write_batch(control[ENGINE], control[IDS], control[WRITE_PLACES], NATIVE_REGISTERS)
         status = _start(control[ENGINE], image[BASE], image[RETURN_PAGE], 0, 0)
         if status != 0 or state[TROUBLE] != 0 or counters[0] > image[LIMIT]:

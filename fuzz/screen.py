@@ -8,8 +8,9 @@ A verdict is defined by `fuzz.compare`, `fuzz.lockstep` and the tripwires, which
 itself, and nearly all runs are as they must be. The screen never says so of a run in which they find anything; where it is in doubt, they are asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from ebpf.instruction import REGISTERS, Instruction
 from fuzz import native_record as record
 from fuzz import native_screen as native
 from fuzz.abi import HOME_AREA
+from fuzz.calls import Service
 from fuzz.compare import STACK
 from fuzz.entry import entry_registers
 from fuzz.kept import kept
@@ -70,7 +72,7 @@ def _known(registers: Sequence[int | None]) -> int:
     return sum(_mark(value) << number for number, value in enumerate(registers))
 
 
-@kept(64)
+@kept(256)
 def _outcome(expected: Run) -> Words:
     """Of an oracle's run. Placements that the program cannot tell apart share one."""
     outcome = expected.outcome
@@ -113,6 +115,53 @@ def _untouched(before: bytes, after: bytes) -> int:
     """How many bytes at the beginning are the same."""
     changed = np.flatnonzero(np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8))
     return int(changed[0]) if len(changed) else len(before)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Inputs whose memory lies in the same pages, for one native call; `outcomes` and `memories` are the addresses of their expectations' arrays."""
+
+    placements: tuple[Placement, ...]
+    expected: tuple[Run, ...]
+    expectations: tuple[Expectation, ...]
+
+    @property
+    def outcomes(self) -> Words:
+        """Where `Expectation.outcome` of each is."""
+        return np.array([each.outcome.ctypes.data for each in self.expectations])
+
+    @property
+    def memories(self) -> Words:
+        """Where `Expectation.memory` of each is."""
+        return np.array([each.memory.ctypes.data for each in self.expectations])
+
+
+def by_pages(
+    inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording], run: Callable[[Batch, frozenset[Recording]], list[int]]
+) -> list[int]:
+    """Screen inputs in batches whose memory lies in the same pages, which are mapped before native code runs. What cannot be screened is doubted."""
+    found = [native.ENDING] * len(inputs)
+    wanted = [(number, *pair, made) for number, pair in enumerate(inputs) if (made := expectation(*pair)) is not None]
+    for _, group in groupby(wanted, lambda each: [(segment.address, len(segment.initial)) for segment in each[1].segments]):
+        numbers, *rest = zip(*group, strict=True)
+        for number, result in zip(numbers, run(Batch(*rest), recordings - {Recording.FLIPS}), strict=True):
+            found[number] = result
+    return found
+
+
+NO_EDGES = np.zeros((0, 2), np.int64)
+
+
+def conclude(compiled: Compiled, batch: Batch, found: Words, services: Mapping[int, Service], edges: Words | None) -> list[int]:
+    """Add what native code does not see: the calls that were made, and ways from word to word, None where there was no room for them."""
+    results: list[int] = found.tolist()
+    for number, run in enumerate(batch.expected):
+        service = services.get(number)
+        if (service.calls if service else ()) != run.calls or (service and service.violations):
+            results[number] |= native.CALLS
+    if not edges_hold(compiled, edges):
+        results = [result | native.EDGES for result in results]
+    return results
 
 
 def edges_hold(compiled: Compiled, edges: Words | None) -> bool:

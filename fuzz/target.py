@@ -26,6 +26,7 @@ class Run:
 
     calls        the calls of helpers and kernel functions in their order; runtime routines are an affair of the compiler and not among them
     maps         the entries of each hash at the end, by its name
+    disagreements  what the engines of a target that has two tell differently
     violations   what the image did that no C function of its ABI may do; empty for the oracle
     record       what was recorded on the way; nothing for the oracle
     """
@@ -35,6 +36,7 @@ class Run:
     violations: tuple[Difference, ...] = ()
     record: Record = NOTHING_RECORDED
     maps: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    disagreements: tuple[Difference, ...] = ()
 
 
 class NoRoomError(Exception):
@@ -56,8 +58,10 @@ class Target(Protocol):
         A change of `recordings` from one run of an image to the next costs as much as loading it anew.
         """
 
-    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = frozenset()) -> list[int]:
+    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = frozenset(), variants: int = 0) -> list[int]:
         """Run the loaded image on inputs, and say of each, given the oracle's run of it, whether it is as it must be.
+
+        The last `variants` of them are variants of others.
 
         0 is a proof that comparison, lockstep and screened tripwires find nothing; anything else says what there is to look at, as a sum of
         `fuzz.native_screen.ENDING` and its like. What the screen looks at besides the end of a run is what it is asked to record.

@@ -12,7 +12,6 @@ repeated on an engine that has it; runs are deterministic, so that it ends at th
 import ctypes
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +31,7 @@ from fuzz.native_screen import INPUT, TROUBLE
 from fuzz.record import NOTHING_RECORDED, Record, Recording
 from fuzz.recorder import Recorder
 from fuzz.routines import RoutineError
-from fuzz.screen import Expectation
+from fuzz.screen import NO_EDGES, Batch
 from fuzz.target import Run
 from fuzz.unicorn_engine import HOOK, INTERRUPT_HOOK, MODELS, Engine, Hook, HostMemory, function_address
 from fuzz.unicorn_fault import explain, in_delay_slot
@@ -245,50 +244,25 @@ class UnicornTarget:
         state = Ending(fault, executed, self._entry(placement), engine.registers(), left)
         return conclude(compiled, placement, state, [self._host.read(segment) for segment in placement.segments], self._service(), record)
 
-    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = _NOTHING) -> list[int]:
+    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = _NOTHING, variants: int = 0) -> list[int]:
         """Run the loaded image on inputs, and say of each, given the oracle's run, what may not be as it must be; 0 for nothing."""
-        found = [native_screen.ENDING] * len(inputs)
-        wanted = [(number, *pair, made) for number, pair in enumerate(inputs) if (made := screen.expectation(*pair)) is not None]
-        # Pages are mapped before the native code runs.
-        for _, group in groupby(wanted, lambda each: [(segment.address, len(segment.initial)) for segment in each[1].segments]):
-            numbers, placements, expected, expectations = zip(*group, strict=True)
-            results = self._screen(placements, expected, expectations, recordings - {Recording.FLIPS})
-            for number, result in zip(numbers, results, strict=True):
-                found[number] = result
-        return found
+        return screen.by_pages(inputs, recordings, self._screen)
 
-    def _screen(
-        self, placements: Sequence[Placement], expected: Sequence[Run], expectations: Sequence[Expectation], recordings: frozenset[Recording]
-    ) -> list[int]:
-        """The same for inputs whose memory lies in the same pages."""
+    def _screen(self, batch: Batch, recordings: frozenset[Recording]) -> list[int]:
         if self._loaded is None:
             raise ValueError("no image is loaded")
-        compiled, first = self._loaded, placements[0]
+        compiled, first = self._loaded, batch.placements[0]
         key, engine = self._engine(compiled, bool(recordings), recordings)
         engine.map(first.segments)
-        self._begin(engine, placements, bool(recordings))
-        found = np.zeros(len(placements), np.int64)
-        native_screen.run_all(
-            np.array([each.outcome.ctypes.data for each in expectations]),
-            np.array([each.memory.ctypes.data for each in expectations]),
-            screen.image(compiled, self._slots, first, recordings, instruction_limit(first)),
-            self._recorder.memory,
-            self._control(engine),
-            self._state,
-            found,
-        )
+        self._begin(engine, batch.placements, bool(recordings))
+        found = np.zeros(len(batch.placements), np.int64)
+        image = screen.image(compiled, self._slots, first, recordings, instruction_limit(first))
+        native_screen.run_all(batch.outcomes, batch.memories, image, self._recorder.memory, self._control(engine), self._state, found)
         if self._error is not None:
             raise self._error
         if found[-1] & native_screen.ENDING:
             self._discard(key)
-        results: list[int] = found.tolist()
-        for number, run in enumerate(expected):
-            service = self._services.get(number)
-            if (service.calls if service else ()) != run.calls or (service and service.violations):
-                results[number] |= native_screen.CALLS
-        if Recording.EDGES in recordings and not screen.edges_hold(compiled, self._recorder.edges):
-            results = [result | native_screen.EDGES for result in results]
-        return results
+        return screen.conclude(compiled, batch, found, self._services, self._recorder.edges if Recording.EDGES in recordings else NO_EDGES)
 
     def _control(self, engine: Engine) -> NDArray[np.int64]:
         control = np.zeros(native_screen.CONTROLS, np.int64)

@@ -1,0 +1,79 @@
+"""The engines by name, and two of them as one target.
+
+    model     our own model of the architecture (`fuzz.model`): exact ISAs, hazards, fast
+    unicorn   Unicorn, an emulator by others (`fuzz.unicorn_target`)
+    both      every input on both. The model records what wires and lockstep want; Unicorn runs without hooks, and is asked again where there is doubt
+
+Where the engines end differently the verdict is about them (`Status.ENGINE`), unless a tripwire says that the image has left what the architecture defines.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from types import MappingProxyType
+
+from fuzz.layout import Placement
+from fuzz.model.target import ModelTarget
+from fuzz.observe import memory_difference, runs
+from fuzz.record import Recording
+from fuzz.target import Run, Target
+from fuzz.unicorn_target import UnicornTarget
+from fuzz.verdict import Difference
+from jit.compiled import Compiled
+
+ENGINE = "engine"
+"""The kind of a difference between engines."""
+
+
+def disagreements(first: Run, second: Run) -> Iterator[Difference]:
+    """What two engines tell differently of a run, as expected from the first one and told by the second."""
+    left, right = first.outcome, second.outcome
+    faults = [None if fault is None else (fault.kind, fault.slot) for fault in (left.fault, right.fault)]
+    if faults[0] != faults[1]:
+        yield Difference(ENGINE, "fault", str(left.fault or "none"), str(right.fault or "none"))
+        return
+    for number, (value, other) in enumerate(zip(left.registers, right.registers, strict=True)):
+        if value != other:
+            yield Difference(ENGINE, f"register r{number}", *(("nothing" if each is None else f"{each:#x}") for each in (value, other)))
+    if left.return_value != right.return_value:
+        yield Difference(ENGINE, "return value", str(left.return_value), str(right.return_value))
+    for name in left.memory:
+        for start, end in runs(left.memory[name], right.memory[name]):
+            found = memory_difference(f"{name}[{start}:{end}]", left.memory[name][start:end], right.memory[name][start:end])
+            yield replace(found, kind=ENGINE)
+    for number, (call, other_call) in enumerate(zip_longest(first.calls, second.calls), 1):
+        if call != other_call:
+            yield Difference(ENGINE, f"call {number}", str(call or "none"), str(other_call or "none"))
+    for violation in set(first.violations) ^ set(second.violations):
+        yield replace(violation, kind=ENGINE, place=f"{violation.kind} {violation.place}, as one of them tells")
+
+
+class Both:
+    """See `fuzz.target.Target`. What is recorded is the model's."""
+
+    def __init__(self) -> None:
+        self._model, self._unicorn = ModelTarget(), UnicornTarget()
+
+    def load(self, compiled: Compiled, placement: Placement) -> None:
+        """Make the image ready to run. Raises ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
+        self._model.load(compiled, placement)
+        self._unicorn.load(compiled, placement)
+
+    def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
+        """Run the loaded image on an input. What happens to the image is told in the outcome and never raised."""
+        run = self._model.run(placement, recordings)
+        # Inverted operands are a question to one engine: the other one computes as if they were none.
+        other = self._unicorn.run(placement)
+        plain = self._model.run(placement) if Recording.FLIPS in recordings and run.record.operands else run
+        return replace(run, disagreements=tuple(disagreements(plain, other)))
+
+    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = frozenset(), variants: int = 0) -> list[int]:
+        """Run the loaded image on inputs, and say of each what may not be as it must be; see `fuzz.target`. Variants are run on the model only."""
+        found = self._model.screen(inputs, recordings)
+        certain = [number for number in range(len(inputs) - variants) if not found[number]]
+        for number, doubt in zip(certain, self._unicorn.screen([inputs[number] for number in certain]), strict=True):
+            found[number] = doubt
+        return found
+
+
+ENGINES: Mapping[str, Callable[[], Target]] = MappingProxyType({"both": Both, "model": ModelTarget, "unicorn": UnicornTarget})
