@@ -4,7 +4,8 @@
     unicorn   Unicorn, an emulator by others (`fuzz.unicorn_target`)
     both      every input on both. The model records what wires and lockstep want; Unicorn runs without hooks, and is asked again where there is doubt
 
-Where the engines end differently the verdict is about them (`Status.ENGINE`), unless a tripwire says that the image has left what the architecture defines.
+Where the engines end differently the verdict is about them (`Status.ENGINE`), unless a tripwire says that the image has left what the architecture
+defines.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,8 +1,8 @@
 """What judging a case on a configuration comes to: types only.
 
 A verdict is one of five. AGREE: everything that can be observed is equal. DIFFER: something is not, and every such thing is listed.
-TRIPPED: what was observed is equal, but a rule of the architecture or of its ABI was broken on the way (`fuzz.wires`). ENGINE: two engines ran the image
-and ended differently, so that nothing is said about the image. INCONCLUSIVE: nothing was compared, for a reason that is to be counted and shown.
+TRIPPED: what was observed is equal, but a rule of the architecture or of its ABI was broken on the way (`fuzz.wires`). ENGINE: two engines ran the
+image and ended differently, so that nothing is said about it. INCONCLUSIVE: nothing was compared, for a reason that is to be counted and shown.
 """
 
 from dataclasses import dataclass, field

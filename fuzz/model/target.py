@@ -8,23 +8,28 @@ It models every ISA exactly, and the hazards that emulators do not have.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ebpf.instruction import REGISTERS as BPF_REGISTERS
+from fuzz import native_record, screen
 from fuzz.abi import GP, RA, REGISTERS, sign_extended
 from fuzz.calls import Bytes, Service
 from fuzz.conclude import Ending, conclude
 from fuzz.entry import check, entry_registers, instruction_limit
-from fuzz.layout import FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, Layout, Placement
+from fuzz.layout import AREA_SIZE, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, Layout, Placement
 from fuzz.model import engine, trace
 from fuzz.model import rows as number
 from fuzz.model.bits import Numbers
 from fuzz.model.decode import EXIT, FLAGS, KIND, SLOT, decoded
 from fuzz.model.decode import REGISTERS as MODEL_REGISTERS
+from fuzz.model.screen import screen as native_screen
 from fuzz.native_screen import ENDING
 from fuzz.record import NOTHING_RECORDED, OperandEvent, Record, Recording
 from fuzz.routines import RoutineError
+from fuzz.screen import Batch
 from fuzz.target import Run
 from fuzz.unicorn_fault import explain
 from jit.compiled import Compiled
@@ -52,7 +57,7 @@ class _Image:
 
     def __init__(self, compiled: Compiled, placement: Placement) -> None:
         config, layout = compiled.config, placement.layout
-        self.compiled, self.layout = compiled, layout
+        self.compiled, self.slots, self.layout = compiled, placement.slots, layout
         self.code = decoded(compiled.words, _address(layout.image, config), config)
         count = len(compiled.words)
         if "nollsc" in config.options:
@@ -87,64 +92,81 @@ def _state(compiled: Compiled, layout: Layout) -> Numbers:
 
 
 class _Memory:
-    """The bytes of all areas: the segments of a placement, then the image, which is only read."""
+    """The bytes of the program's memory, each at its address modulo the size of the area, and behind them the image, which is only read."""
 
     def __init__(self) -> None:
-        self.bytes = np.zeros(1 << 16, np.uint8)
+        # The system gives pages of zeros when they are touched.
+        self.bytes = np.zeros(AREA_SIZE + IMAGE_SIZE, np.uint8)
         self.areas: Numbers = np.zeros((0, 4), np.int64)
-        self._placed: list[tuple[int, int, int]] = []
 
-    def fill(self, placement: Placement, image: _Image) -> None:
-        """Put a placement and an image in place."""
+    @property
+    def host(self) -> int:
+        """The native address of the bytes."""
+        return self.bytes.ctypes.data
+
+    def map(self, placement: Placement, image: _Image) -> None:
+        """Let the segments of a placement be what can be accessed, and the image be read."""
         config = image.compiled.config
-        contents = [*(segment.initial for segment in placement.segments), image.contents]
-        addresses = [*(segment.address for segment in placement.segments), image.layout.image]
-        if (size := sum(map(len, contents))) > len(self.bytes):
-            self.bytes = np.zeros(2 * size, np.uint8)
-        self.bytes[:size] = np.frombuffer(b"".join(contents), np.uint8)
-        places = np.cumsum([0, *map(len, contents)]).tolist()
-        self._placed = [(address, len(held), place) for address, held, place in zip(addresses, contents, places, strict=False)]
-        rows = [(_address(address, config), size, place, place != places[-2]) for address, size, place in self._placed]
-        self.areas = np.array(rows, np.int64)
+        rows = [(_address(each.address, config), len(each.initial), each.address % AREA_SIZE, True) for each in placement.segments]
+        self.areas = np.array([*rows, (_address(image.layout.image, config), len(image.contents), AREA_SIZE, False)], np.int64)
 
-    def segments(self) -> list[bytes]:
+    def fill(self, placement: Placement) -> None:
+        """Put the initial contents of all segments in place."""
+        for segment in placement.segments:
+            self.store(segment.address, segment.initial)
+
+    def fill_image(self, image: _Image) -> None:
+        """Put an image in place."""
+        self.bytes[AREA_SIZE : AREA_SIZE + len(image.contents)] = np.frombuffer(image.contents, np.uint8)
+
+    def segments(self, placement: Placement) -> list[bytes]:
         """What the segments hold now."""
-        return [self.bytes[place : place + size].tobytes() for _, size, place in self._placed[:-1]]
-
-    def _at(self, address: int) -> int:
-        for start, size, place in self._placed:
-            if start <= address < start + size:
-                return place + address - start
-        raise ValueError(f"no memory at {address:#x}")
+        return [self.load(segment.address, len(segment.initial)) for segment in placement.segments]
 
     def load(self, address: int, size: int) -> bytes:
         """Bytes of the program's memory or of the stack."""
-        at = self._at(address)
+        at = address % AREA_SIZE
         return self.bytes[at : at + size].tobytes()
 
     def store(self, address: int, contents: bytes) -> None:
         """Change bytes of the program's memory or of the stack."""
-        if contents:
-            at = self._at(address)
-            self.bytes[at : at + len(contents)] = np.frombuffer(contents, np.uint8)
+        at = address % AREA_SIZE
+        self.bytes[at : at + len(contents)] = np.frombuffer(contents, np.uint8)
+
+
+_MAXIMA = {
+    Recording.EDGES: native_record.MAXIMUM_EDGES,
+    Recording.OPERANDS: native_record.MAXIMUM_OPERANDS,
+    Recording.ACCESSES: native_record.MAXIMUM_ACCESSES,
+    Recording.BOUNDARIES: native_record.MAXIMUM_BOUNDARIES,
+}
+"""In the order of the counters."""
 
 
 class _Trace:
-    """The arrays in which the engine records, for one run at a time."""
+    """The arrays in which the engine records, for one run at a time; parts of one array that is laid out as that of `fuzz.native_record`."""
 
     def __init__(self) -> None:
-        self.counts = np.zeros(4, np.int64)
-        self.edges = np.zeros((trace.MAXIMUM_EDGES, trace.EDGE_ROW), np.int64)
-        self.known = np.zeros(trace.SET_SIZE, np.int64)
-        self.operands = np.zeros((trace.MAXIMUM_OPERANDS, trace.OPERAND_ROW), np.int64)
-        self.accesses = np.zeros((trace.MAXIMUM_ACCESSES, trace.ACCESS_ROW), np.int64)
-        self.boundaries = np.zeros((trace.MAXIMUM_BOUNDARIES, trace.BOUNDARY_ROW), np.int64)
+        self.data = np.zeros(native_record.DESCRIPTIONS, np.int64)
+        self.counts = self.data[native_record.COUNT_EDGES :][: len(_MAXIMA)]
+        self.edges = self._rows(native_record.EDGES, native_record.EDGE_ROW, native_record.MAXIMUM_EDGES)
+        self.known = self.data[native_record.EDGE_SET :][: native_record.SET_SIZE]
+        self.operands = self._rows(native_record.OPERANDS, native_record.OPERAND_ROW, native_record.MAXIMUM_OPERANDS)
+        self.accesses = self._rows(native_record.ACCESSES, native_record.ACCESS_ROW, native_record.MAXIMUM_ACCESSES)
+        self.boundaries = self._rows(native_record.BOUNDARIES, native_record.BOUNDARY_ROW, native_record.MAXIMUM_BOUNDARIES)
+
+    def _rows(self, at: int, width: int, count: int) -> Numbers:
+        return self.data[at : at + width * count].reshape(count, width)
 
     def begin(self) -> None:
         """Forget the run before."""
-        count = min(int(self.counts[trace.COUNT_EDGES]), trace.MAXIMUM_EDGES)
-        self.known[self.edges[:count, 2]] = 0
-        self.counts[:] = 0
+        native_record.begin(self.data)
+
+    @property
+    def all_edges(self) -> Numbers | None:
+        """All edges since `begin`; None when there was no room for them."""
+        count = int(self.counts[trace.COUNT_EDGES])
+        return self.edges[:count, :2] if count <= native_record.MAXIMUM_EDGES else None
 
     def record(self, wanted: frozenset[Recording]) -> Record:
         """What was recorded."""
@@ -165,15 +187,6 @@ class _Trace:
         )
 
 
-_MAXIMA = {
-    Recording.EDGES: trace.MAXIMUM_EDGES,
-    Recording.OPERANDS: trace.MAXIMUM_OPERANDS,
-    Recording.ACCESSES: trace.MAXIMUM_ACCESSES,
-    Recording.BOUNDARIES: trace.MAXIMUM_BOUNDARIES,
-}
-"""In the order of the counters."""
-
-
 class ModelTarget:
     """See `fuzz.target.Target`. Not for use by several threads.
 
@@ -184,7 +197,8 @@ class ModelTarget:
         self._memory, self._trace = _Memory(), _Trace()
         self._bytes = Bytes(self._memory.load, self._memory.store)
         self._registers = np.zeros(MODEL_REGISTERS, np.int64)
-        self._exits = np.zeros(MODEL_REGISTERS, np.int64)
+        # Whether there was an exit, and the registers there.
+        self._exits = np.zeros(1 + MODEL_REGISTERS, np.int64)
         self._breaks = np.array(breaks, np.int64)
         self._image: _Image | None = None
 
@@ -192,47 +206,77 @@ class ModelTarget:
         """Make the image ready to run. Raises ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
         check(compiled, placement)
         self._image = _Image(compiled, placement)
+        self._memory.fill_image(self._image)
 
-    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = _NOTHING) -> list[int]:
-        """Of no run it is told beforehand that it is as it must be."""
-        return [ENDING] * len(inputs)
+    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = _NOTHING, variants: int = 0) -> list[int]:
+        """Run the loaded image on inputs, and say of each, given the oracle's run, what may not be as it must be; 0 for nothing."""
+        return screen.by_pages(inputs, recordings, self._screen)
 
-    def run_all(self, placements: Sequence[Placement], recordings: frozenset[Recording] = _NOTHING) -> list[Run]:
-        """Run the loaded image on inputs, one after the other."""
-        return [self.run(placement, recordings) for placement in placements]
+    def _screen(self, batch: Batch, recordings: frozenset[Recording]) -> list[int]:
+        image, first = self._loaded(), batch.placements[0]
+        self._memory.map(first, image)
+        self._ask(image, recordings)
+        self._trace.begin()
+        found = np.zeros(len(batch.placements), np.int64)
+        fills = np.array([placement.fill for placement in batch.placements], np.int64)
+        description = screen.image(image.compiled, image.slots, first, recordings, instruction_limit(first))
+        services: dict[int, Service] = {}
+        number, resumed = 0, False
+        while True:
+            where = (batch.outcomes, batch.memories, fills, description, self._memory.host, self._trace.data, found)
+            number = native_screen(number, resumed, *where, *self._arrays(image, self._exits))
+            if number == len(found):
+                return screen.conclude(
+                    image.compiled, batch, found, services, self._trace.all_edges if Recording.EDGES in recordings else screen.NO_EDGES
+                )
+            if number not in services:
+                services[number] = self._service(image, batch.placements[number])
+            resumed = self._call(image, services[number]) is None
+            if not resumed:
+                found[number], number = ENDING, number + 1
 
     def run(self, placement: Placement, recordings: frozenset[Recording] = _NOTHING) -> Run:
         """Run the loaded image on an input. What happens to the image is told in the outcome and never raised.
 
         With FLIPS operands are inverted from the first one on; in a run without any that is the run without FLIPS.
         """
-        if self._image is None:
-            raise ValueError("no image is loaded")
-        image = self._image
-        entry = self._begin(image, placement, recordings)
-        service = Service(placement, image.compiled.config, self._bytes, entry[GP])
+        image = self._loaded()
+        self._begin(image, placement, recordings)
+        service = self._service(image, placement)
         fault = self._execute(image, placement, service)
         state = image.state
-        left = self._unsigned(self._exits, image) if state[engine.EXITED] else None
-        ending = Ending(fault, int(state[engine.EXECUTED]), entry, self._unsigned(self._registers, image), left)
+        left = self._unsigned(self._exits[1:], image) if state[engine.EXITED] else None
+        ending = Ending(fault, int(state[engine.EXECUTED]), _entry(image, placement), self._unsigned(self._registers, image), left)
         record = self._trace.record(recordings) if recordings else NOTHING_RECORDED
-        return conclude(image.compiled, placement, ending, self._memory.segments(), service, record)
+        return conclude(image.compiled, placement, ending, self._memory.segments(placement), service, record)
 
-    def _begin(self, image: _Image, placement: Placement, recordings: frozenset[Recording]) -> list[int]:
-        """Fill memory, registers and state; returns the registers at entry."""
-        self._memory.fill(placement, image)
-        self._trace.begin()
+    def _loaded(self) -> _Image:
+        if self._image is None:
+            raise ValueError("no image is loaded")
+        return self._image
+
+    def _service(self, image: _Image, placement: Placement) -> Service:
+        return Service(placement, image.compiled.config, self._bytes, _entry(image, placement)[GP])
+
+    def _ask(self, image: _Image, recordings: frozenset[Recording]) -> None:
+        """Let these be recorded."""
         state = image.state
         state[engine.WITH_EDGES] = Recording.EDGES in recordings
         state[engine.WITH_OPERANDS] = not recordings.isdisjoint((Recording.OPERANDS, Recording.FLIPS))
         state[engine.WITH_ACCESSES] = Recording.ACCESSES in recordings
         state[engine.WITH_BOUNDARIES] = Recording.BOUNDARIES in recordings
         state[engine.FLIPS] = Recording.FLIPS in recordings
+
+    def _begin(self, image: _Image, placement: Placement, recordings: frozenset[Recording]) -> None:
+        """Fill memory, registers and state."""
+        self._memory.map(placement, image)
+        self._memory.fill(placement)
+        self._trace.begin()
+        self._ask(image, recordings)
+        state = image.state
         state[engine.EXECUTED : engine.STATE] = 0
         state[engine.LIMIT], state[engine.NOISE] = instruction_limit(placement), placement.fill
-        values = entry_registers(placement, image.compiled.frame_pointer)
-        self._write(values, image)
-        return values if image.compiled.config.cpu_64 else [value & 0xFFFFFFFF for value in values]
+        self._write(entry_registers(placement, image.compiled.frame_pointer), image)
 
     def _write(self, values: Sequence[int], image: _Image) -> None:
         """Fill the registers from unsigned values, of which a 32-bit CPU takes the low halves."""
@@ -245,40 +289,36 @@ class ModelTarget:
         values: list[int] = registers[:REGISTERS].tolist()
         return [value & mask for value in values]
 
+    def _arrays(self, image: _Image, exits: Numbers) -> tuple[NDArray[Any], ...]:
+        """What the engine works on."""
+        arrays = self._trace
+        of_image = (image.state, image.code, image.owners, image.places)
+        of_run = (self._registers, exits, self._memory.bytes, self._memory.areas, self._breaks)
+        return (*of_image, *of_run, arrays.counts, arrays.edges, arrays.known, arrays.operands, arrays.accesses, arrays.boundaries)
+
     def _execute(self, image: _Image, placement: Placement, service: Service) -> Fault | None:
         """Run to the end, and serve calls on the way; returns why it did not return."""
-        state, arrays = image.state, self._trace
-        start = int(state[engine.BASE])
+        start = int(image.state[engine.BASE])
         while True:
-            status = engine.run(
-                start,
-                state,
-                image.code,
-                image.owners,
-                image.places,
-                self._registers,
-                self._exits,
-                self._memory.bytes,
-                self._memory.areas,
-                self._breaks,
-                arrays.counts,
-                arrays.edges,
-                arrays.known,
-                arrays.operands,
-                arrays.accesses,
-                arrays.boundaries,
-            )
+            status = engine.run(start, *self._arrays(image, self._exits[1:]))
             if status == engine.RETURNED:
                 return None
             if status != engine.CALLED:
                 return self._fault(status, image, placement)
-            registers = self._unsigned(self._registers, image)
-            try:
-                self._write(service.serve(FUNCTIONS[int(state[engine.DETAIL])], registers), image)
-            except RoutineError as error:
-                # Such a fault belongs to the instruction that called: the word before the return address is its call, or the delay slot of that.
-                return replace(error.fault, slot=_slot(image.compiled, registers[RA] - 4))
+            fault = self._call(image, service)
+            if fault is not None:
+                return fault
             start = int(self._registers[RA])
+
+    def _call(self, image: _Image, service: Service) -> Fault | None:
+        """Serve the call at which the engine stopped; returns why it goes on no further."""
+        registers = self._unsigned(self._registers, image)
+        try:
+            self._write(service.serve(FUNCTIONS[int(image.state[engine.DETAIL])], registers), image)
+        except RoutineError as error:
+            # Such a fault belongs to the instruction that called: the word before the return address is its call, or the delay slot of that.
+            return replace(error.fault, slot=_slot(image.compiled, registers[RA] - 4))
+        return None
 
     def _fault(self, status: int, image: _Image, placement: Placement) -> Fault:
         """Why it stopped."""
@@ -294,6 +334,12 @@ class ModelTarget:
             elif offset % 4:
                 exception = engine.ADDRESS_ERROR_LOAD
         return explain(compiled, last, self._unsigned(self._registers, image), placement.segments, exception)
+
+
+def _entry(image: _Image, placement: Placement) -> list[int]:
+    """The registers at entry, as the CPU has them."""
+    values = entry_registers(placement, image.compiled.frame_pointer)
+    return values if image.compiled.config.cpu_64 else [value & 0xFFFFFFFF for value in values]
 
 
 def _slot(compiled: Compiled, address: int) -> int | None:

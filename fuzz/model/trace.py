@@ -5,19 +5,16 @@ A counter goes on when its array has no room left, so that what was lost is know
 
 from ebpf.instruction import REGISTERS as BPF_REGISTERS
 from fuzz.model.bits import Numbers, choose, low, native
+from fuzz.native_record import (
+    MAXIMUM_ACCESSES,
+    MAXIMUM_BOUNDARIES,
+    MAXIMUM_EDGES,
+    MAXIMUM_OPERANDS,
+    OUTSIDE,
+    SET_SIZE,
+)
 
-MAXIMUM_EDGES, MAXIMUM_OPERANDS, MAXIMUM_ACCESSES, MAXIMUM_BOUNDARIES = 1 << 13, 1 << 12, 1 << 18, 1 << 18
-"""So many rows of each kind are kept of a run, as of one of any target."""
-
-EDGE_ROW, OPERAND_ROW, ACCESS_ROW, BOUNDARY_ROW = 3, 3, 5, 1 + BPF_REGISTERS
-"""Numbers in a row; that of an edge ends with its place in the set."""
-
-OUTSIDE = -2
-"""In place of a word's index: a place outside of the image. No neighbour of word 0."""
-
-SET_SIZE = 4 * MAXIMUM_EDGES
-"""Places of the set of edges: open-addressed, and never more than a quarter full."""
-
+__all__ = ["OUTSIDE"]
 COUNT_EDGES, COUNT_OPERANDS, COUNT_ACCESSES, COUNT_BOUNDARIES = range(4)
 
 

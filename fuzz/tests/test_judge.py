@@ -197,7 +197,7 @@ def test_what_was_recorded_in_part_is_told(target: UnicornTarget) -> None:
             run = super().run(placement, recordings)
             return replace(run, record=replace(run.record, truncated=frozenset({Recording.ACCESSES, Recording.EDGES})))
 
-        def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = frozenset()) -> list[int]:
+        def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = frozenset(), variants: int = 0) -> list[int]:
             return [ROOM] * len(inputs)
 
     case = Case(constant(42), Input(MEMORY))

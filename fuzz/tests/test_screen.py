@@ -14,13 +14,13 @@ from ebpf.program import Program
 from fuzz import entry, screen
 from fuzz import native_screen as native
 from fuzz.case import Case, Input
+from fuzz.engines import ENGINES
 from fuzz.judge import interpret, judge_all, recordings
 from fuzz.layout import KERNEL_AREAS, Placement, moved, place
 from fuzz.record import Recording
 from fuzz.suite import suites
-from fuzz.target import Run
+from fuzz.target import Run, Target
 from fuzz.tests.images import CONFIGS
-from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES
 from jit.compiled import Addresses, Compiled
@@ -58,10 +58,13 @@ local:
 INPUTS = tuple(Input(random.Random(number).randbytes(24 + number), seed=number) for number in range(2))
 
 
-class Unscreened(UnicornTarget):
-    """What the screen is measured by."""
+class Unscreened:
+    """A target that looks at everything in words: what the screen is measured by."""
 
-    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = frozenset()) -> list[int]:
+    def __init__(self, target: Target) -> None:
+        self.load, self.run = target.load, target.run
+
+    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = frozenset(), variants: int = 0) -> list[int]:
         return [native.ENDING] * len(inputs)
 
 
@@ -71,12 +74,12 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entry, "INSTRUCTIONS_PER_SLOT", 0.1)
 
 
-@pytest.fixture(scope="module")
-def unscreened() -> Unscreened:
-    return Unscreened()
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Target:
+    return ENGINES[request.param]()
 
 
-def verdicts(target: UnicornTarget, program: Program, compiled: Compiled) -> list[Verdict]:
+def verdicts(target: Target, program: Program, compiled: Compiled) -> list[Verdict]:
     def made(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
         return compiled
 
@@ -89,30 +92,30 @@ def compiled_for(config: Config) -> Compiled:
 
 
 @pytest.mark.parametrize("config", BASE_CONFIGS, ids=str)
-def test_what_is_as_it_must_be_passes(target: UnicornTarget, config: Config) -> None:
+def test_what_is_as_it_must_be_passes(engine: Target, config: Config) -> None:
     compiled, first = compiled_for(config), place(Case(PROGRAM, INPUTS[0]), config)
     far = moved(first.layout, KERNEL_AREAS[config.width][0])
     placements = [place(Case(PROGRAM, given), config, layout) for given in INPUTS for layout in (None, far)]
-    target.load(compiled, first)
-    assert target.screen([(at, interpret(at, trace=True)) for at in placements], ALL) == [0] * len(placements)
-    assert target.screen([(at, interpret(at)) for at in placements]) == [0] * len(placements)
+    engine.load(compiled, first)
+    assert engine.screen([(at, interpret(at, trace=True)) for at in placements], ALL) == [0] * len(placements)
+    assert engine.screen([(at, interpret(at)) for at in placements]) == [0] * len(placements)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), config=st.sampled_from(CONFIGS))
-def test_changed_words(target: UnicornTarget, unscreened: Unscreened, data: st.DataObject, config: Config) -> None:
+def test_changed_words(engine: Target, data: st.DataObject, config: Config) -> None:
     """Verdicts with the screen are those without it, whatever the image does."""
     compiled = compiled_for(config)
     words = list(compiled.words)
     for _ in range(data.draw(st.integers(1, 2))):
         words[data.draw(st.integers(0, len(words) - 1))] ^= 1 << data.draw(st.integers(0, 31))
     changed = replace(compiled, words=tuple(words))
-    assert verdicts(target, PROGRAM, changed) == verdicts(unscreened, PROGRAM, changed)
+    assert verdicts(engine, PROGRAM, changed) == verdicts(Unscreened(engine), PROGRAM, changed)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), config=st.sampled_from(CONFIGS))
-def test_changed_descriptions(target: UnicornTarget, unscreened: Unscreened, data: st.DataObject, config: Config) -> None:
+def test_changed_descriptions(engine: Target, data: st.DataObject, config: Config) -> None:
     """The same for images that lie about themselves."""
     compiled = compiled_for(config)
     field = data.draw(st.sampled_from(("bpf_at", "slot_of", "registers", "exits", "stack_size")))
@@ -125,19 +128,19 @@ def test_changed_descriptions(target: UnicornTarget, unscreened: Unscreened, dat
         if field == "exits":
             values[at] = data.draw(st.integers(0, len(compiled.words) - 1))
         changed = replace(compiled, **{field: tuple(values)})  # type: ignore[arg-type]
-    assert verdicts(target, PROGRAM, changed) == verdicts(unscreened, PROGRAM, changed)
+    assert verdicts(engine, PROGRAM, changed) == verdicts(Unscreened(engine), PROGRAM, changed)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_every_doubt_is_raised(target: UnicornTarget, config: Config) -> None:
+def test_every_doubt_is_raised(engine: Target, config: Config) -> None:
     """Each check says so when the expectation is another one."""
     compiled, at = compiled_for(config), place(Case(PROGRAM, INPUTS[0]), config)
-    target.load(compiled, at)
+    engine.load(compiled, at)
     run = interpret(at, trace=True)
     outcome = run.outcome
 
     def doubts(expected: Run, placement: Placement = at) -> int:
-        return target.screen([(placement, expected)], ALL)[0]
+        return engine.screen([(placement, expected)], ALL)[0]
 
     assert doubts(run) == 0
     assert doubts(replace(run, outcome=replace(outcome, return_value=1))) == native.VALUES
@@ -167,7 +170,7 @@ def test_every_doubt_is_raised(target: UnicornTarget, config: Config) -> None:
     assert doubts(run, replace(at, world=replace(at.world, regions=short))) == refusal
 
 
-def test_what_the_screen_does_not_see_is_doubted(target: UnicornTarget) -> None:
+def test_what_the_screen_does_not_see_is_doubted(engine: Target) -> None:
     config = CONFIGS[0]
     program = assemble("r0 = *(u32 *)(r1 + 1); exit")
     at = place(Case(program, INPUTS[0]), config)
@@ -176,31 +179,31 @@ def test_what_the_screen_does_not_see_is_doubted(target: UnicornTarget) -> None:
     assert screen.expectation(large, interpret(large)) is None
 
 
-def test_an_input_after_one_that_ends_badly_is_doubted(target: UnicornTarget) -> None:
+def test_an_input_after_one_that_ends_badly_is_doubted(engine: Target) -> None:
     config = Config.parse("mips32r2-32le")
     fine, endless = assemble("r0 = 1; exit"), assemble("again: goto again; exit")
     at = place(Case(fine, INPUTS[0]), config)
-    target.load(compile_program(place(Case(endless, INPUTS[0]), config).slots, config, at.addresses), at)
+    engine.load(compile_program(place(Case(endless, INPUTS[0]), config).slots, config, at.addresses), at)
     short = replace(at, world=replace(at.world, instruction_limit=100))
-    assert target.screen([(short, interpret(at))] * 2) == [native.ENDING] * 2
-    target.load(compile_program(at.slots, config, at.addresses), at)
-    assert target.screen([(at, interpret(at))] * 2) == [0] * 2
+    assert engine.screen([(short, interpret(at))] * 2) == [native.ENDING] * 2
+    engine.load(compile_program(at.slots, config, at.addresses), at)
+    assert engine.screen([(at, interpret(at))] * 2) == [0] * 2
 
 
 @pytest.mark.parametrize("config", CONFIGS[::3], ids=str)
-def test_the_instruction_suite_passes(target: UnicornTarget, config: Config) -> None:
+def test_the_instruction_suite_passes(engine: Target, config: Config) -> None:
     """Nearly nothing of what agrees is looked at twice."""
     doubted = judged = 0
     for suite in suites()[::9]:
         placements = [place(Case(suite.program, given), config) for given in suite.inputs("big" if config.big_endian else "little")[:4]]
-        target.load(compile_program(placements[0].slots, config, placements[0].addresses), placements[0])
-        found = target.screen([(at, interpret(at, trace=True)) for at in placements], ALL)
+        engine.load(compile_program(placements[0].slots, config, placements[0].addresses), placements[0])
+        found = engine.screen([(at, interpret(at, trace=True)) for at in placements], ALL)
         doubted, judged = doubted + sum(result != 0 for result in found), judged + len(found)
     assert judged > 50
     assert doubted == 0
 
 
-def test_verdicts_of_agreement_say_so_with_the_screen(target: UnicornTarget) -> None:
-    found = list(judge_all(PROGRAM, INPUTS, BASE_CONFIGS, target, compile_program))
+def test_verdicts_of_agreement_say_so_with_the_screen(engine: Target) -> None:
+    found = list(judge_all(PROGRAM, INPUTS, BASE_CONFIGS, engine, compile_program))
     assert {verdict.status for verdict in found} == {Status.AGREE}
     assert len(found) == len(INPUTS) * len(BASE_CONFIGS)
