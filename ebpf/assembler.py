@@ -4,17 +4,23 @@ Two passes: the first reads every line into a row and its operands and gives eac
 a line may hold besides an instruction: `name:` before it, several statements separated by `;` as LLVM has it, and comments from `#` or
 `//` to the end of the line. A line that begins with `;` is a comment as well, because llvm-objdump writes source lines that way.
 
+Directives declare maps, which are numbered in their order, and what prog arrays hold:
+
+    .map counts hash 4 8 16        name, kind, bytes of a key, bytes of a value, entries
+    .program table 2 second        name of a prog array, index, label of the program's first instruction
+
 LLVM's assembler drops the bits of an immediate that do not fit. This one refuses them.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
 from ebpf.instruction import Instruction
 from ebpf.notation import LLVM, Notation, Operand, number, parse, register, signed_number
 from ebpf.opcodes import Row
-from ebpf.program import Program, ProgramError, wide_slots
+from ebpf.program import Map, MapKind, Program, ProgramError, wide_slots
 
 MAXIMUM_LINES = 1_000_000
 """Lines of a text, together with the semicolons in it. A program of Linux has at most as many instructions (BPF_COMPLEXITY_LIMIT_INSNS)."""
@@ -24,6 +30,11 @@ EXCEPTION_CALLBACK = "exception_callback"
 
 _COMMENT = re.compile(r"#|//|^\s*;")
 _LABEL = re.compile(r"\s*([A-Za-z_.$][\w.$]*)\s*:")
+
+
+class _Directive(NamedTuple):
+    line: int
+    words: tuple[str, ...]
 
 
 class _Statement(NamedTuple):
@@ -48,6 +59,7 @@ def refuse_long(text: str, source: str) -> None:
 def assemble_lines(lines: Iterable[tuple[int, str]], dialect: Notation, source: str) -> Program:
     """The program that numbered lines of a dialect describe. Raises ProgramError naming `source`, the line and the reason."""
     statements: list[_Statement] = []
+    directives: list[_Directive] = []
     labels: dict[str, int] = {}
     at = 0
     for line, text in _split(lines):
@@ -58,6 +70,9 @@ def assemble_lines(lines: Iterable[tuple[int, str]], dialect: Notation, source: 
                 labels[label[1]] = at
                 text = text[label.end() :]
             if not text.strip():
+                continue
+            if text.split()[0] in (".map", ".program"):
+                directives.append(_Directive(line, tuple(text.split())))
                 continue
             row, operands = parse(dialect, text)
         except ValueError as error:
@@ -77,7 +92,40 @@ def assemble_lines(lines: Iterable[tuple[int, str]], dialect: Notation, source: 
     if callback is not None:
         functions[callback] = EXCEPTION_CALLBACK
     lines_of = {statement.at: statement.line for statement in statements}
-    return Program(source, ".text", tuple(slots), lines=lines_of, labels=functions, exception_callback=callback)
+    maps = _maps(directives, labels, source)
+    return Program(source, ".text", tuple(slots), lines=lines_of, labels=functions, maps=maps, exception_callback=callback)
+
+
+def _maps(directives: Iterable[_Directive], labels: Mapping[str, int], source: str) -> tuple[Map, ...]:
+    found: dict[str, Map] = {}
+    for line, (what, name, *rest) in ((one.line, (*one.words, "", "")) for one in directives):
+        arguments = [word for word in rest if word]
+        try:
+            if what == ".map":
+                if name in found:
+                    raise ValueError(f"map {name} is declared twice")
+                found[name] = _declared(name, arguments)
+            else:
+                found[name] = _with_program(found.get(name), name, arguments, labels)
+        except ValueError as error:
+            _refuse(source, line, error)
+    return tuple(found.values())
+
+
+def _declared(name: str, arguments: list[str]) -> Map:
+    kinds = {kind.name.lower(): kind for kind in MapKind}
+    if len(arguments) != 4 or arguments[0] not in kinds or not all(text.isdecimal() for text in arguments[1:]):
+        raise ValueError(f"not a map: .map NAME KIND KEY VALUE ENTRIES, where KIND is {', '.join(kinds)}")
+    key_size, value_size, entries = map(int, arguments[1:])
+    return Map(name, kinds[arguments[0]], key_size, value_size, entries)
+
+
+def _with_program(array: Map | None, name: str, arguments: list[str], labels: Mapping[str, int]) -> Map:
+    if array is None:
+        raise ValueError(f"map {name} is not declared")
+    if len(arguments) != 2 or not arguments[0].isdecimal() or arguments[1] not in labels:
+        raise ValueError("not a program of a prog array: .program NAME INDEX LABEL")
+    return replace(array, programs=(*array.programs, (int(arguments[0]), labels[arguments[1]])))
 
 
 def _refuse(source: str, line: int, error: ValueError) -> NoReturn:

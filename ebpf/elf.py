@@ -14,15 +14,16 @@ Linux, Documentation/bpf/llvm_reloc.rst. Maps are declared in `.maps` by BTF or 
 are refused by name; debug information and the licence are not looked at.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from ebpf.codec import decode
-from ebpf.elf_maps import MAP_SECTIONS, declared_map
+from ebpf.elf_maps import MAP_SECTIONS, DeclaredMap, declared_map
 from ebpf.elf_object import Object, Section, Symbol, read_object
 from ebpf.instruction import SLOT_SIZE, Instruction
 from ebpf.opcodes import BY_NAME
-from ebpf.program import CODE, LDDW, MAP_FD, MAP_VALUE, DataSection, Map, Program, ProgramError, wide_immediate
+from ebpf.program import CODE, LDDW, MAP_FD, MAP_VALUE, DataSection, Program, ProgramError, wide_immediate
 
 R_BPF_64_64 = 1
 R_BPF_64_32 = 10
@@ -84,7 +85,7 @@ class _Linker:
         self.data: list[int] = []
         self.slots: list[Instruction] = []
         self.references: list[tuple[int, Symbol]] = []
-        self.maps: list[Map] = []
+        self.maps: list[DeclaredMap] = []
         self.map_references: list[int] = []
 
     def program(self, entry: Symbol) -> Program:
@@ -98,9 +99,10 @@ class _Linker:
         for at in self.map_references:
             # Maps are counted behind the data sections, of which there may have been fewer.
             self.slots[at] = self.slots[at]._replace(imm=len(self.data) + self.slots[at].imm)
+        maps = tuple(replace(one.map, programs=tuple((index, start_of[function]) for index, function in one.programs)) for one in self.maps)
         labels = {start: function.name for function, start in start_of.items()}
         data = tuple(self._data_section(self.contents.sections[index]) for index in self.data)
-        return Program(self.contents.path, self.section, tuple(self.slots), data, self.contents.byte_order, labels=labels, maps=tuple(self.maps))
+        return Program(self.contents.path, self.section, tuple(self.slots), data, self.contents.byte_order, labels=labels, maps=maps)
 
     def fail(self, at: int, reason: str) -> ProgramError:
         return ProgramError(f"{self.contents.path}: {self.section}: instruction {at}: {reason}")
@@ -173,6 +175,9 @@ class _Linker:
             raise self.fail(at, str(error)) from None
         if declared not in self.maps:
             self.maps.append(declared)
+            for _, function in declared.programs:
+                if function not in self.functions:
+                    self.functions.append(function)
         self.slots[at] = Instruction(LDDW, self.slots[at].dst, MAP_FD, 0, self.maps.index(declared))
         self.slots[at + 1] = Instruction(0)
         self.map_references.append(at)

@@ -42,4 +42,5 @@ def insert_behind(program: Program, added: Mapping[int, Instruction]) -> Program
     lines = {places[slot]: line for slot, line in program.lines.items()}
     labels = {places[slot]: label for slot, label in program.labels.items()}
     callback = None if program.exception_callback is None else places[program.exception_callback]
-    return replace(program, slots=tuple(slots), lines=lines, labels=labels, exception_callback=callback)
+    maps = tuple(replace(one, programs=tuple((index, places[slot]) for index, slot in one.programs)) for one in program.maps)
+    return replace(program, slots=tuple(slots), lines=lines, labels=labels, maps=maps, exception_callback=callback)

@@ -21,6 +21,9 @@ FRAME_SIZE = 512
 MAXIMUM_CALL_DEPTH = 8
 """Functions that may be active at once, the main program included (Linux: MAX_CALL_FRAMES)."""
 
+TAIL_CALL = 12
+"""The number of the helper function that is none: `tail_call` (Linux, enum bpf_func_id)."""
+
 
 class Instruction(NamedTuple):
     """The fields of one slot: `opcode` 8 bits, `dst` and `src` 4 bits each, `offset` signed 16 bits, `imm` signed 32 bits."""

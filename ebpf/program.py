@@ -56,6 +56,7 @@ class MapKind(IntEnum):
 
     HASH = 1
     ARRAY = 2
+    PROG_ARRAY = 3
     PERCPU_ARRAY = 6
     LRU_HASH = 9
 
@@ -66,17 +67,21 @@ MAXIMUM_KEY = 512
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A map: sizes in bytes, and how many entries it has or may have at most. Raises ValueError for sizes that its kind cannot have."""
+    """A map: sizes in bytes, and how many entries it has or may have at most. Raises ValueError for sizes that its kind cannot have.
+
+    `programs` are what a prog array holds: pairs of an index and the slot at which the program starts.
+    """
 
     name: str
     kind: MapKind
     key_size: int
     value_size: int
     entries: int
+    programs: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         where = f"map {self.name}: {self.kind.name.lower()}"
-        if self.kind in (MapKind.ARRAY, MapKind.PERCPU_ARRAY) and self.key_size != 4:
+        if self.kind not in (MapKind.HASH, MapKind.LRU_HASH) and self.key_size != 4:
             raise ValueError(f"{where} with keys of {self.key_size} bytes, not 4")
         if not 1 <= self.key_size <= MAXIMUM_KEY:
             raise ValueError(f"{where} with keys of {self.key_size} bytes, not 1 to {MAXIMUM_KEY}")
@@ -84,6 +89,11 @@ class Map:
             raise ValueError(f"{where} with values of {self.value_size} bytes")
         if not 1 <= self.entries < 1 << 32:
             raise ValueError(f"{where} with {self.entries} entries")
+        if self.kind is MapKind.PROG_ARRAY and self.value_size != 4:
+            raise ValueError(f"{where} with values of {self.value_size} bytes, not 4")
+        for index, _ in self.programs:
+            if self.kind is not MapKind.PROG_ARRAY or not 0 <= index < self.entries:
+                raise ValueError(f"{where} with {self.entries} entries and a program at {index}")
 
     @property
     def stride(self) -> int:
@@ -92,7 +102,7 @@ class Map:
 
 
 class MapAddress(NamedTuple):
-    """Where a map is: what stands for it as an argument of helper functions, and its first value."""
+    """Where a map is: what stands for it as an argument of helper functions, and its first value; a prog array lies in memory itself."""
 
     itself: int
     values: int
@@ -101,6 +111,8 @@ class MapAddress(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Program:
     """Slots of the entry function followed by those of its subprograms, and the data sections and maps that they refer to.
+
+    Other programs, which it may reach by tail calls, are functions of it as well: a prog array among its maps says where they start.
 
     `source` and `section` say where the program came from, for messages. `byte_order` is set when the program came from an
     object that was compiled for one byte order and means something else on the other. `lines` maps a slot to a line of the
@@ -117,6 +129,11 @@ class Program:
     labels: Mapping[int, str] = field(default_factory=dict)
     maps: tuple[Map, ...] = ()
     exception_callback: int | None = None
+
+    @property
+    def programs(self) -> frozenset[int]:
+        """The slots at which programs start that prog arrays hold."""
+        return frozenset(slot for declared in self.maps for _, slot in declared.programs)
 
 
 def wide_immediate(low: Instruction, high: Instruction) -> int:

@@ -104,14 +104,17 @@ def check(program: Program) -> None:
             raise ProgramError(f"{where}: instruction {at}: {reason}")
         rows[at] = row
         at += row.slots
-    for at, reason in _control_defects(slots, rows, program.exception_callback):
+    for start in sorted(program.programs - rows.keys()):
+        raise ProgramError(f"{where}: a prog array holds a program at slot {start}, which is no instruction")
+    for at, reason in _control_defects(slots, rows, program):
         raise ProgramError(f"{where}: instruction {at}: {reason}")
     if not any(row.name == "EXIT" for row in rows.values()):
         raise ProgramError(f"{where}: the program has no exit")
 
 
-def _control_defects(slots: Sequence[Instruction], rows: Mapping[int, Row], callback: int | None) -> Iterator[tuple[int, str]]:
+def _control_defects(slots: Sequence[Instruction], rows: Mapping[int, Row], program: Program) -> Iterator[tuple[int, str]]:
     """Instruction and reason: targets that are no instruction, then jumps and falls from one function into another."""
+    callback = program.exception_callback
     targets = {at: to for at, row in rows.items() if (to := target(row, slots[at], at)) is not None}
     wrong = {at: to for at, to in targets.items() if to not in rows}
     for at, to in wrong.items():
@@ -119,7 +122,7 @@ def _control_defects(slots: Sequence[Instruction], rows: Mapping[int, Row], call
         yield at, f"{'function at' if refers_to_function(rows[at]) else 'jump to'} slot {to}, {where}"
     if wrong:
         return
-    starts = sorted({0}.union(to for at, to in targets.items() if refers_to_function(rows[at])))
+    starts = sorted(program.programs.union({0}, (to for at, to in targets.items() if refers_to_function(rows[at]))))
     if callback is not None:
         if callback not in rows or callback == 0:
             yield 0, f"the exception callback is {'the main program' if callback == 0 else f'slot {callback}, no instruction of the program'}"

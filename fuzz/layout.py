@@ -34,8 +34,9 @@ from hashlib import shake_128
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
-from ebpf.program import DataSection, Map, MapAddress, Program, ProgramError, functions_by_address, link
+from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, TAIL_CALL, Instruction
+from ebpf.opcodes import BY_NAME, lookup
+from ebpf.program import ByteOrder, DataSection, Map, MapAddress, MapKind, Program, ProgramError, functions_by_address, link
 from fuzz.case import Case
 from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, THROW, Environment, conforming, environment
 from fuzz.maps import Maps, PlacedMap
@@ -236,10 +237,12 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     if config.marked:
         case = replace(case, program=marked(case.program))
     program, given = case.program, case.input
-    segments = _memory_segments(case, layout)
+    if _calls(program, "CALL_KERNEL", THROW) and (program.programs or _calls(program, "CALL", TAIL_CALL)):
+        raise ProgramError(f"{program.source}: {program.section}: exceptions in a program with tail calls are not supported")
+    functions = _function_addresses(program, layout)
+    segments = _memory_segments(case, config, layout, functions)
     starts = [segment.address + segment.start for segment in segments]
     data, values = starts[1 : 1 + len(program.data)], starts[1 + len(program.data) :]
-    functions = _function_addresses(program, layout)
     stack = _stack(given.seed)
     frame_pointer = layout.stack + _FRAME_POINTER
     width, big_endian, alignment, is_marked = setting(config)
@@ -250,31 +253,59 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
         frame_pointer=frame_pointer,
         stack=stack,
         arguments=(starts[0], len(given.memory)),
-        regions=(Region("context", starts[0], given.memory, True), *_data_regions(program.data, data), *_map_regions(program.maps, values)),
+        regions=(
+            Region("context", starts[0], given.memory, True),
+            *_data_regions(program.data, data),
+            *(_map_region(one, address, map_memory(one, config, functions)) for one, address in zip(program.maps, values, strict=True)),
+        ),
         loops=LOOPS,
         marked=is_marked,
         throw=THROW,
         exception_callback=program.exception_callback,
         packet=given.packet,
-        functions={address: slot for slot, address in functions.items() if slot},
+        functions={functions[slot]: slot for slot in functions_by_address(program) if slot},
+        prog_arrays={
+            address: _programs(declared) for declared, address in zip(program.maps, values, strict=True) if declared.kind is MapKind.PROG_ARRAY
+        },
     )
     segments.append(_stack_segment(layout.stack, stack))
-    maps = tuple(MapAddress(layout.stack + _MAPS + _MAP_SIZE * number, address) for number, address in enumerate(values))
+    maps = tuple(
+        MapAddress(address if declared.kind is MapKind.PROG_ARRAY else layout.stack + _MAPS + _MAP_SIZE * number, address)
+        for number, (declared, address) in enumerate(zip(program.maps, values, strict=True))
+    )
     slots = link(program, data, functions, maps)
     placed = tuple(PlacedMap(*pair) for pair in zip(program.maps, maps, strict=True))
     known = addresses(layout)
     if functions or program.exception_callback is not None:
-        known = replace(known, functions=functions, exception_callback=program.exception_callback)
+        known = replace(known, functions=functions, programs=program.programs, exception_callback=program.exception_callback)
     return Placement(slots, world, layout, known, tuple(segments), given.seed, given.seed, placed, given.conformance)
 
 
+def _calls(program: Program, row_name: str, number: int) -> bool:
+    return any(slot.imm == number and lookup(slot) is BY_NAME[row_name] for slot in program.slots)
+
+
 def _function_addresses(program: Program, layout: Layout) -> dict[int, int]:
-    """Where the functions must be callable whose addresses the program takes: in the table that begins the image, behind the main program."""
-    slots = functions_by_address(program)
+    """Where functions must be callable whose addresses the program or a prog array holds: in the table that begins the image."""
+    slots = program.programs.union(functions_by_address(program))
     return {slot: layout.image + ENTRY_SIZE * number for number, slot in enumerate(sorted({0, *slots}))} if slots else {}
 
 
-def _memory_segments(case: Case, layout: Layout) -> list[Segment]:
+def map_memory(declared: Map, config: Config, functions: Mapping[int, int]) -> bytes:
+    """What is in the memory of a map at the start: zeros, and of a prog array what `jit.tails` says, with addresses of `functions`."""
+    if declared.kind is not MapKind.PROG_ARRAY:
+        return bytes(declared.stride * declared.entries)
+    order: ByteOrder = "big" if config.big_endian else "little"
+    pointers = (0 if slot is None else functions[slot] for slot in _programs(declared))
+    return declared.entries.to_bytes(4, order) + bytes(4) + b"".join(pointer.to_bytes(config.width // 8, order) for pointer in pointers)
+
+
+def _programs(declared: Map) -> tuple[int | None, ...]:
+    known = dict(declared.programs)
+    return tuple(known.get(index) for index in range(declared.entries))
+
+
+def _memory_segments(case: Case, config: Config, layout: Layout, functions: Mapping[int, int]) -> list[Segment]:
     """Context, data sections, values of maps."""
     program, given = case.program, case.input
     where = f"{program.source}: {program.section}"
@@ -286,7 +317,7 @@ def _memory_segments(case: Case, layout: Layout) -> list[Segment]:
         if size > DATA_SIZE:
             raise ProgramError(f"{where}: no room for {size} bytes of {name}")
     contents = [(section.name, section.contents, section.alignment) for section in program.data]
-    contents += [(declared.name, bytes(declared.stride * declared.entries), 8) for declared in program.maps]
+    contents += [(declared.name, map_memory(declared, config, functions), 8) for declared in program.maps]
     segments = [_segment("context", layout.context, given.memory, 16)]
     for name, initial, alignment in contents:
         last = segments[-1]
@@ -321,6 +352,7 @@ def _data_regions(data: tuple[DataSection, ...], starts: Sequence[int]) -> Itera
         yield Region(section.name, start, section.contents, section.writable)
 
 
-def _map_regions(maps: tuple[Map, ...], starts: Sequence[int]) -> Iterator[Region]:
-    for declared, start in zip(maps, starts, strict=True):
-        yield Region(declared.name, start, bytes(declared.stride * declared.entries), True, declared.stride, declared.value_size)
+def _map_region(declared: Map, address: int, contents: bytes) -> Region:
+    if declared.kind is MapKind.PROG_ARRAY:
+        return Region(declared.name, address, contents, False)
+    return Region(declared.name, address, contents, True, declared.stride, declared.value_size)

@@ -134,12 +134,19 @@ class Maps:
     """The maps of one run, by the address that stands for them."""
 
     def __init__(self, placed: Sequence[PlacedMap], byte_order: ByteOrder) -> None:
-        arrays = (MapKind.ARRAY, MapKind.PERCPU_ARRAY)
-        self._maps = {one.address.itself: Array(one, byte_order) if one.map.kind in arrays else Hash(one) for one in placed}
+        self._maps: dict[int, Array | Hash] = {}
+        self._prog_arrays = {one.address.itself: one.map.name for one in placed if one.map.kind is MapKind.PROG_ARRAY}
+        for one in placed:
+            if one.map.kind in (MapKind.ARRAY, MapKind.PERCPU_ARRAY):
+                self._maps[one.address.itself] = Array(one, byte_order)
+            elif one.map.kind in (MapKind.HASH, MapKind.LRU_HASH):
+                self._maps[one.address.itself] = Hash(one)
 
     def find(self, address: int) -> Array | Hash:
         """The map; raises RefusedCallError when there is none at the address."""
         found = self._maps.get(address)
+        if address in self._prog_arrays:
+            raise RefusedCallError(f"r1 is the prog array {self._prog_arrays[address]}")
         if found is None:
             raise RefusedCallError(f"r1 is {address:#x}, which is no map")
         return found

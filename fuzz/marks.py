@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from ebpf.insertion import insert_behind
-from ebpf.instruction import Instruction
+from ebpf.instruction import TAIL_CALL, Instruction
 from ebpf.opcodes import BY_NAME, Row, lookup
 from ebpf.program import Program
 from ebpf.validity import LEAVES, refers_to_function, target
@@ -79,6 +79,9 @@ def _written(row: Row, slot: Instruction) -> int:
     for use, register in ((row.dst, slot.dst), (row.src, slot.src)):
         if "w" in str(use):
             mask |= 1 << register
-    if row.name.startswith(("CALL", "LDABS", "LDIND")):
+    if row.name == "CALL" and slot.imm == TAIL_CALL:
+        # One that fails leaves r0 alone.
+        mask |= _ARGUMENTS
+    elif row.name.startswith(("CALL", "LDABS", "LDIND")):
         mask |= _SCRATCH
     return mask | row.name.startswith("CMPXCHG")

@@ -28,6 +28,7 @@ from ebpf.classic_convert import HELPERS as CLASSIC_CALLS
 from ebpf.classic_convert import convert
 from ebpf.classic_text import is_classic, read_classic
 from ebpf.files import read_bytes, read_text
+from ebpf.instruction import TAIL_CALL
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import ByteOrder, Program, ProgramError, printable
 from ebpf.validity import check
@@ -132,10 +133,10 @@ def checked(program: Program | elf.Unlinkable) -> Program:
     check(program)
     for at, slot in enumerate(program.slots):
         row = lookup(slot)
-        known = HELPERS if row is BY_NAME["CALL"] else (*KERNEL_FUNCTIONS, THROW) if row is BY_NAME["CALL_KERNEL"] else None
+        known = (*HELPERS, TAIL_CALL) if row is BY_NAME["CALL"] else (*KERNEL_FUNCTIONS, THROW) if row is BY_NAME["CALL_KERNEL"] else None
         if known is not None and slot.imm not in known:
-            what = "helper" if known is HELPERS else "kernel function"
-            numbers = ", ".join(map(str, known))
+            what = "helper" if row is BY_NAME["CALL"] else "kernel function"
+            numbers = ", ".join(map(str, sorted(known)))
             raise ProgramError(f"{program.source}: {program.section}: instruction {at}: call of unknown {what} {slot.imm}; there is {numbers}")
     return program
 

@@ -3,7 +3,8 @@
 from jit.code import Emitter
 from jit.compiled import Addresses
 from jit.constants import steps
-from jit.registers import RA, T9
+from jit.frame import COUNT, count_place
+from jit.registers import RA, SP, T9
 
 
 class CompileError(Exception):
@@ -51,10 +52,24 @@ def register(e: Emitter, address: int) -> None:
     # The code is the same everywhere, but that there is a call must be noted in each function.
     e.reusable = False
     e.calls = True
+    _pass_count(e)
     e.op("jalr", RA, address)
+    _take_count(e)
 
 
 def subprogram(e: Emitter, label: int) -> None:
     """Call a function of the image."""
     e.calls = True
+    _pass_count(e)
     e.branch("bal", to=label)
+    _take_count(e)
+
+
+def _pass_count(e: Emitter) -> None:
+    if e.counts:
+        e.op("lw", COUNT, count_place(e), SP)
+
+
+def _take_count(e: Emitter) -> None:
+    if e.counts:
+        e.op("sw", COUNT, count_place(e), SP)

@@ -90,6 +90,7 @@ class Function(NamedTuple):
 
     main       whether it is the main program
     exit       the label of its epilogue
+    tail       the label of the code that leaves it for another program
     mentioned  the eBPF registers that its instructions name, and those that hold its arguments
     passed     the eBPF registers that the program writes anywhere: others cannot hold an argument of a call
     entries    for each slot at which a subprogram starts, its label
@@ -98,6 +99,7 @@ class Function(NamedTuple):
 
     main: bool
     exit: int
+    tail: int
     mentioned: frozenset[int]
     passed: frozenset[int]
     entries: Mapping[int, int]
@@ -122,6 +124,8 @@ class Emitter:
     place_of_instruction  reading it makes the code good for this place only
     reusable              whether the code is good for an equal instruction anywhere
     calls, spills, loops  set by code that calls something, by code that saves registers on the stack, and by code that counts iterations
+    tails                 set by code that leaves for another program
+    counts                whether the image counts tail calls
     """
 
     def __init__(self, config: Config) -> None:
@@ -135,6 +139,8 @@ class Emitter:
         self.calls = False
         self.spills = False
         self.loops = False
+        self.tails = False
+        self.counts = False
         self._locals = 0
         self._place: Place | None = None
 

@@ -22,7 +22,8 @@ class Addresses:
     `throw` is the BTF id of bpf_throw, and `exception_callback` the first slot of the program's exception callback, None where there is none.
 
     `functions` says by their first slots where functions of the program must be callable, because the program holds their addresses: a table of
-    entries, of ENTRY_SIZE bytes each, begins the image, and the first of them is that of the main program.
+    entries, of ENTRY_SIZE bytes each, begins the image, and the first of them is that of the main program. `programs` are those of them that are
+    programs which tail calls may reach, by their first slots; see `jit.tails`.
     """
 
     base: int
@@ -34,6 +35,7 @@ class Addresses:
     functions: Mapping[int, int] = field(default_factory=dict)
     throw: int | None = None
     exception_callback: int | None = None
+    programs: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH, REGISTERS, Instruction
+from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH, REGISTERS, TAIL_CALL, Instruction
 from ebpf.opcodes import Row, lookup
 from ebpf.program import wide_immediate
 from jit import blinding, compare, exceptions
@@ -24,13 +24,13 @@ from jit.code import Emitter, Function, Item, Label, Op, Place
 from jit.compiled import ENTRY_SIZE, Addresses, Compiled
 from jit.config import Config
 from jit.errata import check_addresses
-from jit.frame import Frame, epilogue, layout, prologue
+from jit.frame import COUNT, Frame, epilogue, layout, leave, prologue
 from jit.layout import Laid, lay_out
 from jit.loops import start_counter
 from jit.lowering import LOWERING, Lowering
 from jit.passes import Code
 from jit.pipeline import PASSES
-from jit.registers import SINGLES, ZERO, pairs
+from jit.registers import FP, SINGLES, ZERO, pairs
 
 # An upper bound of the code of one slot, entry and exit of a function that is called there included.
 _BYTES_PER_SLOT = 512
@@ -78,6 +78,7 @@ class Parts:
     frame: Callable[[Emitter, bool, frozenset[int], int], Frame] = layout
     prologue: Callable[[Emitter, Frame, frozenset[int]], None] = prologue
     epilogue: Callable[[Emitter, Frame], None] = epilogue
+    leave: Callable[[Emitter, Frame], None] = leave
     count: Callable[[Emitter, int], None] = start_counter
     inherit: Callable[[Emitter], None] = exceptions.inherit
     land: Callable[[Emitter, Frame], None] = exceptions.land
@@ -117,12 +118,19 @@ class _Compiler:
         thrown = addresses.throw is not None and any(d.row.name == "CALL_KERNEL" and d.instruction.imm == addresses.throw for d in self.decoded)
         self.emitter.throws = thrown or self.callback is not None
         called = {d.slot + 1 + d.instruction.imm for d in self.decoded if d.row.name == "CALL_LOCAL"}
-        starts = sorted({0} | called | set(addresses.functions) | ({self.callback} if self.callback is not None else set()))
-        # Labels beyond those of the slots: entry and exit of each function, the table of entries, the landing, then exits of the main program.
-        self.entries = {start: len(slots) + 2 * number for number, start in enumerate(starts)}
+        self.programs = addresses.programs | {0}
+        self.counted = bool(addresses.programs) or any(d.row.name == "CALL" and d.instruction.imm == TAIL_CALL for d in self.decoded)
+        if self.counted and self.emitter.throws:
+            raise CompileError("exceptions in a program with tail calls")
+        self.emitter.counts = self.counted
+        starts = sorted(self.programs | called | set(addresses.functions) | ({self.callback} if self.callback is not None else set()))
+        # Labels beyond those of the slots: entry, exit and tail of each function, the table of entries, the C function around a main program that has
+        # tail calls, the landing of exceptions; then one for every exit of a program.
+        self.entries = {start: len(slots) + 3 * number for number, start in enumerate(starts)}
         self.keys = parts.blinding.keys(slots, addresses.seed) if "blind" in config.options else None
-        self.table = len(slots) + 2 * len(starts)
-        self.landing = self.table + 1
+        self.table = len(slots) + 3 * len(starts)
+        self.wrapper = self.table + 1
+        self.landing = self.wrapper + 1
         self.next_label = self.landing + 1
         self.stack = 0
         if FRAME_POINTER in self.use.reads:
@@ -132,7 +140,8 @@ class _Compiler:
         self.frame_pointer = 0
 
     def run(self) -> Compiled:
-        items = self._table()
+        table = self._table()
+        items = [*table, *self._wrapper()]
         for start, end in pairwise((*self.entries, len(self.slots))):
             items.extend(self._function(start, end))
         targets = {item.target for item in items if isinstance(item, Op) and item.target is not None}.union(self.exits)
@@ -141,21 +150,46 @@ class _Compiler:
             code = change(code, self.config)
         outside = frozenset(range(len(self.slots), self.landing + 1))
         laid = self.parts.lay_out(code, self.config, self.addresses.base, outside)
+        if table and laid.labels[self.wrapper if self.counted else self.entries[0]] != ENTRY_SIZE // 4 * len({0, *self.addresses.functions}):
+            raise CompileError("the entries of functions are not where they must be: something was put in between")
         check_addresses(self.config, self.addresses, 4 * len(laid.words))
         return self._compiled(laid, code.passed)
 
     def _table(self) -> list[Item]:
-        """Where the program holds addresses of functions, the entries that these are: a branch each. See `Addresses.functions`."""
-        if not self.addresses.functions:
+        """Where the program holds addresses of functions, the entries that these are: a branch each, and for programs a second one for tail calls.
+
+        See `Addresses.functions` and `jit.tails`.
+        """
+        if not self.addresses.functions and not self.counted:
             return []
-        nop = self.emitter.nop()
-        self.emitter.items.append(Label(self.table))
+        e = self.emitter
+        nop = e.nop()
+        e.items.append(Label(self.table))
         for number, (start, address) in enumerate(sorted({0: self.addresses.base, **self.addresses.functions}.items())):
             if address != self.addresses.base + ENTRY_SIZE * number:
                 raise CompileError(f"the function at slot {start} cannot be at {address:#x}")
-            self.emitter.branch("beq", ZERO, ZERO, to=self.entries[start], slot=nop)
-            self.emitter.items += [nop] * (ENTRY_SIZE // 4 - 2)
-        return list(self.emitter.take())
+            if self.counted and start in self.programs:
+                e.branch("beq", ZERO, ZERO, to=self.entries[start] if start else self.wrapper, slot=e.make("addiu", COUNT, ZERO, 0))
+                e.branch("beq", ZERO, ZERO, to=self.entries[start], slot=nop)
+            else:
+                e.branch("beq", ZERO, ZERO, to=self.entries[start], slot=nop)
+                e.items += [nop, nop]
+        return list(e.take())
+
+    def _wrapper(self) -> list[Item]:
+        """The C function around a main program that has tail calls. It leaves r10 where that of a caller would be."""
+        if not self.counted:
+            return []
+        e = self.emitter
+        e.calls, e.spills, e.loops = True, False, False
+        frame = self.parts.frame(e, True, frozenset(), self.stack)
+        self.frame_pointer = frame.top
+        self.parts.prologue(e, frame, self.named)
+        if self.stack:
+            e.op("daddiu" if self.config.width == 64 else "addiu", FP, FP, FRAME_SIZE)
+        e.branch("bal", to=self.entries[0])
+        self.parts.epilogue(e, frame)
+        return [Label(self.wrapper), *e.take()]
 
     def _compiled(self, laid: Laid, passed: frozenset[int]) -> Compiled:
         registers: list[tuple[int, ...] | None] = [(r,) for r in SINGLES] if self.config.width == 64 else list(pairs(self.config))
@@ -180,8 +214,8 @@ class _Compiler:
         """The code of a function. The exception callback has the frame of the main program, and is lowered together with it."""
         if start == self.callback:
             return self._callback()
-        emitter, main = self.emitter, start == 0
-        emitter.calls = emitter.spills = emitter.loops = False
+        emitter, main = self.emitter, start == 0 and not self.counted
+        emitter.calls = emitter.spills = emitter.loops = emitter.tails = False
         body = self._body(start, end, main)
         written = body.writes
         if main and emitter.throws:
@@ -195,6 +229,9 @@ class _Compiler:
             self.frame, self.frame_pointer, self.counts = frame, frame.top, emitter.loops
         self.parts.epilogue(emitter, frame)
         code += self._placed(body, emitter.take())
+        if emitter.tails:
+            self.parts.leave(emitter, frame)
+            code.extend((Label(body.function.tail), *emitter.take()))
         if main and emitter.throws and self.callback is None:
             code += self._landing()
         return code
@@ -203,9 +240,10 @@ class _Compiler:
         own = [d for d in self.decoded if start <= d.slot < end]
         use = self.use if len(own) == len(self.decoded) else _use(own)
         # Arguments that a function does not name are kept as others are: a comparison at every instruction sees them.
-        given = frozenset[int]() if start == 0 else self.named & _ARGUMENTS
-        mentioned = use.reads | use.writes | given
-        function = Function(main, self.entries[start] + 1, mentioned, self.use.writes | {1, 2}, self.entries, self.landing)
+        given = frozenset[int]() if start == 0 and not self.counted else self.named & _ARGUMENTS
+        mentioned, passed = use.reads | use.writes | given, self.use.writes | {1, 2}
+        entry, program = self.entries[start], main or start in self.programs
+        function = Function(program, entry + 1, entry + 2, mentioned, passed, self.entries, self.landing)
         return _Body(function, use.writes, own, {d.slot: self._lower(d, function) for d in own if d.row.name != "EXIT"})
 
     def _entry(self, start: int, frame: Frame) -> list[Item]:

@@ -5,6 +5,7 @@ From high to low addresses:
     sp at entry ->  saved registers        ra if the function calls, s-registers and fp that it changes
             r10 ->  eBPF stack             main program only: 512 bytes for each of the functions that can be active at once
                     stack pointer of main  in programs that throw (see `jit.exceptions`)
+                    count of tail calls    a word, in images that have them
                     counter of `may_goto`  a word
                     spilled registers      caller-saved registers that hold r0 to r5, around calls of runtime routines
              sp ->  argument area          o32 only: 16 bytes of home area, and three 64-bit arguments
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 from ebpf.instruction import FRAME_SIZE
 from jit.code import Emitter
-from jit.registers import A0, A1, FP, RA, S0, SP, V0, ZERO, pairs
+from jit.registers import A0, A1, FP, RA, S0, SP, T9, V0, ZERO, pairs
 
 ARGUMENTS = 16 + 3 * 8
 """Bytes of the o32 argument area: enough for five 64-bit arguments."""
@@ -34,6 +35,15 @@ N64_SPILLED = 6
 """How many in 64-bit code, from sp on."""
 
 
+COUNT = 15
+"""The register that holds the count of tail calls on the way from one function of an image to another."""
+
+
+def count_place(e: Emitter) -> int:
+    """Distance from sp to the count of tail calls, for functions of images that have them."""
+    return counter_place(e) + 4
+
+
 def counter_place(e: Emitter) -> int:
     """Distance from sp to the counter of `may_goto`, for functions that have one."""
     return _end_of_spills(e)
@@ -45,7 +55,10 @@ def main_pointer_place(e: Emitter) -> int:
 
 
 class Frame(NamedTuple):
-    """saved: registers saved at entry. stack: bytes of eBPF stack. size: of the whole frame, in bytes; top: from r10 up to sp at entry."""
+    """saved: registers saved at entry. stack: bytes of eBPF stack. size: of the whole frame, in bytes; top: from r10 up to sp at entry.
+
+    count_at: distance from sp to the count of tail calls, None for a function that does not keep it.
+    """
 
     main: bool
     saved: tuple[int, ...]
@@ -53,6 +66,7 @@ class Frame(NamedTuple):
     size: int
     top: int
     moves_fp: bool
+    count_at: int | None = None
 
 
 def layout(e: Emitter, main: bool, written: frozenset[int], stack: int) -> Frame:
@@ -71,7 +85,8 @@ def layout(e: Emitter, main: bool, written: frozenset[int], stack: int) -> Frame
     top = _align(unit * len(saved), alignment)
     below = _below(e)
     own = stack if main else 0
-    return Frame(main, tuple(saved), own, _align(top + own + below, alignment), top, moves_fp=bool(stack) and not main)
+    size, count = _align(top + own + below, alignment), count_place(e) if e.counts and not main else None
+    return Frame(main, tuple(saved), own, size, top, bool(stack) and not main, count)
 
 
 def _end_of_spills(e: Emitter) -> int:
@@ -82,6 +97,8 @@ def _below(e: Emitter) -> int:
     """Bytes of the frame below the eBPF stack."""
     if e.throws:
         return main_pointer_place(e) + 8
+    if e.counts:
+        return count_place(e) + 4
     if e.loops:
         return counter_place(e) + 4
     if e.spills:
@@ -100,6 +117,8 @@ def prologue(e: Emitter, frame: Frame, named: frozenset[int]) -> None:
         e.op(add, SP, SP, -frame.size)
     for number, register in enumerate(frame.saved, 1):
         e.op(store, register, frame.size - unit * number, SP)
+    if frame.count_at is not None:
+        e.op("sw", COUNT, frame.count_at, SP)
     if frame.moves_fp:
         e.op(add, FP, FP, -FRAME_SIZE)
     if not frame.main:
@@ -123,11 +142,9 @@ def _widen_arguments(e: Emitter, named: frozenset[int]) -> None:
 
 def epilogue(e: Emitter, frame: Frame) -> None:
     """Take down the frame and return: the main program as a C function that returns an `unsigned int`."""
-    add, load, unit = ("daddiu", "ld", 8) if e.config.width == 64 else ("addiu", "lw", 4)
-    if frame.moves_fp:
-        e.op(add, FP, FP, FRAME_SIZE)
-    for number, register in enumerate(frame.saved, 1):
-        e.op(load, register, frame.size - unit * number, SP)
+    if frame.count_at is not None:
+        e.op("lw", COUNT, frame.count_at, SP)
+    _restore(e, frame)
     steps = []
     if frame.main:
         if e.config.width == 64:
@@ -136,6 +153,21 @@ def epilogue(e: Emitter, frame: Frame) -> None:
         elif e.config.big_endian:
             steps.append(e.make("or", V0, pairs(e.config)[0][0], ZERO))
     if frame.size:
-        steps.append(e.make(add, SP, SP, frame.size))
+        steps.append(e.make("daddiu" if e.config.width == 64 else "addiu", SP, SP, frame.size))
     e.items.extend(steps[:-1])
     e.with_slot("jr", RA, slot=steps[-1] if steps else e.nop())
+
+
+def leave(e: Emitter, frame: Frame) -> None:
+    """Take down the frame and jump to the address in t9, with the count of tail calls in its register."""
+    _restore(e, frame)
+    size = e.make("daddiu" if e.config.width == 64 else "addiu", SP, SP, frame.size)
+    e.with_slot("jr", T9, slot=size)
+
+
+def _restore(e: Emitter, frame: Frame) -> None:
+    add, load, unit = ("daddiu", "ld", 8) if e.config.width == 64 else ("addiu", "lw", 4)
+    if frame.moves_fp:
+        e.op(add, FP, FP, FRAME_SIZE)
+    for number, register in enumerate(frame.saved, 1):
+        e.op(load, register, frame.size - unit * number, SP)

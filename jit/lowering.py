@@ -10,8 +10,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ebpf.instruction import Instruction
-from jit import call, compare, exceptions, loops
+from ebpf.instruction import TAIL_CALL, Instruction
+from jit import call, compare, exceptions, loops, tails
 from jit.call import CompileError
 from jit.code import Emitter
 from jit.pair import alu as pa
@@ -126,9 +126,12 @@ def packet(operation: Operation, size: int, indirect: bool) -> Cell:
 
 
 def helper(operation: Operation) -> Cell:
-    """(address of the helper)."""
+    """(address of the helper). A tail call is code of its own."""
 
     def cell(e: Emitter, i: Instruction) -> None:
+        if i.imm == TAIL_CALL:
+            tails.tail_call(e, _address(e.registers[2]), _address(e.registers[3]))
+            return
         address = e.place_of_instruction.addresses.helpers.get(i.imm)
         if address is None:
             raise CompileError(f"instruction {e.place_of_instruction.slot}: call of unknown helper {i.imm}")

@@ -6,11 +6,15 @@ A local function has a frame of its own below that of its caller.
 
 from collections.abc import Mapping
 
-from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH
+from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH, TAIL_CALL
+from oracle.arithmetic import u32
 from oracle.faults import FaultError
 from oracle.machine import EXITED, Decoded, Frame, Machine
 from oracle.outcome import FaultKind
 from oracle.world import Helper, RefusedCallError
+
+MAXIMUM_TAIL_CALLS = 33
+"""Of a run (Linux: MAX_TAIL_CALL_CNT)."""
 
 
 def _call(table: Mapping[int, Helper], kind: str, instruction: Decoded, machine: Machine) -> int:
@@ -31,7 +35,31 @@ def _call(table: Mapping[int, Helper], kind: str, instruction: Decoded, machine:
 
 def call_helper(instruction: Decoded, machine: Machine) -> int:
     """R0 = the helper function with this number, of as many of r1 to r5 as it declares. Raises ValueError when its result does not fit 64 bits."""
+    if instruction.imm == TAIL_CALL:
+        return _tail_call(instruction, machine)
     return _call(machine.world.helpers, "helper function", instruction, machine)
+
+
+def _tail_call(instruction: Decoded, machine: Machine) -> int:
+    """Go on in a program of the prog array r2, at index r3, with r1; it takes the place of the function that is active, and has its frame.
+
+    Where there is none, and when there were 33 tail calls already, the next instruction follows, and r0 is what it was (Linux,
+    bpf-helpers(7); arch/x86/net/bpf_jit_comp.c counts the calls that find a program).
+    """
+    _, address, number = (machine.read(register) for register in (1, 2, 3))
+    programs = machine.world.prog_arrays.get(address)
+    if programs is None:
+        raise FaultError(FaultKind.ARGUMENT, detail=f"tail_call: r2 is {address:#x}, which is no prog array")
+    index = u32(number)
+    start = programs[index] if index < len(programs) else None
+    if start is None or machine.tail_calls == MAXIMUM_TAIL_CALLS:
+        machine.forget_arguments()
+        return instruction.following
+    machine.tail_calls += 1
+    machine.registers[0] = None
+    machine.registers[2:10] = (None,) * 8
+    machine.loops = machine.world.loops
+    return start
 
 
 def call_kernel(instruction: Decoded, machine: Machine) -> int:

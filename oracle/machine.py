@@ -52,7 +52,7 @@ class Frame(NamedTuple):
 class Machine:
     """Registers hold unsigned 64-bit integers, or None: nothing that a program may rely on. `frames` are the callers of the active function.
 
-    `loops` is how often `may_goto` will still go on in the active function.
+    `loops` is how often `may_goto` will still go on in the active function, `tail_calls` how many there were in the run.
     """
 
     world: World
@@ -60,6 +60,7 @@ class Machine:
     registers: list[int | None]
     loops: int
     frames: list[Frame] = field(default_factory=list)
+    tail_calls: int = 0
 
     @classmethod
     def start(cls, world: World) -> "Machine":

@@ -82,6 +82,7 @@ class World:
     loops          how often `may_goto` goes on in one call of a function before it jumps (Linux: BPF_MAX_LOOPS)
     throw          the BTF id of bpf_throw, None where there is no such function
     exception_callback  the slot of the function that takes its cookie, None where the cookie is what the program returns
+    prog_arrays    by the address of a prog array what it holds: for each index the slot at which a program starts, or None
     functions      by the address of a function, as it is called through a register, the slot at which it starts
     packet         what the legacy packet instructions read (RFC 9669 section 5.5)
     """
@@ -99,6 +100,7 @@ class World:
     instruction_limit: int = 1_000_000
     loops: int = 8 << 20
     functions: Mapping[int, int] = field(default_factory=dict)
+    prog_arrays: Mapping[int, tuple[int | None, ...]] = field(default_factory=dict)
     marked: bool = False
     throw: int | None = None
     exception_callback: int | None = None

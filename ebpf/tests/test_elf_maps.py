@@ -50,6 +50,23 @@ def test_declarations_of_both_kinds(tmp_path: Path, byte_order: ByteOrder) -> No
     assert references == {1, 2, 3}
 
 
+PROGRAMS = """
+static int other(void *context) { return 1; }
+__attribute__((section("main"))) int again(void *context);
+struct { int (*type)[3]; int (*max_entries)[4]; int (*key_size)[4]; int (*values[4])(void *); } table BTF = {.values = {[1] = other, [3] = again}};
+__attribute__((section("main"))) int again(void *context) { return ((int (*)(void *, void *, int))12)(context, &table, 1); }
+"""
+
+
+@needs_clang
+@pytest.mark.parametrize("byte_order", ORDERS)
+def test_programs_of_a_prog_array(tmp_path: Path, byte_order: ByteOrder) -> None:
+    (program,) = load(_compile(tmp_path, PROGRAMS, byte_order, "-g"))
+    (array,) = program.maps
+    assert (array.kind, array.key_size, array.value_size, array.entries) == (MapKind.PROG_ARRAY, 4, 4, 4)
+    assert {index: program.labels[slot] for index, slot in array.programs} == {1: "other", 3: "again"}
+
+
 REFUSED = {
     "another kind": ("struct { int (*type)[27]; int (*max_entries)[8]; } m BTF;", "map m: maps of type 27 are not supported; there are hash (1), "),
     "flags": ("struct { int (*type)[1]; int (*max_entries)[8]; u32 *key; u32 *value; int (*map_flags)[128]; } m BTF;", "map m: map_flags 128 is"),
@@ -58,6 +75,18 @@ REFUSED = {
     "no pointer": ("struct { int (*type)[1]; int max_entries; } m BTF;", "map m: its field 'max_entries' is no pointer"),
     "a type without size": ("struct { int (*type)[1]; int (*max_entries)[8]; void *key; u32 *value; } m BTF;", "map m: there is no type 0"),
     "no entries": ("struct { int (*type)[1]; u32 *key; u32 *value; } m BTF;", "map m: hash with 0 entries"),
+    "values of a hash": (
+        "u32 v; struct { int (*type)[1]; int (*max_entries)[8]; u32 *key; u32 *value; u32 *values[1]; } m BTF = {.values = {&v}};",
+        "map m: values at the start, which only a prog array may have",
+    ),
+    "no program": (
+        "u32 v; struct { int (*type)[3]; int (*max_entries)[8]; u32 *key; u32 *values[1]; } m BTF = {.values = {&v}};",
+        "map m: relocation of type 2 to 'v', which is no function of the object",
+    ),
+    "an index": (
+        "int f(void) { return 1; } struct { int (*type)[3]; int (*max_entries)[1]; u32 *key; int (*values[2])(void); } m BTF = {.values = {0, f}};",
+        "map m: program 'f' at index 1 of 1",
+    ),
     "too short": ("struct { u32 a, b, c; } m OLD = {1, 4, 4};", "map m: a bpf_map_def of 12 bytes"),
     "old flags": ("struct bpf_map_def m OLD = {1, 4, 4, 8, 128};", "map m: map_flags 128 is not supported"),
 }
@@ -67,10 +96,10 @@ REFUSED = {
 @pytest.mark.parametrize("what", list(REFUSED))
 def test_what_is_refused(tmp_path: Path, what: str) -> None:
     source, reason = REFUSED[what]
-    path = _compile(tmp_path, source + "void *entry(void) { return &m; }", "little", "-g")
+    path = _compile(tmp_path, source + '__attribute__((section("main"))) void *entry(void) { return &m; }', "little", "-g")
     with pytest.raises(ProgramError) as error:
         load(path)
-    assert f": entry: instruction 0: {reason}" in str(error.value)
+    assert f": main: instruction 0: {reason}" in str(error.value)
 
 
 @needs_clang

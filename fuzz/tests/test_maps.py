@@ -14,6 +14,7 @@ from oracle.world import RefusedCallError
 KEYS, VALUE, VALUES = 0x100, 0x200, 0x1000
 U64 = (1 << 64) - 1
 ARRAYS = (MapKind.ARRAY, MapKind.PERCPU_ARRAY)
+KINDS = [kind for kind in MapKind if kind is not MapKind.PROG_ARRAY]
 OPERATIONS = st.lists(
     st.tuples(st.sampled_from(("lookup", "delete", 0, 1, 2, 3)), st.integers(0, 6), st.binary(min_size=5, max_size=5)), min_size=1, max_size=60
 )
@@ -67,7 +68,9 @@ class _Model:
         return 0 if self.values.pop(key, None) is not None else -2
 
 
-@given(st.sampled_from(MapKind), st.integers(1, 4), st.sampled_from(("little", "big")), OPERATIONS)
+@given(
+    st.sampled_from([kind for kind in MapKind if kind is not MapKind.PROG_ARRAY]), st.integers(1, 4), st.sampled_from(("little", "big")), OPERATIONS
+)
 def test_a_map_does_what_a_dictionary_does(kind: MapKind, entries: int, order: str, operations: list[tuple[str | int, int, bytes]]) -> None:
     placed = PlacedMap(Map("m", kind, 4, 5, entries), MapAddress(0x9000, VALUES))
     functions = environment(0, Maps((placed,), "big" if order == "big" else "little"))
@@ -99,7 +102,10 @@ def test_a_map_does_what_a_dictionary_does(kind: MapKind, entries: int, order: s
 
 def test_what_is_no_map_is_refused() -> None:
     placed = PlacedMap(Map("m", MapKind.HASH, 4, 4, 1), MapAddress(0x9000, VALUES))
-    functions = environment(0, Maps((placed,), "little"))
+    array = PlacedMap(Map("p", MapKind.PROG_ARRAY, 4, 4, 1), MapAddress(0x9040, 0x9040))
+    functions = environment(0, Maps((placed, array), "little"))
+    with pytest.raises(RefusedCallError, match="r1 is the prog array p"):
+        functions.helpers[MAP_LOOKUP_ELEM].function(_Memory(), 0x9040, KEYS)
     with pytest.raises(RefusedCallError, match="r1 is 0x9008, which is no map"):
         functions.helpers[MAP_LOOKUP_ELEM].function(_Memory(), 0x9008, KEYS)
     assert functions.calls == []
@@ -113,6 +119,8 @@ def test_what_is_no_map_is_refused() -> None:
         (MapKind.LRU_HASH, 513, 4, 1, "map m: lru_hash with keys of 513 bytes, not 1 to 512"),
         (MapKind.HASH, 4, 0, 1, "map m: hash with values of 0 bytes"),
         (MapKind.HASH, 4, 4, 0, "map m: hash with 0 entries"),
+        (MapKind.PROG_ARRAY, 8, 4, 1, "map m: prog_array with keys of 8 bytes, not 4"),
+        (MapKind.PROG_ARRAY, 4, 8, 1, "map m: prog_array with values of 8 bytes, not 4"),
     ],
 )
 def test_a_map_that_cannot_be_is_refused(kind: MapKind, key: int, value: int, entries: int, reason: str) -> None:

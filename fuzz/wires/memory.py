@@ -19,7 +19,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from ebpf.instruction import MAXIMUM_CALL_DEPTH, Instruction
+from ebpf.instruction import MAXIMUM_CALL_DEPTH, TAIL_CALL, Instruction
 from fuzz.abi import HOME_AREA
 from fuzz.decoded import decoded
 from fuzz.kept import kept
@@ -36,7 +36,7 @@ _SHOWN = 8
 
 # RFC 9669 section 5: class, size and mode of loads and stores; section 5.3 and Linux's BPF_LOAD_ACQ and BPF_STORE_REL for atomic operations. Linux's
 # BPF_NOSPEC is a store by its class, with the mode of atomic operations.
-_LDX, _ST, _STX = 1, 2, 3
+_LDX, _ST, _STX, _CALL = 1, 2, 3, 0x85
 _SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
 _MODES = (0x60, 0x80, 0xC0)
 _ATOMIC = 0xC0
@@ -46,6 +46,9 @@ _LOAD_ACQUIRE, _STORE_RELEASE = 0x100, 0x110
 @lru_cache(maxsize=1 << 12)
 def allowed(slot: Instruction) -> tuple[int, bool, bool, bool]:
     """Of an instruction: the width of its access in bytes, 0 for none; whether it reads, whether it writes; whether it must be indivisible."""
+    if slot.opcode == _CALL and (slot.src, slot.imm) == (0, TAIL_CALL):
+        # The length of a prog array, and a pointer in it.
+        return 8, True, False, False
     kind, mode, size = slot.opcode & 7, slot.opcode & 0xE0, _SIZES[slot.opcode & 0x18]
     if kind not in (_LDX, _ST, _STX) or mode not in _MODES or (kind == _ST and mode == _ATOMIC):
         return 0, False, False, False
@@ -59,7 +62,7 @@ def allowed(slot: Instruction) -> tuple[int, bool, bool, bool]:
 def lowest_stack_pointer(compiled: Compiled) -> int:
     """How far below the stack pointer at entry the image may bring it, in bytes."""
     frames = [-change for change in adjustments(compiled) if change < 0]
-    return frames[0] + (MAXIMUM_CALL_DEPTH - 1) * max(frames[1:], default=0) if frames else 0
+    return frames[0] + MAXIMUM_CALL_DEPTH * max(frames[1:], default=0) if frames else 0
 
 
 def run(seen: Observation) -> Iterator[Trip]:

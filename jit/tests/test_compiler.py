@@ -17,6 +17,7 @@ from jit.call import CompileError
 from jit.compiled import ENTRY_SIZE, Addresses, Compiled
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config
+from jit.frame import COUNT
 from jit.lowering import LOWERING
 from jit.mips import Row, decode, rows
 from jit.passes import hilo_hazard, load_delay
@@ -247,3 +248,18 @@ def test_functions_elsewhere_are_refused() -> None:
     functions = {0: ADDRESSES.base, 4: ADDRESSES.base + ENTRY_SIZE + 4}
     with pytest.raises(CompileError, match="the function at slot 4 cannot be at 0x400014"):
         compile_program(link(program, (), functions), Config.parse("mips32r2-32be"), replace(ADDRESSES, functions=functions))
+
+
+@pytest.mark.parametrize("name", ["mips1-32le", "mips64r6-64be"])
+def test_entries_of_programs_start_the_count_and_tail_calls_enter_behind(name: str) -> None:
+    program = assemble("r2 = 0\nr3 = 0\ncall 12\nr0 = 1\nexit\nf: r0 = 5\nexit")
+    functions = {0: ADDRESSES.base, 5: ADDRESSES.base + ENTRY_SIZE}
+    image = compile_program(program.slots, Config.parse(name), replace(ADDRESSES, functions=functions, programs=frozenset({5})))
+    zero = rows(image.config)["addiu"].encode(COUNT, 0, 0)
+    assert [image.words[at] for at in (1, 5)] == [zero, zero]
+    places = [_target(image, at) for at in (0, 2, 4, 6)]
+    # The C function around the main program; the main program, whose entry code comes before its first slot; twice the other one.
+    assert places[0] < places[1] < (image.bpf_at[0] or 0)
+    assert places[2] == places[3]
+    assert image.slot_of[places[2]] == -1
+    assert image.words[image.exits[0]] == image.words[image.exits[1]]
