@@ -143,7 +143,7 @@ def _main(choose: Chooser, features: Features, home: int, places: list[int]) -> 
         values[home] = Pointer(context)
     pinned = frozenset((home,)) if home > 5 else frozenset[int]()
     frame = Region("frame", -512, SPILL if home == _SPILLED else 0)
-    return Writer(choose, features, State(values, set(_REGISTERS) - {home}, pinned), regions, frame, places=places)
+    return Writer(choose, features, State(values, set(_REGISTERS), pinned), regions, frame, places=places)
 
 
 def _single(w: Writer, choose: Chooser) -> None:
@@ -164,11 +164,11 @@ def _single(w: Writer, choose: Chooser) -> None:
 def _beginning(w: Writer, home: int) -> Code:
     """What gives registers their first values."""
     code = Code()
-    if home == _SPILLED:
-        code.emit(_STORE_DW, FRAME_POINTER, 1, SPILL)
-    elif home != 1:
-        code.emit(MOV_REG, home, 1)
     everything = w.choose.mostly(8)
+    if home == _SPILLED and w.unspilled:
+        code.emit(_STORE_DW, FRAME_POINTER, 1, SPILL)
+    elif home > 1 and home in w.needed:
+        code.emit(MOV_REG, home, 1)
     # r1 comes last, because it is the address of the context until then.
     for register in (0, *range(2, 10), 1):
         if register == home or not (everything or register in w.needed):

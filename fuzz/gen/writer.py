@@ -39,6 +39,7 @@ class Writer:
     written     instructions that have been written
     executed    the same, each as often as it runs at most
     needed      registers whose contents at the beginning of the function are read
+    unspilled   whether the address of the context is read from the frame
     limit       at so many instructions there are no more statements
     places      the last place that was named, shared by all functions
     """
@@ -53,6 +54,7 @@ class Writer:
     written: int = 0
     executed: int = 0
     needed: set[int] = field(default_factory=set)
+    unspilled: bool = False
     limit: int = LENGTH
 
     @property
@@ -139,6 +141,7 @@ class Writer:
             self.emit(MOV_REG, register, FRAME_POINTER)
         elif region.name == "context":
             self.emit(LOAD_DW, register, FRAME_POINTER, SPILL)
+            self.unspilled = True
         else:
             section = int(region.name.removeprefix("data"))
             self.emit(LDDW_DATA, register, imm=section | (offset & 0xFFFFFFFF) << 32)

@@ -1,0 +1,102 @@
+"""Shrinking: the smallest program that still fails, and the simplest input for it.
+
+Hypothesis shrinks the choices that the program was made from, so that each candidate is a program that the strategies could have made: valid, and
+terminating. The choices come to it as bytes, from which the failing program is made once more and kept in a database of its own; from there it
+replays and shrinks. An input is shrunk afterwards, word by word, because it is made of a seed and not of choices.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis.database import InMemoryExampleDatabase
+from hypothesis.errors import Flaky
+
+from ebpf.opcodes import lookup
+from ebpf.program import Program
+from fuzz.case import Input
+from fuzz.gen.batch import make_case
+from fuzz.gen.features import Features
+from fuzz.gen.program import GeneratedCase, programs
+
+Fails = Callable[[GeneratedCase], bool]
+"""Whether a case still shows what is to be shown."""
+
+SECONDS = 60.0
+"""Time that shrinking may take, unless told otherwise."""
+
+_WORDS = (0, 1, (1 << 64) - 1)
+
+
+class _FailureError(Exception):
+    """What Hypothesis is told with."""
+
+
+def shrink(features: Features, choices: bytes, fails: Fails, seconds: float = SECONDS) -> GeneratedCase:
+    """The smallest case found, with a single input where one suffices.
+
+    `features` and `choices` are what `fuzz.gen.batch.make_case` was given. Raises ValueError when the case does not fail.
+    """
+    deadline = time.monotonic() + seconds
+    case = make_case(features, choices)
+    if case is None or not fails(case):
+        raise ValueError("the case that is to be shrunk does not fail")
+    inputs = _one_of(case, fails)
+    program = _smallest(features, choices, lambda candidate: fails(GeneratedCase(candidate, inputs)), deadline)
+    small = GeneratedCase(program or case.program, inputs)
+    return _simplest_input(small, fails, deadline) if len(inputs) == 1 else small
+
+
+def _one_of(case: GeneratedCase, fails: Fails) -> tuple[Input, ...]:
+    """The first input that fails alone, or all."""
+    return next(((one,) for one in case.inputs if fails(replace(case, inputs=(one,)))), case.inputs)
+
+
+def _smallest(features: Features, choices: bytes, fails: Callable[[Program], bool], deadline: float) -> Program | None:
+    """The program with the fewest slots that failed on the way; None when none did in time."""
+    found: list[Program] = []
+
+    @settings(
+        database=InMemoryExampleDatabase(),
+        phases=(Phase.reuse, Phase.shrink),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    @given(programs(features))
+    def attempt(program: Program) -> None:
+        # When the time is over nothing fails any more, and Hypothesis ends.
+        if time.monotonic() < deadline and fails(program):
+            found.append(program)
+            raise _FailureError
+
+    with suppress(_FailureError):
+        attempt.hypothesis.fuzz_one_input(choices)  # type: ignore[attr-defined]
+    with suppress(_FailureError, Flaky):
+        attempt()
+    return min(reversed(found), key=lambda program: len(program.slots), default=None)
+
+
+def _simplest_input(case: GeneratedCase, fails: Fails, deadline: float) -> GeneratedCase:
+    """The same with as many simple words in the context as there can be."""
+    for at in range(0, len(case.inputs[0].memory), 8):
+        for word in _WORDS:
+            memory = case.inputs[0].memory
+            simpler = memory[:at] + word.to_bytes(8, "little")[: len(memory) - at] + memory[at + 8 :]
+            if simpler == memory or time.monotonic() >= deadline:
+                break
+            candidate = replace(case, inputs=(replace(case.inputs[0], memory=simpler),))
+            if fails(candidate):
+                case = candidate
+                break
+    return case
+
+
+def size(program: Program) -> int:
+    """Instructions of a program besides `exit`."""
+    rows = (lookup(slot) for slot in program.slots)
+    return sum(1 for row in rows if row is not None and row.name != "EXIT")
