@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ebpf.instruction import FRAME_POINTER, MAXIMUM_CALL_DEPTH
-from fuzz.environment import GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, KTIME_GET_NS, MIX
+from fuzz.environment import MIX, WITHOUT_ARGUMENTS
 from fuzz.gen.code import Code, row
 from fuzz.gen.rows import PACKET_LOADS
 from fuzz.gen.state import Pointer, Region, Scalar
@@ -18,7 +18,7 @@ BUFFER = Region("buffer", 0, 64)
 """Memory of its caller that a function is given."""
 
 _CALL, _CALL_KERNEL, _CALL_LOCAL, _AND = row("CALL"), row("CALL_KERNEL"), row("CALL_LOCAL"), row("AND64_IMM")
-_WITHOUT_ARGUMENTS = (KTIME_GET_NS, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID)
+_CALLX, _LDDW_CODE = row("CALLX"), row("LDDW_CODE")
 _SCRATCH = frozenset(range(6))
 _CONTEXT = 6
 
@@ -42,7 +42,8 @@ class Function:
     code: Code
 
 
-def _returned(w: Writer, known: Scalar) -> None:
+def returned(w: Writer, known: Scalar) -> None:
+    """Say what every call does to the registers, and what is known of its result."""
     w.state.forget_arguments()
     w.state.fresh -= _SCRATCH
     w.wrote(0, known)
@@ -69,8 +70,8 @@ def call(w: Writer) -> None:
         _give(w, range(1, 6))
         w.emit(_CALL_KERNEL, imm=MIX)
     else:
-        w.emit(_CALL, imm=w.choose.pick(_WITHOUT_ARGUMENTS))
-    _returned(w, Scalar())
+        w.emit(_CALL, imm=w.choose.pick(WITHOUT_ARGUMENTS))
+    returned(w, Scalar())
 
 
 def call_function(w: Writer, functions: list[Function]) -> Function | None:
@@ -87,10 +88,22 @@ def call_function(w: Writer, functions: list[Function]) -> Function | None:
         w.wrote(1, Pointer(w.frame, place))
     first = 1 + function.buffer
     _give(w, range(first, first + function.arguments))
-    w.emit(_CALL_LOCAL, target=function.place)
+    if w.choose.rarely(4):
+        _call_address(w, function, range(1, first + function.arguments))
+    else:
+        w.emit(_CALL_LOCAL, target=function.place)
     w.executed += w.repeats * function.executed
-    _returned(w, Scalar())
+    returned(w, Scalar())
     return function
+
+
+def _call_address(w: Writer, function: Function, given: range) -> None:
+    """Through a register that is none of the arguments."""
+    register = w.choose.pick([one for one in w.state.writable() if one not in given])
+    w.emit(_LDDW_CODE, register, target=function.place)
+    # What is there afterwards is the address of code, which is no number of the program's.
+    w.wrote(register, None)
+    w.emit(_CALLX, register)
 
 
 def fits(depth: int) -> bool:
@@ -113,4 +126,4 @@ def packet(w: Writer) -> None:
         outside = w.choose.rarely(16)
         w.emit(load, imm=w.choose.pick((last + 1, PACKET, 0x7FFFFFFF, -1)) if outside else w.choose.number(0, last))
     w.read(_CONTEXT)
-    _returned(w, Scalar((1 << 8 * size) - 1))
+    returned(w, Scalar((1 << 8 * size) - 1))

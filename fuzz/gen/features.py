@@ -32,6 +32,7 @@ class Features:
     misaligned    whether some accesses are misaligned, which is a fault on most configurations and ends the program
     packet        whether legacy packet instructions are used
     calls         whether helper functions and kernel functions are called
+    maps          whether there are maps, and helper functions that work on them
     functions     how many functions of its own the program has at most
     addresses     whether the frame pointer is an operand as if it were a number
     nesting       how deeply branches and loops are nested; 0 is straight code
@@ -50,6 +51,7 @@ class Features:
     misaligned: bool = False
     packet: bool = True
     calls: bool = True
+    maps: bool = True
     functions: int = 2
     addresses: bool = False
     nesting: int = 2
@@ -84,6 +86,7 @@ def draw_features(source: random.Random, tier: Tier) -> Features:
         misaligned=source.randrange(16) == 0,
         packet=source.randrange(6) == 0,
         calls=structured and source.randrange(2) == 0,
+        maps=structured and source.randrange(4) == 0,
         functions=source.choice((0, 0, 1, 3)) if structured else 0,
         addresses=tier == "single" or source.randrange(8) == 0,
         nesting=source.choice((1, 2, 3)) if structured else 0,

@@ -15,11 +15,12 @@ from fuzz.gen.code import row
 from fuzz.gen.state import Pointer, Scalar
 from fuzz.gen.values import immediate
 from fuzz.gen.writer import ADD_IMM, MOV_IMM, Writer
+from fuzz.layout import LOOPS
 
 Block = Callable[[Writer], None]
 """What appends statements until it is enough."""
 
-_EXIT, _JA, _JA32 = row("EXIT"), row("JA"), row("JA32")
+_EXIT, _JA, _JA32, _MAY_GOTO, _NOSPEC = (row(name) for name in ("EXIT", "JA", "JA32", "MAY_GOTO", "NOSPEC"))
 _GOTO = (_JA, _JA, _JA32)
 _TRIPS = (1, 2, 3, 4, 5, 8, 16)
 _REPEATS = 64
@@ -204,6 +205,28 @@ def _limited(w: Writer, block: Block, trip: int, counter: int) -> None:
     _body(w, block)
     _count(w, counter, 1)
     w.emit(w.choose.pick(_LIMITED), counter, limit, target=head)
+
+
+def may_goto(w: Writer, block: Block) -> None:
+    """A loop of as many trips as `may_goto` has left: all that there are in the first one of a call of a function, then none."""
+    if LOOPS * w.repeats > _REPEATS:
+        return
+    w.repeats *= LOOPS
+    outer = w.state.pinned
+    head, after = _enter(w), w.new_place()
+    w.emit(_MAY_GOTO, target=after)
+    entry = w.state.copy()
+    _body(w, block)
+    w.emit(w.choose.pick(_GOTO), target=head)
+    w.state = entry
+    w.state.pinned = outer
+    w.repeats //= LOOPS
+    w.place(after)
+
+
+def barrier(w: Writer) -> None:
+    """A speculation barrier, which the verifier puts into programs."""
+    w.emit(_NOSPEC)
 
 
 def _tested_first(w: Writer, block: Block, trip: int, counter: int) -> None:

@@ -19,11 +19,12 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from ebpf.instruction import FRAME_POINTER
 from ebpf.program import DataSection, Program
 from fuzz.case import Input
-from fuzz.gen import arithmetic, calls, flow, memory
+from fuzz.gen import arithmetic, calls, flow, lookups, memory
 from fuzz.gen.choose import Chooser
 from fuzz.gen.code import Code, Line, finish, row
 from fuzz.gen.features import Features
 from fuzz.gen.inputs import INPUTS, make_input
+from fuzz.gen.lookups import MAPS
 from fuzz.gen.rows import ARITHMETIC, ATOMICS, BRANCHES, LOADS, STORES
 from fuzz.gen.state import Pointer, Region, Scalar, State, Value
 from fuzz.gen.values import value
@@ -73,13 +74,17 @@ class _Plan:
             weights.append((calls.call, 2))
         if features.packet and main:
             weights.append((calls.packet, 1))
+        if features.maps:
+            weights.append((lookups.change, 2))
         if features.nesting:
-            weights.append((flow.goto, 1))
+            weights += [(flow.goto, 1), (flow.barrier, 1)]
         if self.functions:
             weights.append((self._call, 2))
         if nesting:
             inner = self.block(nesting - 1, main, 5)
-            weights += [(lambda w: flow.branch(w, inner), 4), (lambda w: flow.loop(w, inner), 2)]
+            weights += [(lambda w: flow.branch(w, inner), 4), (lambda w: flow.loop(w, inner), 2), (lambda w: flow.may_goto(w, inner), 1)]
+            if features.maps:
+                weights.append((lambda w: lookups.look_up(w, inner), 3))
         return tuple(statement for statement, weight in weights for _ in range(weight))
 
     def _call(self, w: Writer) -> None:
@@ -110,7 +115,7 @@ def _write_function(choose: Chooser, plan: _Plan, places: list[int]) -> calls.Fu
         values[1] = Pointer(calls.BUFFER)
     first = 1 + buffer
     values[first : first + arguments] = [Scalar()] * arguments
-    w = Writer(choose, plan.features, State(values), _data_regions(plan.features), places=places, limit=24)
+    w = Writer(choose, plan.features, State(values), _data_regions(plan.features), places=places, first_map=len(_data(plan.features)), limit=24)
     place = w.new_place()
     w.place(place)
     before = len(plan.called)
@@ -121,9 +126,11 @@ def _write_function(choose: Chooser, plan: _Plan, places: list[int]) -> calls.Fu
 
 
 def _data_regions(features: Features) -> tuple[Region, ...]:
-    if not features.data:
-        return ()
-    return tuple(Region(f"data{number}", 0, len(section.contents), section.writable) for number, section in enumerate(_DATA))
+    return tuple(Region(f"data{number}", 0, len(section.contents), section.writable) for number, section in enumerate(_data(features)))
+
+
+def _data(features: Features) -> tuple[DataSection, ...]:
+    return _DATA if features.data else ()
 
 
 def _home(choose: Chooser, features: Features) -> int:
@@ -143,7 +150,7 @@ def _main(choose: Chooser, features: Features, home: int, places: list[int]) -> 
         values[home] = Pointer(context)
     pinned = frozenset((home,)) if home > 5 else frozenset[int]()
     frame = Region("frame", -512, SPILL if home == _SPILLED else 0)
-    return Writer(choose, features, State(values, set(_REGISTERS), pinned), regions, frame, places=places)
+    return Writer(choose, features, State(values, set(_REGISTERS), pinned), regions, frame, places=places, first_map=len(_data(features)))
 
 
 def _single(w: Writer, choose: Chooser) -> None:
@@ -208,7 +215,7 @@ def _program(choose: Chooser, features: Features) -> Program:
         plan.block(features.nesting, True, features.length)(w)
     _ending(w)
     beginning = _beginning(w, home)
-    return Program(SOURCE, features.tier, finish((beginning, w.code, *_reachable(plan))), _DATA if features.data else ())
+    return Program(SOURCE, features.tier, finish((beginning, w.code, *_reachable(plan))), _data(features), maps=MAPS if features.maps else ())
 
 
 def _reachable(plan: _Plan) -> list[Code]:
@@ -218,7 +225,7 @@ def _reachable(plan: _Plan) -> list[Code]:
     places = {function.place for function in plan.called}
     for function in reversed(plan.functions):
         if function.place in places:
-            places |= {line.target for line in function.code.lines if isinstance(line, Line) and line.row.name == "CALL_LOCAL"}
+            places |= {line.target for line in function.code.lines if isinstance(line, Line) and line.row.name in ("CALL_LOCAL", "LDDW_CODE")}
     return [function.code for function in plan.functions if function.place in places]
 
 

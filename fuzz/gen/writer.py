@@ -39,6 +39,7 @@ class Writer:
     written     instructions that have been written
     executed    the same, each as often as it runs at most
     needed      registers whose contents at the beginning of the function are read
+    first_map   number of the first map, behind those of the data sections
     unspilled   whether the address of the context is read from the frame
     limit       at so many instructions there are no more statements
     places      the last place that was named, shared by all functions
@@ -54,6 +55,7 @@ class Writer:
     written: int = 0
     executed: int = 0
     needed: set[int] = field(default_factory=set)
+    first_map: int = 0
     unspilled: bool = False
     limit: int = LENGTH
 
