@@ -9,6 +9,7 @@ Loops count: up or down, with the test at either end. Registers that a loop coun
 
 from collections.abc import Callable
 
+from ebpf.instruction import FRAME_POINTER
 from ebpf.opcodes import Row
 from fuzz.gen.arithmetic import operate
 from fuzz.gen.code import row
@@ -60,15 +61,20 @@ def branch(w: Writer, block: Block) -> None:
 
 def branch_on(w: Writer, block: Block, test: Row) -> None:
     """The same with a jump of this row."""
-    dst = w.some_scalar()
-    src = _compared(w, dst) if test.src == "r" else 0
+    dst, src = _compared(w, test.src == "r")
     imm = immediate(w.choose) if test.imm == "imm" else 0
     layout = w.choose.pick((_skip, _choice, _backward))
     layout(w, block, lambda target: w.emit(test, dst, src, imm=imm, target=target))
 
 
-def _compared(w: Writer, dst: int) -> int:
-    return dst if w.choose.rarely(8) else w.some_scalar()
+def _compared(w: Writer, two: bool) -> tuple[int, int]:
+    """The registers that are compared, or the one and zero."""
+    dst = w.some_scalar()
+    if not two:
+        return dst, 0
+    if w.features.addresses and w.choose.rarely(8):
+        return (dst, FRAME_POINTER) if w.choose.rarely(2) else (FRAME_POINTER, dst)
+    return dst, dst if w.choose.rarely(8) else w.some_scalar()
 
 
 def _arm(w: Writer, block: Block) -> bool:

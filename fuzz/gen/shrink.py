@@ -76,8 +76,9 @@ def _smallest(features: Features, choices: bytes, fails: Callable[[Program], boo
 
     with suppress(_FailureError):
         attempt.hypothesis.fuzz_one_input(choices)  # type: ignore[attr-defined]
-    with suppress(_FailureError, Flaky):
-        attempt()
+    if found:
+        with suppress(_FailureError, Flaky):
+            attempt()
     return min(reversed(found), key=lambda program: len(program.slots), default=None)
 
 

@@ -5,6 +5,7 @@ counted in them.
 """
 
 import random
+from collections.abc import Callable
 
 from fuzz.gen.choose import Chooser
 from fuzz.suite_values import CONSTANTS, EDGES_32, EDGES_64, EDGES_NARROW, IMMEDIATES
@@ -37,23 +38,6 @@ IMMEDIATE_EDGES: tuple[int, ...] = _simplest_first(
 
 COUNTS: tuple[int, ...] = (*range(64), 64, 95, 255, 0x10000, -1, -(1 << 31))
 """Shift counts as immediates: all, and some past the width, which are masked (RFC 9669 section 4.1)."""
-
-
-def value(choose: Chooser) -> int:
-    """An unsigned 64-bit value: an edge as often as any."""
-    at = choose.number(0, 2 * len(EDGES) - 1)
-    return EDGES[at] if at < len(EDGES) else choose.number(0, MASK)
-
-
-def immediate(choose: Chooser) -> int:
-    """A signed 32-bit immediate: an edge as often as any."""
-    at = choose.number(0, 2 * len(IMMEDIATE_EDGES) - 1)
-    return IMMEDIATE_EDGES[at] if at < len(IMMEDIATE_EDGES) else choose.number(-(1 << 31), (1 << 31) - 1)
-
-
-def random_value(source: random.Random) -> int:
-    """The same as `value`, from a generator of pseudo-random numbers."""
-    return source.choice(EDGES) if source.getrandbits(1) else source.getrandbits(64)
 
 
 def _is_power(number: int) -> bool:
@@ -107,3 +91,36 @@ IMMEDIATE_CLASSES: tuple[str, ...] = (
     "upper half only", "32 bits, negative", "32 bits, positive",
 )  # fmt: skip
 """All that `immediate_class` returns."""
+
+
+_EACH = 24
+"""How many edges of each class there are to choose from; of a class that has fewer some come more often."""
+
+
+def _balanced(edges: tuple[int, ...], classify: Callable[[int], str]) -> tuple[int, ...]:
+    """As many edges of each class, the simplest first."""
+    classes: dict[str, list[int]] = {}
+    for edge in edges:
+        classes.setdefault(classify(edge), []).append(edge)
+    chosen = [edge for known in classes.values() for edge in (known[at * len(known) // _EACH] for at in range(_EACH))]
+    return tuple(sorted(chosen, key=edges.index))
+
+
+_EVEN, _EVEN_IMMEDIATES = _balanced(EDGES, value_class), _balanced(IMMEDIATE_EDGES, immediate_class)
+
+
+def value(choose: Chooser) -> int:
+    """An unsigned 64-bit value: an edge as often as any, of each class as often."""
+    at = choose.number(0, 2 * len(_EVEN) - 1)
+    return _EVEN[at] if at < len(_EVEN) else choose.number(0, MASK)
+
+
+def immediate(choose: Chooser) -> int:
+    """A signed 32-bit immediate: an edge as often as any, of each class as often."""
+    at = choose.number(0, 2 * len(_EVEN_IMMEDIATES) - 1)
+    return _EVEN_IMMEDIATES[at] if at < len(_EVEN_IMMEDIATES) else choose.number(-(1 << 31), (1 << 31) - 1)
+
+
+def random_value(source: random.Random) -> int:
+    """The same as `value`, from a generator of pseudo-random numbers."""
+    return source.choice(_EVEN) if source.getrandbits(1) else source.getrandbits(64)
