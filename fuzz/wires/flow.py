@@ -67,7 +67,7 @@ def adjustments(compiled: Compiled) -> Iterator[int]:
     isa = compiled.config.isa
     for at in np.flatnonzero(decoded(compiled).writes & 1 << SP).tolist():
         word = _word(compiled.words[at], isa)
-        if word is None or word.named("rs") != SP:
+        if word is None or "rs" not in word.row.operands or word.named("rs") != SP:
             continue
         if word.row.mnemonic in ("addiu", "daddiu"):
             yield word.named("immediate")
