@@ -4,7 +4,8 @@
     A         r0, of which the upper half is always zero
     X         r7, likewise
     M[k]      the word at r10 - 4 * (k + 1)
-    context   r6, a `struct __sk_buff`: the length of the packet, and what ancillary loads load
+    context   r6, a `struct __sk_buff`: the length of the packet, and what ancillary loads load (Linux has no need of it, and loads from its own
+              structures; here `fuzz.contexts` makes such loads of these)
 
 Loads from the packet become the packet instructions of RFC 9669 section 5.5, which end the program with 0 outside the packet, as classic BPF does.
 (Since Linux 4.18 the conversion makes of them what a verifier would: a fast path through pointers and a call. What they do is the same.)
@@ -20,11 +21,12 @@ from typing import NamedTuple
 
 from ebpf import opcodes
 from ebpf.classic import BY_CODE, ClassicInstruction, ClassicRow, ancillary
+from ebpf.context import FIELDS
 from ebpf.instruction import FRAME_POINTER, Instruction
 from ebpf.program import Program
-from ebpf.skb import FIELDS
 
 A, X, TEMPORARY, CONTEXT = 0, 7, 2, 6
+_SKB = FIELDS["skb"]
 
 HELPERS: Mapping[str, int] = {"processor": 8, "random": 7}
 """Ancillary loads that are calls of helpers, with the numbers of Linux's enum bpf_func_id: get_smp_processor_id, get_prandom_u32."""
@@ -68,7 +70,7 @@ def convert(instructions: Sequence[ClassicInstruction], source: str) -> Program:
             lines[len(slots)] = instruction.line
             offset = 0 if emitted.target is None else starts[emitted.target] - len(slots) - 1
             slots.append(emitted.instruction._replace(offset=offset) if emitted.target is not None else emitted.instruction)
-    return Program(source, "filter", tuple(slots), lines=lines)
+    return Program(source, "filter", tuple(slots), lines=lines, context="skb")
 
 
 def _make(name: str, dst: int = 0, src: int = 0, offset: int = 0, imm: int = 0) -> Instruction:
@@ -106,7 +108,7 @@ def _load(name: str, k: int) -> Iterator[Instruction]:
     elif what == "IMM":
         yield _make("MOV32_IMM", register, imm=k)
     elif what == "LEN":
-        yield _make("LDX_W", register, CONTEXT, FIELDS["len"].offset)
+        yield _make("LDX_W", register, CONTEXT, _SKB["len"].offset)
     elif what == "MEM":
         yield _make("LDX_W", register, FRAME_POINTER, _word(k))
     else:
@@ -158,7 +160,7 @@ def _ancillary(loaded: str) -> Iterator[Instruction]:
         yield _make("MOV64_REG", 3, X)
         yield _make("CALL", imm=HELPERS[loaded])
     else:
-        yield _make("LDX_W", A, CONTEXT, FIELDS[_FIELD_OF[loaded]].offset)
+        yield _make("LDX_W", A, CONTEXT, _SKB[_FIELD_OF[loaded]].offset)
         if loaded in ("protocol", "vlan protocol"):
             yield _make("BE16", A)
 

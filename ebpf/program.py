@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal, NamedTuple
 
+from ebpf.context import ContextKind
 from ebpf.instruction import Instruction
 
 ByteOrder = Literal["little", "big"]
@@ -116,7 +117,7 @@ class Program:
 
     `source` and `section` say where the program came from, for messages. `byte_order` is set when the program came from an
     object that was compiled for one byte order and means something else on the other. `lines` maps a slot to a line of the
-    source file, where there is one. `labels` names the slots at which functions start.
+    source file, where there is one. `labels` names the slots at which functions start. `context` is what r1 points to at entry.
     `exception_callback` is the slot of the function that takes the cookie of an exception, None where the cookie is what the program returns.
     """
 
@@ -129,6 +130,7 @@ class Program:
     labels: Mapping[int, str] = field(default_factory=dict)
     maps: tuple[Map, ...] = ()
     exception_callback: int | None = None
+    context: ContextKind = "memory"
 
     @property
     def programs(self) -> frozenset[int]:

@@ -1,6 +1,6 @@
-"""Packets from capture files, pcap and pcapng, read by libpcap; and what a program is given for each: the packet and a `struct __sk_buff`.
+"""Packets from capture files, pcap and pcapng, read by libpcap; and what a program is given for each: the packet and a context.
 
-    file ─ libpcap ─► Captured ─► Input: packet, context
+    file ─ libpcap ─► Captured ─► Input: packet, context as the program sees it
 
 What the kernel knows of a packet besides its bytes is taken from the link header where that says it, and zero where it does not: there is no mark, no
 hash, no queue, no VLAN tag beside the packet (one in the packet stays there), and the packet came in for this host on interface 1.
@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import cypcap
 
+from ebpf.context import FIELDS, ContextKind, size
 from ebpf.files import read_bytes
 from ebpf.program import ByteOrder, ProgramError, printable
-from ebpf.skb import FIELDS
 from fuzz.case import Input
 from oracle.world import Packet
 
@@ -72,8 +72,8 @@ class Captured(NamedTuple):
         zeros = dict.fromkeys(("packet type", "mark", "queue", "hash", "vlan tag", "vlan present", "vlan protocol"), 0)
         return {**zeros, "protocol": link.protocol(self.contents), "interface index": 1, "hardware type": link.hardware_type}
 
-    def context(self, byte_order: ByteOrder) -> bytes:
-        """The `struct __sk_buff`, and what we have behind it."""
+    def context(self, kind: ContextKind, byte_order: ByteOrder) -> bytes:
+        """The context as a program sees it; its pointers are put in where it is placed."""
         values = self.values
         network_order = values["protocol"].to_bytes(2, "big")
         fields = {
@@ -83,15 +83,21 @@ class Captured(NamedTuple):
             "ingress_ifindex": values["interface index"],
             "hardware_type": values["hardware type"],
         }
-        memory = bytearray(max(field.offset + field.size for field in FIELDS.values()))
-        for name, value in fields.items():
-            offset, size = FIELDS[name]
-            memory[offset : offset + size] = value.to_bytes(size, byte_order)
+        memory = bytearray(size(kind))
+        for name, field in FIELDS[kind].items():
+            memory[field.offset : field.offset + field.size] = fields.get(name, 0).to_bytes(field.size, byte_order)
         return bytes(memory)
 
-    def input(self, number: int, byte_order: ByteOrder) -> Input:
+    def input(self, number: int, kind: ContextKind, byte_order: ByteOrder) -> Input:
         """What a program works on for the packet with this number in its capture."""
-        return Input(self.context(byte_order), self.packet, number)
+        return Input(self.context(kind, byte_order), self.packet, number)
+
+
+class Packets(NamedTuple):
+    """What programs are run on: packets, and the kind of context where it is not left to the section of the program."""
+
+    captured: tuple[Captured, ...]
+    kind: ContextKind | None = None
 
 
 def read_capture(path: str) -> tuple[Captured, ...]:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
@@ -14,7 +14,7 @@ from fuzz.cli_options import UNUSABLE, all_configurations, as_json, config_globs
 from jit.config import Config
 
 if TYPE_CHECKING:
-    from fuzz.captures import Captured
+    from fuzz.captures import Packets
     from fuzz.sources import Refusal, Subject
     from fuzz.tally import Result
 
@@ -60,6 +60,7 @@ _explain = click.option("--explain", "explained", is_flag=True, help="Show where
 @section
 @memory
 @click.option("--packets", metavar="FILE", help="A capture, pcap or pcapng: the programs are run on each of its packets.")
+@click.option("--context", type=click.Choice(("skb", "xdp")), help="Of programs that are given packets; xdp where the section begins so, else skb.")
 @_tripwires
 @_explain
 @_jobs
@@ -73,6 +74,7 @@ def check(
     section: str | None,
     memory_text: str | None,
     packets: str | None,
+    context: Literal["skb", "xdp"] | None,
     tripwires: str,
     explained: bool,
     jobs: int,
@@ -94,16 +96,18 @@ def check(
         refuse("--mem: the shipped programs have contexts of their own")
     if packets is not None and (not paths or memory_text is not None):
         refuse(f"--packets: {'the context of a packet is not for --mem to choose' if paths else 'the shipped programs have inputs of their own'}")
+    if context is not None and packets is None:
+        refuse("--context: it is for programs that are given --packets")
     given = parse_memory(memory_text)
     configs = select_configs(globs, everything)
-    subjects = file_subjects(paths, section, given, _captured(packets)) if paths else shipped_subjects(section)
+    subjects = file_subjects(paths, section, given, _packets(packets, context)) if paths else shipped_subjects(section)
     _judge(ctx, subjects, configs, _Options(tripwires, explained, jobs, as_json))
 
 
-def _captured(path: str | None) -> "Sequence[Captured]":
-    from fuzz.captures import read_capture
+def _packets(path: str | None, kind: Literal["skb", "xdp"] | None) -> "Packets | None":
+    from fuzz.captures import Packets, read_capture
 
-    return () if path is None else read_capture(path)
+    return None if path is None else Packets(read_capture(path), kind)
 
 
 @click.command()

@@ -38,6 +38,7 @@ from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, TAIL_CALL, Instruct
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import ByteOrder, DataSection, Map, MapAddress, MapKind, Program, ProgramError, functions_by_address, link
 from fuzz.case import Case
+from fuzz.contexts import DEVICES, DEVICES_SIZE, PACKET, PACKET_OFFSET, Structures, context_size, rewritten
 from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, THROW, Environment, conforming, environment
 from fuzz.maps import Maps, PlacedMap
 from fuzz.marks import marked
@@ -182,6 +183,11 @@ class Segment(NamedTuple):
     start: int
     size: int
 
+    @property
+    def contents(self) -> bytes:
+        """What the region or the stack holds at the start."""
+        return self.initial[self.start : self.start + self.size]
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -234,29 +240,35 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     Raises ProgramError for a program that cannot be linked or does not fit, or has two data sections of one name.
     """
     layout = layout or LAYOUTS[config.width]
+    width, big_endian, alignment, is_marked = setting(config)
+    program, given = rewritten(case.program, width, "big" if big_endian else "little"), case.input
     if config.marked:
-        case = replace(case, program=marked(case.program))
-    program, given = case.program, case.input
+        program = marked(program)
     if _calls(program, "CALL_KERNEL", THROW) and (program.programs or _calls(program, "CALL", TAIL_CALL)):
         raise ProgramError(f"{program.source}: {program.section}: exceptions in a program with tail calls are not supported")
+    case = replace(case, program=program)
     functions = _function_addresses(program, layout)
     segments = _memory_segments(case, config, layout, functions)
+    if program.context != "memory":
+        _fill_structures(case, segments, config)
     starts = [segment.address + segment.start for segment in segments]
-    data, values = starts[1 : 1 + len(program.data)], starts[1 + len(program.data) :]
+    data = starts[1 : 1 + len(program.data)]
+    values = starts[1 + len(program.data) : 1 + len(program.data) + len(program.maps)]
+    packet = segments[1 + len(program.data) + len(program.maps) :]
     stack = _stack(given.seed)
     frame_pointer = layout.stack + _FRAME_POINTER
-    width, big_endian, alignment, is_marked = setting(config)
     world = World(
         byte_order="big" if big_endian else "little",
         address_width=width,
         alignment=alignment,
         frame_pointer=frame_pointer,
         stack=stack,
-        arguments=(starts[0], len(given.memory)),
+        arguments=(starts[0], segments[0].size),
         regions=(
-            Region("context", starts[0], given.memory, True),
+            Region("context", starts[0], segments[0].contents, True),
             *_data_regions(program.data, data),
             *(_map_region(one, address, map_memory(one, config, functions)) for one, address in zip(program.maps, values, strict=True)),
+            *(Region(segment.name, segment.address + segment.start, segment.contents, segment.name == PACKET) for segment in packet),
         ),
         loops=LOOPS,
         marked=is_marked,
@@ -306,11 +318,12 @@ def _programs(declared: Map) -> tuple[int | None, ...]:
 
 
 def _memory_segments(case: Case, config: Config, layout: Layout, functions: Mapping[int, int]) -> list[Segment]:
-    """Context, data sections, values of maps."""
+    """Context, data sections, values of maps; and for programs that look at packets the packet and the devices, which `_fill_structures` fills."""
     program, given = case.program, case.input
     where = f"{program.source}: {program.section}"
     sizes = ((section.name, len(section.contents)) for section in program.data)
-    names = ["context", *(section.name for section in program.data), *(declared.name for declared in program.maps)]
+    extra = () if program.context == "memory" else (PACKET, DEVICES)
+    names = ["context", *(section.name for section in program.data), *(declared.name for declared in program.maps), *extra]
     if len(set(names) | {"stack"}) <= len(names):
         raise ProgramError(f"{where}: two data sections or maps of the same name among {', '.join(names[1:])}")
     for name, size in (*sizes, *((declared.name, declared.stride * declared.entries) for declared in program.maps)):
@@ -318,19 +331,33 @@ def _memory_segments(case: Case, config: Config, layout: Layout, functions: Mapp
             raise ProgramError(f"{where}: no room for {size} bytes of {name}")
     contents = [(section.name, section.contents, section.alignment) for section in program.data]
     contents += [(declared.name, map_memory(declared, config, functions), 8) for declared in program.maps]
-    segments = [_segment("context", layout.context, given.memory, 16)]
+    context = given.memory
+    if program.context != "memory":
+        contents += [(PACKET, given.packet.contents, 16), (DEVICES, bytes(DEVICES_SIZE), 16)]
+        context = bytes(context_size(program.context, config.width))
+    segments = [_segment("context", layout.context, context, 16)]
     for name, initial, alignment in contents:
         last = segments[-1]
         free = layout.data if len(segments) == 1 else last.address + len(last.initial) + PAGE
-        segments.append(_segment(name, free, initial, alignment))
+        segments.append(_segment(name, free, initial, alignment, PACKET_OFFSET if name == PACKET else 0))
     for segment, end in zip(segments, (layout.data, *[layout.data + DATA_SIZE] * len(contents)), strict=True):
         if segment.address + len(segment.initial) >= end:
             raise ProgramError(f"{where}: no room for {segment.size} bytes of {segment.name}")
     return segments
 
 
-def _segment(name: str, address: int, contents: bytes, alignment: int) -> Segment:
-    start = max(alignment, _MARGIN)
+def _fill_structures(case: Case, segments: list[Segment], config: Config) -> None:
+    """Put the structures behind a context into its segment and that of the devices."""
+    packet, devices = segments[-2:]
+    start = packet.address + packet.start
+    order: ByteOrder = "big" if config.big_endian else "little"
+    made = Structures(case.program.context, case.input.memory, config.width, order, (start, start + packet.size), devices.address + devices.start)
+    segments[0] = _segment("context", segments[0].address, made.context(), 16)
+    segments[-1] = _segment(DEVICES, devices.address, made.devices(), 16)
+
+
+def _segment(name: str, address: int, contents: bytes, alignment: int, offset: int = 0) -> Segment:
+    start = max(alignment, _MARGIN) + offset
     pages = -(-(start + len(contents) + _MARGIN) // PAGE)
     guard = _GUARD * pages
     return Segment(name, address, guard[:start] + contents + guard[start + len(contents) :], start, len(contents))

@@ -24,7 +24,7 @@ _SCRATCH = 0b111111
 def marked(program: Program) -> Program:
     """A valid program with its marks. Raises ProgramError when a jump no longer reaches its target."""
     places = missing(program.slots)
-    return insert_behind(program, {at: Instruction(_ZEXT.opcode, register, register, 0, 1) for at, register in places.items()})
+    return insert_behind(program, {at: (Instruction(_ZEXT.opcode, register, register, 0, 1),) for at, register in places.items()})
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ a classic filter must return is what `oracle.classic` makes of it, without any e
 import importlib.util
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -27,12 +27,14 @@ from ebpf.classic import BY_CODE, ClassicInstruction, ancillary
 from ebpf.classic_convert import HELPERS as CLASSIC_CALLS
 from ebpf.classic_convert import convert
 from ebpf.classic_text import is_classic, read_classic
+from ebpf.context import size as context_size
+from ebpf.context_access import context_accesses
 from ebpf.files import read_bytes, read_text
 from ebpf.instruction import TAIL_CALL
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import ByteOrder, Program, ProgramError, printable
 from ebpf.validity import check
-from fuzz.captures import Captured
+from fuzz.captures import Packets
 from fuzz.case import Input
 from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, THROW
 from oracle.classic import run_classic
@@ -149,7 +151,10 @@ def load_program(path: str, section: str | None) -> tuple[Program, bytes]:
     selected = _select(path, _load(path), section)
     if len(selected) > 1:
         raise ProgramError(f"{path}: several programs, choose one by its section: {', '.join(one.program.section for one in selected)}")
-    return checked(selected[0].program), DEFAULT_MEMORY if selected[0].memory is None else selected[0].memory
+    program = checked(selected[0].program)
+    if program.context != "memory":
+        return program, bytes(context_size(program.context))
+    return program, DEFAULT_MEMORY if selected[0].memory is None else selected[0].memory
 
 
 def sections(path: str) -> tuple[str, ...]:
@@ -157,7 +162,7 @@ def sections(path: str) -> tuple[str, ...]:
     return tuple(one.program.section for one in _load(path))
 
 
-def file_subjects(paths: Sequence[str], section: str | None, memory: bytes | None, packets: Sequence[Captured] = ()) -> Iterator[Subject | Refusal]:
+def file_subjects(paths: Sequence[str], section: str | None, memory: bytes | None, packets: Packets | None = None) -> Iterator[Subject | Refusal]:
     """The programs of the files and directories; `memory`, or the packets, take the place of the context that they would have otherwise."""
     for path in paths:
         try:
@@ -187,7 +192,7 @@ def _is_program(file: Path) -> bool:
         return False
 
 
-def _subjects_of(path: str, section: str | None, memory: bytes | None, packets: Sequence[Captured] = ()) -> Iterator[Subject | Refusal]:
+def _subjects_of(path: str, section: str | None, memory: bytes | None, packets: Packets | None = None) -> Iterator[Subject | Refusal]:
     try:
         loaded = _select(path, _load(path), section)
         shipped = _shipped_name(path) if memory is None and not packets else None
@@ -207,7 +212,7 @@ def _subjects_of(path: str, section: str | None, memory: bytes | None, packets: 
         if packets:
             yield from _packet_subjects(_row_name(path, program, loaded), one, program, packets)
             continue
-        if one.classic and memory is None:
+        if one.classic:
             yield Refusal(f"{printable(path)}: a classic filter looks at packets: give a capture with --packets", False)
             continue
         context = memory if memory is not None else DEFAULT_MEMORY if one.memory is None else one.memory
@@ -223,14 +228,21 @@ def _row_name(path: str, program: Program, loaded: Sequence[_Loaded]) -> str:
     return file if len(loaded) == 1 else f"{file} {program.section}"
 
 
-def _packet_subjects(name: str, one: _Loaded, program: Program, packets: Sequence[Captured]) -> Iterator[Subject]:
+def _packet_subjects(name: str, one: _Loaded, program: Program, packets: Packets) -> Iterator[Subject | Refusal]:
     """A program with an input for each packet, and with an answer to each where it was a classic filter that only depends on the packet."""
+    if not one.classic:
+        program = replace(program, context=packets.kind or ("xdp" if program.section.startswith("xdp") else "skb"))
+    try:
+        context_accesses(program, program.context)
+    except ProgramError as error:
+        yield Refusal(str(error), False)
+        return
     answers: tuple[Answer, ...] = ()
     if one.classic and not any(ancillary(BY_CODE[i.code], i.k) in CLASSIC_CALLS for i in one.classic):
-        answers = tuple(Answer(run_classic(one.classic, given.packet, given.length, given.values), None) for given in packets)
+        answers = tuple(Answer(run_classic(one.classic, given.packet, given.length, given.values), None) for given in packets.captured)
     for byte_order in BYTE_ORDERS:
         if program.byte_order in (None, byte_order):
-            inputs = tuple(given.input(number, byte_order) for number, given in enumerate(packets))
+            inputs = tuple(given.input(number, program.context, byte_order) for number, given in enumerate(packets.captured))
             yield Subject(name, "", program, byte_order, inputs, answers, packets=True)
 
 

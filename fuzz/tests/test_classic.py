@@ -56,7 +56,7 @@ def converted(instructions: Sequence[ClassicInstruction], captured: Captured, or
     program = convert(instructions, "filter")
     check(program)
     functions = environment(0)
-    regions = (Region("context", 0x1000, captured.context(order), False),)
+    regions = (Region("context", 0x1000, captured.context("skb", order), False),)
     world = World(order, 64, 8, 0x9000, bytes(4096), (0x1000, 0), regions, captured.packet, functions.helpers)
     outcome = run(program.slots, world)
     assert outcome.fault is None

@@ -71,7 +71,7 @@ def test_marking_twice_adds_nothing() -> None:
 
 
 def test_a_jump_to_what_follows_a_result_passes_over_its_mark() -> None:
-    program = insert_behind(assemble("r0 = 0\nif r1 == 0 goto +1\nw0 = 5\nexit"), {2: Instruction(ZEXT.opcode, 0, 0, 0, 1)})
+    program = insert_behind(assemble("r0 = 0\nif r1 == 0 goto +1\nw0 = 5\nexit"), {2: (Instruction(ZEXT.opcode, 0, 0, 0, 1),)})
     assert [slot.offset for slot in program.slots] == [0, 2, 0, 0, 0]
 
 
@@ -79,7 +79,7 @@ def test_a_distance_that_no_longer_fits_is_refused() -> None:
     filler = [Instruction(BY_NAME["MOV32_IMM"].opcode, 0)] * 32767
     program = Program("far.s", ".text", (Instruction(0x05, offset=32767), *filler, Instruction(0x95)))
     with pytest.raises(ProgramError, match=r"^far.s: .text: instruction 0: with what is put in, a distance of 32768 slots$"):
-        insert_behind(program, {5: Instruction(ZEXT.opcode, 0, 0, 0, 1)})
+        insert_behind(program, {5: (Instruction(ZEXT.opcode, 0, 0, 0, 1),)})
 
 
 @pytest.mark.parametrize(
