@@ -54,8 +54,9 @@ def context_accesses(program: Program, kind: ContextKind) -> dict[int, Access]:
     if kind == "memory":
         return {}
     slots = program.slots
-    states: dict[int, _State] = {0: _State(frozenset({1}), frozenset({1}))}
-    waiting = [0]
+    # A tail call gives the context to another program.
+    waiting = [0, *program.programs]
+    states = {start: _State(frozenset({1}), frozenset({1})) for start in waiting}
     while waiting:
         at = waiting.pop()
         row = _row(slots, at)

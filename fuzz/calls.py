@@ -55,6 +55,7 @@ class ProgramMemory:
         self._order = world.byte_order
         self._mask = (1 << world.address_width) - 1
         self.alignment = world.alignment
+        self.context = world.arguments[0]
         self._areas = [(region.address, region.address + len(region.contents), region.writable) for region in world.regions]
         self._areas.append((world.frame_pointer - len(world.stack), world.frame_pointer, True))
 

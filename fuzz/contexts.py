@@ -27,7 +27,7 @@ from ebpf.context_access import Access, context_accesses
 from ebpf.insertion import insert_behind
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME
-from ebpf.program import ByteOrder, Program
+from ebpf.program import ByteOrder, Map, Program
 
 PACKET, DEVICES = "packet", "devices"
 """Names of the regions."""
@@ -75,16 +75,16 @@ def rewritten(program: Program, width: int, byte_order: ByteOrder) -> Program:
     """A valid program with its accesses to the context rewritten for a machine. Raises ProgramError for one that is not permitted."""
     if program.context == "memory":
         return program
-    replacements = _replacements(program.slots, program.context, program.source, program.section, width, byte_order)
+    replacements = _replacements(program.slots, program.maps, program.context, program.source, program.section, width, byte_order)
     added = {at: tuple(others) for at, (_, *others) in replacements.items()}
     return insert_behind(program, added, {at: first for at, (first, *_) in replacements.items()})
 
 
 @lru_cache(maxsize=64)
 def _replacements(
-    slots: tuple[Instruction, ...], kind: ContextKind, source: str, section: str, width: int, byte_order: ByteOrder
+    slots: tuple[Instruction, ...], maps: tuple[Map, ...], kind: ContextKind, source: str, section: str, width: int, byte_order: ByteOrder
 ) -> Mapping[int, tuple[Instruction, ...]]:
-    accesses = context_accesses(Program(source, section, slots), kind)
+    accesses = context_accesses(Program(source, section, slots, maps=maps), kind)
     return {at: tuple(_replacement(kind, access, slots[at], width // 8, byte_order)) for at, access in accesses.items()}
 
 

@@ -28,11 +28,15 @@ class RoutineError(Exception):
 
 
 class Memory(Protocol):
-    """The memory of the program. `alignment` is what an ordinary access of 8 bytes must have, in bytes."""
+    """The memory of the program. `alignment` is what an ordinary access of 8 bytes must have, in bytes; `context` is where the context is."""
 
     @property
     def alignment(self) -> int:
         """In bytes."""
+
+    @property
+    def context(self) -> int:
+        """An address."""
 
     def load(self, address: int, size: int) -> int:
         """The unsigned integer there; raises RoutineError when it is not wholly in one region."""
@@ -103,6 +107,8 @@ def _store(memory: Memory, packet: Packet, address: int, value: int) -> int:
 def _packet_load(memory: Memory, packet: Packet, context: int, offset: int, size: int) -> int:
     if size not in (1, 2, 4):
         raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"packet_load called with size {size}"))
+    if context != memory.context:
+        raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"packet_load called with context {context:#x}"))
     # By unsigned offset: the packet below 2^31, the link header from ffe00000 on, the network header from fff00000 on.
     for base, header in ((0xFFF0_0000, packet.network_header), (0xFFE0_0000, 0), (0x8000_0000, None), (0, 0)):
         if offset >= base:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ebpf.context import ContextKind
 from ebpf.program import ByteOrder
 from fuzz.verdict import Status, Verdict
 from jit.config import Config
@@ -17,7 +18,8 @@ class Result:
     agreed, judged  pairs of input and configuration, by configuration; a pair that is inconclusive is not judged
     findings        verdicts that are DIFFER or TRIPPED
     inconclusive    verdicts that are INCONCLUSIVE
-    accepted        where the inputs are packets: how many of them it returns anything but 0 for
+    context         the kind of context
+    returned        where the inputs are packets: how many of them it returns each value for
     unseen          how often a judged pair was not watched to the end, by what was missed
     wrong           where the oracle is at odds with the answer, one line each
     failure         why the subject could not be judged to the end: the engine died, or an exception in the harness
@@ -40,7 +42,8 @@ class Result:
     expected_errors: int = 0
     unusable: str = ""
     unseen: Mapping[str, int] = field(default_factory=dict)
-    accepted: int | None = None
+    context: ContextKind = "memory"
+    returned: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

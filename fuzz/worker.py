@@ -47,7 +47,7 @@ def judge_subject(
     unseen: Counter[str] = Counter()
     findings: list[Verdict] = []
     inconclusive: list[Verdict] = []
-    accepted: set[int] = set()
+    returned: dict[int, int] = {}
     expected_errors = 0
     wrong: dict[str, list[Config]] = {}
     failure = unusable = ""
@@ -66,8 +66,8 @@ def judge_subject(
                 findings.append(verdict)
                 continue
             agreed[verdict.config] += 1
-            if outcome is not None and outcome.return_value:
-                accepted.add(verdict.input)
+            if outcome is not None and outcome.return_value is not None:
+                returned[verdict.input] = outcome.return_value
             for line in _contradictions(subject, verdict, outcome):
                 wrong.setdefault(line, []).append(verdict.config)
         if explained:
@@ -93,7 +93,8 @@ def judge_subject(
         expected_errors,
         unusable,
         unseen,
-        len(accepted) if subject.packets else None,
+        subject.program.context,
+        Counter(returned.values()) if subject.packets else {},
     )
 
 

@@ -1,6 +1,6 @@
 """Legacy packet access: RFC 9669 section 5.5.
 
-The value is read in network byte order, whatever the byte order of the world, and zero-extended into r0. r6 is an implicit operand, the
+The value is read in network byte order, whatever the byte order of the world, and zero-extended into r0. r6 is an implicit operand, which must be the
 context, and r1 to r5 hold nothing afterwards. Reading outside the packet ends the program with r0 = 0; because it cannot return
 through a caller, Linux wants these instructions in the main program, and the oracle does too.
 
@@ -34,6 +34,11 @@ def _position(offset: int, network_header: int) -> int:
     return offset - LINK_BASE
 
 
+def _require_context(machine: Machine) -> None:
+    if machine.read(6) != machine.world.arguments[0]:
+        raise FaultError(FaultKind.INVALID, detail="packet access without the context in r6")
+
+
 def _load(offset: int, size: int, instruction: Decoded, machine: Machine) -> int:
     if machine.frames:
         raise FaultError(FaultKind.INVALID, detail="packet access in a local function")
@@ -47,11 +52,11 @@ def _load(offset: int, size: int, instruction: Decoded, machine: Machine) -> int
 
 def load_absolute(size: int, instruction: Decoded, machine: Machine) -> int:
     """R0 = the `size` bytes of the packet at offset imm."""
-    machine.read(6)
+    _require_context(machine)
     return _load(s32(instruction.immediate), size, instruction, machine)
 
 
 def load_indirect(size: int, instruction: Decoded, machine: Machine) -> int:
     """R0 = the `size` bytes of the packet at offset src + imm, a 32-bit sum."""
-    machine.read(6)
+    _require_context(machine)
     return _load(s32(machine.read(instruction.src) + instruction.immediate), size, instruction, machine)

@@ -98,7 +98,7 @@ def print_results(results: Sequence[Result], seconds: float, notes: Sequence[str
         console.print()
     for line in findings(results):
         console.print(line, markup=False)
-    for line in (*_accepted(results), *_summary(summarise(results), seconds, notes)):
+    for line in (*_packets(results), *_summary(summarise(results), seconds, notes)):
         console.print(line, markup=False)
 
 
@@ -124,17 +124,26 @@ def findings(results: Sequence[Result]) -> Iterator[str]:
                     yield "\n".join(f"      {line}" for line in verdict.explanation.splitlines())
 
 
-def _accepted(results: Sequence[Result]) -> Iterator[str]:
-    """How many packets each program accepts; with the byte order where that makes a difference."""
-    counts: dict[str, dict[str, str]] = {}
+_XDP_ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
+
+
+def _packets(results: Sequence[Result]) -> Iterator[str]:
+    """What each program does with the packets: how many it accepts, or its actions; with the byte order where that makes a difference."""
+    lines: dict[str, dict[str, str]] = {}
     for result in sorted(results, key=lambda result: result.name):
-        if result.accepted is not None:
-            counts.setdefault(result.name, {})[result.byte_order] = f"{result.accepted} of {result.inputs} packets"
-    for name, by_order in counts.items():
-        if len(set(by_order.values())) == 1:
-            yield f"{name} accepts {next(iter(by_order.values()))}"
+        if not result.returned:
+            continue
+        if result.context == "xdp":
+            names = {value: _XDP_ACTIONS[value] if value < len(_XDP_ACTIONS) else str(value) for value in sorted(result.returned)}
+            what = f"returns {', '.join(f'{names[value]} for {result.returned[value]}' for value in names)}"
         else:
-            yield from (f"{name} accepts {count} on {order}-endian machines" for order, count in by_order.items())
+            what = f"accepts {sum(count for value, count in result.returned.items() if value)}"
+        lines.setdefault(result.name, {})[result.byte_order] = f"{what} of {result.inputs} packets"
+    for name, by_order in lines.items():
+        if len(set(by_order.values())) == 1:
+            yield f"{name} {next(iter(by_order.values()))}"
+        else:
+            yield from (f"{name} {what} on {order}-endian machines" for order, what in by_order.items())
 
 
 def _summary(summary: Summary, seconds: float, notes: Sequence[str]) -> Iterator[str]:
@@ -184,7 +193,8 @@ def _result(result: Result) -> dict[str, Any]:
         "failure": result.failure,
         "expected_errors": result.expected_errors,
         "unusable": result.unusable,
-        "accepted": result.accepted,
+        "context": result.context,
+        "returned": {str(value): count for value, count in sorted(result.returned.items())},
     }
 
 

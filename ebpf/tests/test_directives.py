@@ -35,7 +35,7 @@ def test_maps_and_programs() -> None:
 
 
 def test_programs_move_with_what_is_put_in() -> None:
-    moved = insert_behind(assemble(TEXT), {0: Instruction(BY_NAME["MOV64_IMM"].opcode, 3), 6: Instruction(BY_NAME["MOV64_IMM"].opcode, 4)})
+    moved = insert_behind(assemble(TEXT), {0: (Instruction(BY_NAME["MOV64_IMM"].opcode, 3),), 6: (Instruction(BY_NAME["MOV64_IMM"].opcode, 4),)})
     assert moved.maps[1].programs == ((2, 5), (0, 7))
 
 

@@ -91,7 +91,8 @@ def test_a_filter_over_a_capture() -> None:
     assert f"arp.txt accepts {expected} of 48 packets" in lines
     assert "AGREE         96" in lines
     document = json.loads(check(FILTERS / "arp.txt", "--packets", SAMPLE, *ONE_OF_EACH, "--json").stdout)
-    assert [(one["byte_order"], one["accepted"]) for one in document["results"]] == [("little", expected), ("big", expected)]
+    returned = {"0": 48 - expected, "128": expected}
+    assert [(one["byte_order"], one["returned"]) for one in document["results"]] == [("little", returned), ("big", returned)]
 
 
 def test_an_answer_that_is_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +113,22 @@ def test_other_programs_get_packets_too(tmp_path: Path) -> None:
     assert f"length.s accepts {expected} of 48 packets" in result.stdout
 
 
+def test_actions_of_an_xdp_program(tmp_path: Path) -> None:
+    """A frame of less than 100 bytes is passed; what is sent is the program's length in the context, and what is refused is an access."""
+    program = tmp_path / "xdp.s"
+    program.write_text("r2 = *(u32 *)(r1 + 0); r3 = *(u32 *)(r1 + 4); r3 -= r2; r0 = 2; if r3 < 100 goto +1; r0 = 1; exit\n")
+    short = sum(len(one.contents) < 100 for one in read_capture(str(SAMPLE)))
+    result = check(program, "--packets", SAMPLE, "--context", "xdp", *ONE_OF_EACH)
+    assert result.exit_code == 0, result.output
+    assert f"xdp.s returns XDP_DROP for {48 - short}, XDP_PASS for {short} of 48 packets" in result.stdout
+    program.write_text("r0 = *(u32 *)(r1 + 24); exit\n")
+    result = check(program, "--packets", SAMPLE, "--context", "xdp", *ONE_OF_EACH)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"{program}: .text: instruction 0: 4 bytes at 24 of the context are no field, nor part of one\n",
+    )
+
+
 def test_refusals(tmp_path: Path) -> None:
     arp = FILTERS / "arp.txt"
     broken = tmp_path / "broken.txt"
@@ -121,6 +138,7 @@ def test_refusals(tmp_path: Path) -> None:
         ((broken, "--packets", SAMPLE), f"{broken}: line 2: 0xff is no code of classic BPF"),
         ((arp, "--packets", tmp_path / "none"), f"{tmp_path / 'none'}: No such file or directory"),
         ((arp, "--packets", SAMPLE, "--mem", "00"), "bpfmips: --packets: the context of a packet is not for --mem to choose"),
+        ((arp, "--context", "xdp"), "bpfmips: --context: it is for programs that are given --packets"),
         (("--packets", SAMPLE), "bpfmips: --packets: the shipped programs have inputs of their own"),
     ):
         result = check(*arguments)

@@ -22,7 +22,7 @@ class _Memory:
     """One region."""
 
     def __init__(self, contents: bytes, alignment: int = 4) -> None:
-        self.contents, self.alignment = bytearray(contents), alignment
+        self.contents, self.alignment, self.context = bytearray(contents), alignment, CONTEXT
 
     def load(self, address: int, size: int) -> int:
         return int.from_bytes(self.contents[address - CONTEXT : address - CONTEXT + size], "little")
@@ -124,6 +124,11 @@ PACKETS = (
 @pytest.mark.parametrize(("offset", "size", "value"), PACKETS)
 def test_packet_load(offset: int, size: int, value: int) -> None:
     assert MEANINGS["packet_load"](_Memory(b""), Packet(b"\x80\x11\x22\x33\x44", 2), CONTEXT, offset, size) == value
+
+
+def test_packet_load_without_the_context_is_a_fault() -> None:
+    with pytest.raises(RoutineError, match="context 0x1001"):
+        MEANINGS["packet_load"](_Memory(b""), Packet(bytes(16)), CONTEXT + 1, 0, 4)
 
 
 def test_packet_load_of_another_size_is_a_fault() -> None:

@@ -4,11 +4,11 @@ import pytest
 
 from ebpf.program import ByteOrder
 from oracle.outcome import Fault, FaultKind
-from oracle.tests.building import EXIT, FRAME_POINTER, ORDERS, constant, execute, make_world, slot
+from oracle.tests.building import CONTEXT, EXIT, FRAME_POINTER, ORDERS, constant, execute, make_world, slot
 from oracle.world import Packet
 
 PACKET = bytes.fromhex("0123456789abcdef ff")
-CONTEXT_IN_R6 = slot("MOV64_IMM", 6, imm=1)
+CONTEXT_IN_R6 = slot("MOV64_REG", 6, 1)
 
 # fmt: off
 INSIDE = (
@@ -24,10 +24,10 @@ OUTSIDE = (("B", 9), ("H", 8), ("W", 6), ("B", -1), ("W", -2), ("H", 0x7fffffff)
 def test_inside(size: str, offset: int, value: int, order: ByteOrder) -> None:
     world = make_world(byte_order=order, packet=Packet(PACKET))
     absolute = execute(CONTEXT_IN_R6, slot(f"LDABS_{size}", imm=offset), slot("MOV64_IMM", 9, imm=1), EXIT, world=world)
-    assert absolute.registers == (value, None, None, None, None, None, 1, None, None, 1, FRAME_POINTER)
+    assert absolute.registers == (value, None, None, None, None, None, CONTEXT, None, None, 1, FRAME_POINTER)
     for src, imm in ((offset, 0), (0, offset), (offset + 5, -5), (0xDEAD_BEEF_0000_0000 | offset, 0), (0xFFFF_FFF0, offset + 16)):
         indirect = execute(CONTEXT_IN_R6, constant(3, src), slot(f"LDIND_{size}", 0, 3, imm=imm), slot("MOV64_IMM", 9, imm=1), EXIT, world=world)
-        assert indirect.registers == (value, None, None, None, None, None, 1, None, None, 1, FRAME_POINTER)
+        assert indirect.registers == (value, None, None, None, None, None, CONTEXT, None, None, 1, FRAME_POINTER)
 
 
 # fmt: off
@@ -53,7 +53,7 @@ def test_headers_of_lower_layers(size: str, offset: int, value: int | None) -> N
 def test_outside_ends_the_program(size: str, offset: int) -> None:
     world = make_world(packet=Packet(PACKET))
     absolute = execute(constant(0, 5), CONTEXT_IN_R6, slot(f"LDABS_{size}", imm=offset), slot("MOV64_IMM", 0, imm=7), EXIT, world=world)
-    assert (absolute.registers[:7], absolute.return_value, absolute.fault) == ((0, None, None, None, None, None, 1), 0, None)
+    assert (absolute.registers[:7], absolute.return_value, absolute.fault) == ((0, None, None, None, None, None, CONTEXT), 0, None)
     assert absolute.executed == 3
     indirect = execute(CONTEXT_IN_R6, constant(7, offset % (1 << 64)), slot(f"LDIND_{size}", 0, 7), slot("MOV64_IMM", 0, imm=7), EXIT, world=world)
     assert (indirect.return_value, indirect.registers[7]) == (0, offset % (1 << 64))
@@ -66,6 +66,13 @@ def test_context_and_index_must_hold_something(name: str) -> None:
     assert execute(slot("MOV64_IMM", 3), slot(name, 0, source), EXIT, world=world).fault == Fault(FaultKind.UNINITIALISED, 1, detail="r6")
     index = execute(CONTEXT_IN_R6, slot(name, 0, source), EXIT, world=world).fault
     assert index == (Fault(FaultKind.UNINITIALISED, 1, detail="r3") if source else None)
+
+
+@pytest.mark.parametrize("name", ["LDABS_W", "LDIND_H"])
+def test_another_context_is_none(name: str) -> None:
+    world = make_world(packet=Packet(PACKET))
+    outcome = execute(slot("MOV64_REG", 6, 1), slot("ADD64_IMM", 6, imm=8), slot(name, 0, 1 if "IND" in name else 0), EXIT, world=world)
+    assert outcome.fault == Fault(FaultKind.INVALID, 2, detail="packet access without the context in r6")
 
 
 @pytest.mark.parametrize("name", ["LDABS_B", "LDIND_B"])
