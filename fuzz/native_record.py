@@ -74,7 +74,7 @@ _CODE_SIGNATURE = types.void(types.voidptr, types.int64, types.uint32, _MEMORY)
 
 
 @njit(cache=True)
-def _edge(data, source, target):  # type: ignore[no-untyped-def]
+def edge(data, source, target):  # type: ignore[no-untyped-def]
     """Record an edge unless it is known. The set is open-addressed and never more than a quarter full."""
     at = (source * 2654435761 + target * 40503) & (SET_SIZE - 1)
     key = (source + 3) << 32 | (target + 3)
@@ -181,7 +181,7 @@ def _enter(engine, data, address, flips):  # type: ignore[no-untyped-def]
     if word >= data[WORDS]:
         return
     if word != last + 1 and data[WITH_EDGES]:
-        _edge(data, last, word)
+        edge(data, last, word)
     description = data[DESCRIPTIONS + DESCRIPTION * word]
     access = data[DESCRIPTIONS + DESCRIPTION * word + 1]
     if access != 0:

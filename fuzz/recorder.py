@@ -22,13 +22,20 @@ class Recorder:
         self._owners = np.zeros(0, np.int64)
         self._left: set[int] = set()
 
+    def adopt(self, compiled: Compiled) -> None:
+        """Make ready to record runs of an image, for an engine that describes it itself."""
+        self._owners = np.array(compiled.slot_of, np.int64)
+        places = [(0,) if places is None else places for places in compiled.registers]
+        self.memory[native.LOW : native.LOW + REGISTERS] = [low for low, *_ in places]
+        self.memory[native.HIGH : native.HIGH + REGISTERS] = [high[0] if high else -1 for _, *high in places]
+
     def prepare(self, compiled: Compiled, wanted: frozenset[Recording]) -> None:
         """Describe an image."""
+        self.adopt(compiled)
         count = len(compiled.words)
         memory = self.memory
         descriptions = _rows(memory, native.DESCRIPTIONS, native.DESCRIPTION, count)
         descriptions[:] = 0
-        self._owners = np.array(compiled.slot_of, np.int64)
         words = np.array(compiled.words, np.int64)
         if wanted & {Recording.OPERANDS, Recording.FLIPS}:
             descriptions[:, 0] = restricted_operands(compiled, words)
@@ -40,9 +47,6 @@ class Recorder:
             # Of instructions that share a word, because they need none, the last one.
             starts = {at: slot for slot, at in enumerate(compiled.bpf_at) if at is not None and at < count}
             descriptions[list(starts), 0] |= np.array(list(starts.values()), np.int64) << native.SLOT_SHIFT | native.BOUNDARY
-            places = [(0,) if places is None else places for places in compiled.registers]
-            memory[native.LOW : native.LOW + REGISTERS] = [low for low, *_ in places]
-            memory[native.HIGH : native.HIGH + REGISTERS] = [high[0] if high else -1 for _, *high in places]
         memory[native.BASE], memory[native.WORDS] = compiled.base, count
         memory[native.WITH_EDGES] = Recording.EDGES in wanted
 

@@ -19,9 +19,10 @@ the one instruction; without, bits 31 to 0 count.
 
 from numba import njit
 
+from fuzz import native_record as record
 from fuzz.model import rows as number
 from fuzz.model import trace
-from fuzz.model.bits import Numbers, is_word, low, minus, native, plus, times, word
+from fuzz.model.bits import Numbers, is_word, minus, native, plus, times, word
 from fuzz.model.decode import (
     CALL,
     COMPACT,
@@ -38,6 +39,7 @@ from fuzz.model.decode import (
     LIKELY,
     NOWHERE,
     OPERATION,
+    REGISTERS,
     RESTRICTED,
     RT_SHIFT,
     SLOT,
@@ -48,21 +50,28 @@ from fuzz.model.decode import (
     Y,
 )
 from fuzz.model.meanings import load_left, load_right, store_left
+from fuzz.model.memory import AREA_ROW, find, load, store
 from fuzz.model.memory import NOWHERE as UNMAPPED
-from fuzz.model.memory import find, load, store
 from fuzz.model.operations import address, compute, divides, divisor, holds, multiply, overflows
 from fuzz.model.source import SOURCE
+from fuzz.native_hooks import EXIT_REGISTERS, EXITED
 from jit.mips import HI, LO
 
-# The state, of the image and its CPU: bases and counts of words and functions; what the CPU does; what is recorded.
+# The state, an array of integers. Of the image and its CPU: bases and counts of words and functions; what the CPU does; what is recorded.
 (BASE, WORDS, RETURN_PAGE, FUNCTIONS, FUNCTION_COUNT, FUNCTION_SIZE) = range(6)
 (CPU_64, BIG_ENDIAN, PERMISSIVE, LOAD_DELAY, HILO_DISTANCE, WIDTH) = range(6, 12)
 (WITH_EDGES, WITH_OPERANDS, WITH_ACCESSES, WITH_BOUNDARIES, FLIPS) = range(12, 17)
-# Of the run: instructions executed and how many there may be; garbage; the link and its address; the next break; whether an exit was passed.
-(EXECUTED, LIMIT, NOISE, LINK, LINKED_ADDRESS, NEXT_BREAK, EXITED) = range(17, 24)
+# Of the run: instructions executed and how many there may be; garbage; the link and its address; the next break.
+(EXECUTED, LIMIT, NOISE, LINK, LINKED_ADDRESS, NEXT_BREAK) = range(17, 23)
 # How it stopped: the word that was executed last; where it went, the number of a function or of an exception.
-(LAST, DETAIL) = range(24, 26)
-STATE = 26
+(LAST, DETAIL) = range(23, 25)
+# The registers; then, as `fuzz.native_hooks` has it, whether an exit was passed, and the registers there; then how many areas of memory, and they.
+GENERAL = 32
+LEFT = GENERAL + REGISTERS
+AREAS = LEFT + EXIT_REGISTERS + REGISTERS
+AREA = AREAS + 1
+MAXIMUM_AREAS = 1024
+STATE = AREA + AREA_ROW * MAXIMUM_AREAS
 
 (RETURNED, CALLED, STRAYED, RAISED, UNMAPPED_ACCESS, LIMITED) = range(6)
 """How the engine stops: at the return page, at a function, elsewhere outside of the image; by an exception; at the limit."""
@@ -117,16 +126,16 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
     """The native function; see `fuzz.model.source`."""
 
     @njit(cache=True, error_model="numpy")
-    def run(  # type: ignore[no-untyped-def]
-        start, state, code, owners, places, registers, exits, memory, areas, breaks, counts, edges, known, operands, accesses, boundaries
-    ):
-        """Execute from an address on; returns how it stopped."""
+    def run(start, state, code, memory, data, breaks):  # type: ignore[no-untyped-def]
+        """Execute from an address on; returns how it stopped. `data` is the memory of `fuzz.native_record`."""
         _ = source
+        registers, left = state[GENERAL : GENERAL + REGISTERS], state[LEFT : LEFT + EXIT_REGISTERS + REGISTERS]
+        areas = state[AREA : AREA + AREA_ROW * state[AREAS]].reshape((-1, AREA_ROW))
         base, words, limit = state[BASE], state[WORDS], state[LIMIT]
         cpu_64, big_endian, narrow = state[CPU_64] != 0, state[BIG_ENDIAN], state[WIDTH] == 32
         permissive, delays, distances = state[PERMISSIVE] != 0, state[LOAD_DELAY] != 0, state[HILO_DISTANCE] != 0
         with_operands, flips = state[WITH_OPERANDS] != 0, state[FLIPS] != 0
-        executed, next_break, last = state[EXECUTED], state[NEXT_BREAK], trace.OUTSIDE
+        executed, next_break, last = state[EXECUTED], state[NEXT_BREAK], record.OUTSIDE
         # Where the next instruction is: at word `at`, or, where `moves`, at the address `target`.
         at, target, moves = 0, start, True
         # 1 in the delay slot of a branch that is taken, 2 of one that is not, 3 in a forbidden slot.
@@ -150,8 +159,8 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                     elif slot == 0 and 0 <= called < state[FUNCTION_COUNT] * state[FUNCTION_SIZE] and called % state[FUNCTION_SIZE] == 0:
                         status = CALLED
                         detail = called // state[FUNCTION_SIZE]
-                    if status != STRAYED and state[WITH_EDGES] and last != trace.OUTSIDE:
-                        trace.edge(counts, edges, known, last, -1)
+                    if status != STRAYED and state[WITH_EDGES] and last != record.OUTSIDE:
+                        record.edge(data, last, -1)
                     break
             executed += 1
             if executed > limit:
@@ -161,7 +170,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                 state[LINK] = 0
                 next_break += 1
             if at != last + 1 and state[WITH_EDGES]:
-                trace.edge(counts, edges, known, last, at)
+                record.edge(data, last, at)
             last = at
             instruction = code[at]
             kind, operation, flags = instruction[KIND], instruction[OPERATION], instruction[FLAGS]
@@ -173,24 +182,24 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                     reached, size = _part(operation, reached, instruction[I2], big_endian)
                 if state[WITH_ACCESSES]:
                     written = 1 if kind == number.STORE or kind == number.CONDITIONAL else 0
-                    trace.access(counts, accesses, owners[at], low(reached) if narrow else reached, size, written, at)
+                    trace.access(data, reached, size, written, at)
             # What is looked at between instructions is what has been loaded, written back or not.
             if instruction[SLOT] >= 0 and state[WITH_BOUNDARIES]:
                 if delayed != _NO_REGISTER:
                     old = registers[delayed]
                     registers[delayed] = delayed_value
-                    trace.boundary(counts, boundaries, instruction[SLOT], places, registers, cpu_64)
+                    trace.boundary(data, instruction[SLOT], registers, cpu_64)
                     registers[delayed] = old
                 else:
-                    trace.boundary(counts, boundaries, instruction[SLOT], places, registers, cpu_64)
+                    trace.boundary(data, instruction[SLOT], registers, cpu_64)
             flipped_rs, flipped_rt, old_rs, old_rt = 0, 0, 0, 0
             if with_operands and instruction[RESTRICTED] != 0:
                 rs, rt = instruction[RESTRICTED] & 31, instruction[RESTRICTED] >> RT_SHIFT
                 if _bad(registers, rs):
-                    trace.operand(counts, operands, at, rs, registers[rs])
+                    trace.operand(data, at, rs, registers[rs])
                     flipped_rs, old_rs = rs, registers[rs]
                 if rt != rs and _bad(registers, rt):
-                    trace.operand(counts, operands, at, rt, registers[rt])
+                    trace.operand(data, at, rt, registers[rt])
                     flipped_rt, old_rt = rt, registers[rt]
                 if flips:
                     if flipped_rs:
@@ -198,10 +207,10 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                     if flipped_rt:
                         registers[flipped_rt] = old_rt ^ 0xFFFFFFFF
             if flags & EXIT:
-                exits[:] = registers
+                left[EXIT_REGISTERS:] = registers
                 if delayed != _NO_REGISTER:
-                    exits[delayed] = delayed_value
-                state[EXITED] = 1
+                    left[EXIT_REGISTERS + delayed] = delayed_value
+                left[EXITED] = 1
             in_slot, slot = slot, 0
             status, detail = RAISED, RESERVED_INSTRUCTION
             if kind == number.RESERVED or (in_slot and flags & TRANSFER):

@@ -12,6 +12,7 @@ Bytes = NDArray[np.uint8]
 
 # Columns of an area: its first address, its size in bytes, where its bytes begin, whether it may be written.
 START, SIZE, PLACE, WRITABLE = range(4)
+AREA_ROW = 4
 
 NOWHERE = -1
 

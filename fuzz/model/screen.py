@@ -1,77 +1,60 @@
-"""The screen (`fuzz.native_screen`) around the model: many inputs of one image in one native call.
-
-The loop comes back for each call of a function, and goes on with the same input when that has been served.
-"""
+"""The screen on the model: many inputs of an image in one native call, and of each what may not be as it must be (`fuzz.native_screen`)."""
 
 from numba import njit
 
 from fuzz import native_record as record
 from fuzz import native_screen as native
-from fuzz.abi import REGISTERS, SP
+from fuzz.abi import RA, REGISTERS, SP
 from fuzz.model import engine
-from fuzz.model.bits import plus, word
+from fuzz.model.bits import Numbers, choose, word
+from fuzz.model.bits import native as both
 from fuzz.model.source import SOURCE
 
 
-@njit(cache=True)
-def _enter(memory, image, state, registers):  # type: ignore[no-untyped-def]
-    """The registers at entry; a 32-bit CPU has words."""
+@both
+def _enter(state: Numbers, memory: Numbers, image: Numbers) -> None:
+    """Registers at the entry, and the rest of the state of a run."""
     for number in range(REGISTERS):
         value = memory[native.ENTRY_REGISTERS + number]
-        if number == SP:
-            value = plus(value, image[native.TOP])
-        registers[number] = value if state[engine.CPU_64] else word(value)
+        state[engine.GENERAL + number] = choose(state[engine.CPU_64] != 0, value, word(value))
+    state[engine.GENERAL + SP] += image[native.TOP]
+    state[engine.GENERAL + RA] = state[engine.RETURN_PAGE]
+    state[engine.EXECUTED], state[engine.LINK], state[engine.NEXT_BREAK] = 0, 0, 0
+    state[engine.LEFT] = 0
 
 
 def _compiled(source: int):  # type: ignore[no-untyped-def]
     """The native function; see `fuzz.model.source`."""
 
-    @njit(cache=True)
-    def screen(  # type: ignore[no-untyped-def]
-        first, resumed, expectations, memories, fills, image, host, data, found,
-        state, code, owners, places, registers, exits, contents, areas, breaks, counts, edges, known, operands, accesses, boundaries,
-    ):  # fmt: skip
-        """Run inputs from the first one on, and say in `found` what is wrong with each; returns the number of one that calls, or how many there are.
+    @njit(cache=True, error_model="numpy")
+    def run_all(number, resumed, expectations, memories, image, state, code, places, data, breaks, noise, host, found):  # type: ignore[no-untyped-def]
+        """Run an image on inputs from `number` on; those after it begin at the beginning.
 
-        `resumed` is whether the first one goes on behind a call. `exits` has a place before the registers that says whether there was an exit.
+        Returns the number of the input that waits at a function, to be called again with it, or how many there are when all have been run.
         """
         _ = source
-        for number in range(first, len(expectations)):
-            expected, memory = native.words_at(expectations[number]), native.words_at(memories[number])
-            if resumed and number == first:
-                start = registers[31]
-            else:
+        while number < len(expectations):
+            memory = native.words_at(memories[number])
+            start = state[engine.GENERAL + RA]
+            if not resumed:
                 record.begin_another(data)
                 native.fill(memory, host)
-                state[engine.EXECUTED : engine.STATE] = 0
-                state[engine.LIMIT], state[engine.NOISE] = image[native.LIMIT], fills[number]
-                _enter(memory, image, state, registers)
+                _enter(state, memory, image)
+                state[engine.NOISE] = noise[number]
                 start = state[engine.BASE]
-            status = engine.run(
-                start,
-                state,
-                code,
-                owners,
-                places,
-                registers,
-                exits[1:],
-                contents,
-                areas,
-                breaks,
-                counts,
-                edges,
-                known,
-                operands,
-                accesses,
-                boundaries,
-            )
+            resumed = False
+            status = engine.run(start, state, code, places, data, breaks)
             if status == engine.CALLED:
                 return number
-            exits[0] = state[engine.EXITED]
-            found[number] = native.holds(expected, memory, image, data, host, registers, exits) if status == engine.RETURNED else native.ENDING
-        return len(expectations)
+            found[number] = native.ENDING
+            if status == engine.RETURNED:
+                left, after = state[engine.LEFT :], state[engine.GENERAL :]
+                found[number] = native.holds(native.words_at(expectations[number]), memory, image, data, host, after, left)
+            number += 1
+        return number
 
-    return screen
+    return run_all
 
 
-screen = _compiled(SOURCE)
+run_all = _compiled(SOURCE)
+"""Compiled on its first call, and cached."""
