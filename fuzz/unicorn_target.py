@@ -25,6 +25,7 @@ from fuzz.blocks import straight_runs
 from fuzz.calls import Bytes, Service
 from fuzz.conclude import Ending, conclude
 from fuzz.entry import check, entry_registers, instruction_limit
+from fuzz.faulty_cpu import FaultyCpu
 from fuzz.layout import FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, PAGE, Placement
 from fuzz.native_hooks import COUNT, EXECUTED, EXIT_REGISTERS, EXITED, LEAVE, LIMIT, NOTHING, Counters, ExitState
 from fuzz.native_screen import INPUT, TROUBLE
@@ -60,7 +61,8 @@ class UnicornTarget:
         self._installed: dict[_Key, frozenset[Recording]] = {}
         self._recorder = Recorder()
         # The engines call these; they must live as long as an engine does.
-        self._callbacks = HOOK(self._on_function), INTERRUPT_HOOK(self._on_interrupt)
+        self._callbacks = HOOK(self._on_function), INTERRUPT_HOOK(self._on_interrupt), HOOK(self._on_erratum)
+        self._cpu = FaultyCpu(self._bytes, self._hang)
         self._counters = Counters()
         self._exit_state = ExitState()
         self._state = np.zeros(2, np.int64)
@@ -71,6 +73,7 @@ class UnicornTarget:
         self._services: dict[int, Service] = {}
         self._fault: Fault | None = None
         self._exception: int | None = None
+        self._runs = 0
         self._error: BaseException | None = None
 
     def load(self, compiled: Compiled, placement: Placement) -> None:
@@ -80,6 +83,7 @@ class UnicornTarget:
         self._functions = placement.layout.functions
         self._host.write_image(compiled.image(), compiled.base, compiled.config.big_endian)
         self._installed.clear()
+        self._cpu.load(compiled)
 
     def _engine(self, compiled: Compiled, stepping: bool, recordings: frozenset[Recording] = _NOTHING) -> tuple[_Key, Engine]:
         """The engine for the loaded image, with the image's hooks installed."""
@@ -107,6 +111,8 @@ class UnicornTarget:
             hooks += (
                 Hook(UC_HOOK_CODE, NOTHING, base + 4 * start, base + 4 * end - 1) for start, end in straight_runs(compiled.words, compiled.config)
             )
+        on_erratum = function_address(self._callbacks[2])
+        hooks += (Hook(UC_HOOK_CODE, on_erratum, base + 4 * at, base + 4 * at) for at in self._cpu.words)
         state = ctypes.addressof(self._exit_state)
         return [*hooks, *(Hook(UC_HOOK_CODE, LEAVE, base + 4 * at, base + 4 * at, state) for at in compiled.exits)]
 
@@ -129,6 +135,18 @@ class UnicornTarget:
         except BaseException as error:
             self._error = error
             self._stop()
+
+    def _on_erratum(self, handle: int, address: int, size: int, data: int) -> None:
+        assert self._loaded is not None
+        try:
+            self._cpu.at((address - self._loaded.base) // 4, (self._runs, int(self._state[INPUT])), self._running)
+        except BaseException as error:
+            self._error = error
+            self._stop()
+
+    def _hang(self, reason: str) -> None:
+        self._fault = Fault(FaultKind.ENGINE, None, detail=reason)
+        self._stop()
 
     def _on_interrupt(self, handle: int, number: int, data: int) -> None:
         self._exception = number
@@ -211,6 +229,7 @@ class UnicornTarget:
     def _begin(self, engine: Engine, placements: Sequence[Placement], stepping: bool) -> None:
         """Inputs are about to be run."""
         self._fault = self._exception = self._error = None
+        self._runs += 1
         self._running, self._stepping, self._placements = engine, stepping, placements
         self._services.clear()
         self._state[:] = 0

@@ -199,7 +199,9 @@ def hilo_kept(code: Code, config: Config) -> list[Item]:
     destination, age = 0, 4
     for item in code.items:
         if isinstance(item, Op):
-            if (item.reads | (item.slot.reads if item.slot is not None else 0)) & destination:
+            # What a branch-likely has in its slot may not be executed.
+            slot = item.slot.reads if item.slot is not None and "likely" not in item.facts else 0
+            if (item.reads | slot) & destination:
                 age = 4
             writes = item.writes & (_HI | _LO)
             wait = max(0, 4 - age if writes else 4 - age - _time(item) if item.facts & _CONTROL else 0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fuzz.wires import abi, addresses, blinding, frame, hazards, legality, memory, ordering, sign_extension, uninitialised
+from fuzz.wires import abi, addresses, blinding, errata, frame, hazards, legality, memory, ordering, sign_extension, uninitialised
 from fuzz.wires.wire import Wire
 
 WIRES: tuple[Wire, ...] = (
@@ -16,6 +16,7 @@ WIRES: tuple[Wire, ...] = (
     uninitialised.WIRE,
     addresses.WIRE,
     blinding.WIRE,
+    errata.WIRE,
 )
 """All that are on unless something else is asked for."""
 

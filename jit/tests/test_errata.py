@@ -72,6 +72,7 @@ def test_rows_are_complete() -> None:
     ("mips3-64le+vr4130", ["mflo 4", "daddu 5 5 4", "dmultu 5 6"],              ["mflo 4", "daddu 5 5 4", "dmultu 5 6"]),
     ("mips3-64le+vr4130", ["mflo 4", "dmultu 4 6"],                             ["mflo 4", "dmultu 4 6"]),
     ("mips3-64le+vr4130", ["mflo 4", "beq 5 0 @7"],                             ["mflo 4", "sll 0 0 0", "sll 0 0 0", "beq 5 0"]),
+    ("mips3-64le+vr4130", ["mflo 4", "beql 5 0 @7", "dmultu 5 6"],              ["mflo 4", *["sll 0 0 0"] * 3, "beql 5 0", "dmultu 5 6"]),
     ("mips3-64le+vr4120-multiply", ["dmultu 4 5", "mflo 4"],                    ["dmult 4 5", "mflo 4"]),
     ("mips3-32le+vr4120-multiply", [], None),
     ("mips3-32le+vr4120-divide", ["divu 4 5", "mflo 4"],                        ["divu 4 5", "mflo 4"]),
