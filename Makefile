@@ -3,6 +3,7 @@
 #   make check      judge the shipped programs on all configurations
 #   make suite      judge the instruction suite on all configurations
 #   make conform    judge the conformance vectors on all configurations
+#   make trampolines  judge the shipped trampolines on all configurations
 #   make test       tests, linter, formatter, types
 #   make bench      measure code size and executed instructions, into bench/
 #   make programs   compile the shipped programs anew
@@ -12,7 +13,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: check suite conform test bench programs clean
+.PHONY: check suite conform trampolines test bench programs clean
 
 check: $(VENV)/.installed
 	$(BIN)/bpfmips check
@@ -22,6 +23,9 @@ suite: $(VENV)/.installed
 
 conform: $(VENV)/.installed
 	$(BIN)/bpfmips conform corpus/conformance
+
+trampolines: $(VENV)/.installed
+	$(BIN)/bpfmips trampoline
 
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from ebpf.instruction import Instruction
+from jit import trampoline as trampolines
 from jit.code import Emitter, Item, Op, branch, instruction
 from jit.compiler import Parts
 from jit.config import BASE_CONFIGS, Config, all_configs
@@ -39,6 +40,7 @@ class Bug(NamedTuple):
     configs      globs of the configurations where it applies
     source       where such a bug happened in a real compiler, empty where that is not known
     program      in assembly, what shows it where no suite does
+    trampoline   instead of `parts`: code of trampolines with the bug, and globs of the files of corpus/trampolines that show it
     """
 
     name: str
@@ -49,6 +51,7 @@ class Bug(NamedTuple):
     configs: tuple[str, ...]
     source: str = ""
     program: str = ""
+    trampoline: tuple[trampolines.Parts, tuple[str, ...]] | None = None
 
     def applies(self) -> tuple[Config, ...]:
         """The configurations where the bug applies, in their usual order."""

@@ -15,19 +15,26 @@ from pathlib import Path
 
 from ebpf.assembler import assemble
 from ebpf.program import ByteOrder, Program
+from ebpf.trampoline import read
 from fuzz.case import Compiler, Input
 from fuzz.judge import judge_all
 from fuzz.seeded_bug import Bug
 from fuzz.suite import suites
 from fuzz.target import Target
+from fuzz.trampoline import RULES, judge
+from fuzz.trampoline_target import TrampolineTarget
 from fuzz.verdict import Verdict
 from fuzz.wires import WIRES
 from fuzz.wires.wire import Wire
+from jit import trampoline as trampolines
 from jit.compiler import compile_program
 from jit.config import Config
 
 BUGS = Path(__file__).parent.parent / "corpus" / "bugs"
 """One file for each family of seeded bugs."""
+
+TRAMPOLINES = BUGS.parent / "trampolines"
+"""Functions that are traced."""
 
 INPUTS = 4
 """So many inputs of each suite are judged."""
@@ -128,7 +135,21 @@ def examine(bug: Bug, target: Target, configs: Sequence[Config] | None = None) -
     return Result(bug, tuple(_capture(bug, config, target) for config in (sample(bug) if configs is None else configs)))
 
 
+@cache
+def _trampoline_target() -> TrampolineTarget:
+    return TrampolineTarget()
+
+
+def _capture_trampoline(parts: trampolines.Parts, globs: Sequence[str], config: Config) -> Capture:
+    paths = [path for path in sorted(TRAMPOLINES.glob("*.toml")) if any(fnmatchcase(path.stem, glob) for glob in globs)]
+    found = [difference for path in paths for difference in judge(read(str(path)), config, _trampoline_target(), parts)]
+    kinds = tuple(dict.fromkeys(difference.kind for difference in found))
+    return Capture(config, tuple(kind for kind in kinds if kind not in RULES), tuple(kind for kind in kinds if kind in RULES), ())
+
+
 def _capture(bug: Bug, config: Config, target: Target) -> Capture:
+    if bug.trampoline is not None:
+        return _capture_trampoline(*bug.trampoline, config)
     values = _kinds(verdicts(bug, config, target, compiler(bug), ()))
     judged = list(verdicts(bug, config, target, compiler(bug)))
     tripped = tuple(dict.fromkeys(trip.wire for verdict in judged for trip in verdict.trips))

@@ -125,6 +125,12 @@ class HostMemory:
             area[at + offset : at + offset + len(contents)] = contents
         return area
 
+    def add_functions(self, count: int) -> None:
+        """Make room for so many functions in all."""
+        for big_endian, area in self.code.items():
+            functions = struct.pack(f"{'>' if big_endian else '<'}4I", *_RETURN) * count
+            area[_FUNCTION_PAGE - _CODE : _FUNCTION_PAGE - _CODE + len(functions)] = functions
+
     def write_image(self, image: bytes, address: int, big_endian: bool) -> None:
         """Put an image into the code area, and `break` over the rest of the one before. There is a page of them behind every image."""
         area, filler = self.code[big_endian], struct.pack(">I" if big_endian else "<I", BREAK)

@@ -1,0 +1,137 @@
+"""Trampolines of the corpus agree, what is wrong with one is told, and files that are no descriptions are refused."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ebpf.assembler import assemble
+from ebpf.program import DataSection, ProgramError
+from ebpf.trampoline import Attached, Signature, Traced, Trampoline, read
+from fuzz.cli import main
+from fuzz.cli_trampoline import SHIPPED
+from fuzz.trampoline import judge
+from fuzz.trampoline_target import TrampolineTarget
+from jit.config import Config
+from jit.trampoline import Parts, layout
+
+FILES = sorted(SHIPPED.glob("*.toml"))
+CONFIGS = tuple(
+    map(
+        Config.parse,
+        (
+            "mips1-32be",
+            "mips32r2-32le",
+            "mips32r6-32be",
+            "mips3-32le",
+            "mips3-64be",
+            "mips64r2-64le",
+            "mips64r6-64be",
+            "mips64r2-64be+blind+zext",
+        ),
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def target() -> TrampolineTarget:
+    return TrampolineTarget()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.stem))
+def test_the_shipped_trampolines_agree(path: Path, target: TrampolineTarget) -> None:
+    traced = read(str(path))
+    for config in CONFIGS:
+        assert judge(traced, config, target) == (), str(config)
+
+
+def test_the_readme_describes_every_file() -> None:
+    assert re.findall(r"^\| `(\w+\.toml)` \|", (SHIPPED / "README.md").read_text(), re.MULTILINE) == [path.name for path in FILES]
+
+
+SIGNATURE = Signature(("u32",), "s32")
+
+
+def traced(text: str, signature: Signature = SIGNATURE) -> Traced:
+    program = assemble(text, "program")
+    return Traced("test", Trampoline(signature, fentry=(Attached(program),)), (((5,) * len(signature.arguments), 7),))
+
+
+def test_a_difference_says_which_call_and_where(target: TrampolineTarget) -> None:
+    wrong = Parts(layout=lambda trampoline, config: layout(trampoline, config)._replace(result=layout(trampoline, config).saved))
+    found = judge(traced("r0 = 0; exit"), CONFIGS[0], target, wrong)
+    assert {difference.kind for difference in found} >= {"events"}
+    assert any(difference.place.startswith("call 0, far functions: ") for difference in found)
+
+
+def test_a_program_with_a_fault_is_unusable(target: TrampolineTarget) -> None:
+    with pytest.raises(ProgramError, match=r"^test: call 0: a program has a fault: instruction 0: access out of bounds of 8 bytes"):
+        judge(traced("r0 = *(u64 *)(r1 + 16); exit"), CONFIGS[0], target)
+
+
+def test_the_array_is_read_only(target: TrampolineTarget) -> None:
+    with pytest.raises(ProgramError, match="write to read-only memory"):
+        judge(traced("r0 = 0; *(u64 *)(r1 + 0) = r0; exit"), CONFIGS[0], target)
+
+
+def test_programs_with_data_are_refused(target: TrampolineTarget) -> None:
+    given = traced("r0 = 0; exit")
+    program = replace(given.trampoline.fentry[0].program, data=(DataSection(".data", b"x", True),))
+    given = replace(given, trampoline=replace(given.trampoline, fentry=(Attached(program),)))
+    with pytest.raises(ProgramError, match="have no place in programs of a trampoline"):
+        judge(given, CONFIGS[0], target)
+
+
+def test_command() -> None:
+    done = CliRunner().invoke(main, ["trampoline", str(SHIPPED / "void.toml"), "--config", "mips32r2-32*"])
+    assert done.exit_code == 0
+    assert done.output.splitlines() == ["void.toml                        1 calls    2/2", "1 trampolines, 2 configurations, 2 judged, 2 agree"]
+
+
+def test_command_in_json() -> None:
+    done = CliRunner().invoke(main, ["trampoline", str(SHIPPED / "void.toml"), "--config", "mips64r6-64be", "--json"])
+    (entry,) = json.loads(done.output)
+    assert (entry["calls"], entry["configurations"], entry["differences"]) == (1, ["mips64r6-64be"], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("function = ", "Invalid value"),
+        ("calls = [[[], 1]]", "function is missing"),
+        ('function = "int f()"\ncalls = []', "not a signature: 'int f()'; as in 's32 (u64, pointer)'"),
+        ('function = "s32 (f32)"\ncalls = []', "unknown type 'f32'; one of u8, s8, u16, s16, u32, s32, u64, s64, pointer"),
+        (f'function = "s32 ({", ".join(["u8"] * 13)})"\ncalls = []', "13 arguments; a traced function has at most 12"),
+        ('function = "s32 ()"\ncalls = [[[], 1]]', "no program is attached"),
+        ('function = "s32 ()"\ncalls = []\n[[fexit]]\nprogram = "r0 = 0; exit"', "no calls"),
+        ('function = "s32 (u8)"\ncalls = [[[], 1]]\n[[fexit]]\nprogram = "r0 = 0; exit"', "call 0: 0 arguments for a function with 1"),
+        ('function = "s32 ()"\ncalls = [5]\n[[fexit]]\nprogram = "exit"', "call 0: not a list of the arguments and what the function returns"),
+        (
+            'function = "s32 ()"\ncalls = [[[], 99999999999999999999]]\n[[fexit]]\nprogram = "exit"',
+            "call 0: 99999999999999999999 does not fit 64 bits",
+        ),
+        ('function = "u32 ()"\ncalls = [[[], 1]]\n[[fmod_ret]]\nprogram = "exit"', "fmod_ret programs return an error code"),
+        (
+            'function = "s32 ()"\ncalls = [[[], 1]]\nreplaces = true\n[[fexit]]\nprogram = "exit"',
+            "a function that is replaced has fentry programs only",
+        ),
+        ('function = "s32 ()"\ncalls = [[[], 1]]\n[[fentry]]\nprogram = "nonsense"', "fentry 0: line 1: not an instruction: nonsense"),
+        ('function = "s32 ()"\ncalls = [[[], 1]]\n[[fentry]]\nprogram = "r0 = 0"', "fentry 0: .text: instruction 0: control falls off the end"),
+        ('function = "s32 ()"\ncalls = [[[], 1]]\n[[fentry]]\ncookie = -1\nprogram = "exit"', "cookie -1; an unsigned 64-bit integer"),
+        ('function = "s32 ()"\ncalls = [[[], 1]]\n[[fentry]]\nprog = "exit"', "unknown key 'prog' of a program"),
+        ('function = "s32 ()"\ncalls = [[[], 1]]\nskipped = [1]\n[[fentry]]\nprogram = "exit"', "skipped: there are programs 0 to 0"),
+        ('function = "s32 ()"\ncall = [[[], 1]]', "unknown key 'call'"),
+        ('function = "s32 ()"\nskipped = 1\ncalls = [[[], 1]]\n[[fentry]]\nprogram = "exit"', "skipped is no list of numbers"),
+    ],
+)
+def test_what_is_no_description_is_refused(text: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "traced.toml"
+    path.write_text(text)
+    done = CliRunner().invoke(main, ["trampoline", str(path)])
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"{path}: ")
+    assert reason in done.stderr
+    assert done.stderr.count("\n") == 1
