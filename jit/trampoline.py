@@ -154,7 +154,8 @@ class _Trampoline:
         self.wide = config.width == 64
         self.low, self.high = (4, 0) if config.big_endian else (0, 4)
         self.labels = count(1)
-        e.enter(Place(Function(True, 0, frozenset(), frozenset(), {}, 0), 0, Addresses(surroundings.base), _SIZE))
+        none = Function(main=True, exit=0, tail=0, mentioned=frozenset(), passed=frozenset(), entries={}, landing=0)
+        e.enter(Place(none, 0, Addresses(surroundings.base), _SIZE))
 
     def run(self) -> None:
         trampoline, at, e = self.trampoline, self.at, self.emitter
