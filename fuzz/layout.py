@@ -274,7 +274,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
         marked=is_marked,
         throw=THROW,
         exception_callback=program.exception_callback,
-        packet=given.packet,
+        packet=given.packet._replace(address=packet[0].address + packet[0].start) if packet else given.packet,
         functions={functions[slot]: slot for slot in functions_by_address(program) if slot},
         prog_arrays={
             address: _programs(declared) for declared, address in zip(program.maps, values, strict=True) if declared.kind is MapKind.PROG_ARRAY

@@ -41,6 +41,9 @@ class Memory(Protocol):
     def load(self, address: int, size: int) -> int:
         """The unsigned integer there; raises RoutineError when it is not wholly in one region."""
 
+    def read(self, address: int, size: int) -> bytes:
+        """The bytes there; raises RoutineError when they are not wholly in one region."""
+
     def store(self, address: int, size: int, value: int) -> None:
         """Store an unsigned integer; raises RoutineError when it is not wholly in one writable region."""
 
@@ -116,7 +119,8 @@ def _packet_load(memory: Memory, packet: Packet, context: int, offset: int, size
             break
     if start is None or len(packet.contents) - start < size:
         return OUTSIDE
-    return int.from_bytes(packet.contents[start : start + size], "big")
+    found = packet.contents[start : start + size] if packet.address is None else memory.read(packet.address + start, size)
+    return int.from_bytes(found, "big")
 
 
 def _meanings() -> dict[str, Meaning]:

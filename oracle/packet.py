@@ -39,13 +39,18 @@ def _require_context(machine: Machine) -> None:
         raise FaultError(FaultKind.INVALID, detail="packet access without the context in r6")
 
 
+def _bytes(start: int, size: int, machine: Machine) -> bytes:
+    packet = machine.world.packet
+    return packet.contents[start : start + size] if packet.address is None else machine.memory.read(packet.address + start, size)
+
+
 def _load(offset: int, size: int, instruction: Decoded, machine: Machine) -> int:
     if machine.frames:
         raise FaultError(FaultKind.INVALID, detail="packet access in a local function")
     packet = machine.world.packet
     start = _position(offset, packet.network_header)
     inside = start >= 0 and start + size <= len(packet.contents)
-    machine.registers[0] = int.from_bytes(packet.contents[start : start + size], "big") if inside else 0
+    machine.registers[0] = int.from_bytes(_bytes(start, size, machine), "big") if inside else 0
     machine.forget_arguments()
     return instruction.following if inside else EXITED
 

@@ -59,10 +59,14 @@ class Region:
 
 
 class Packet(NamedTuple):
-    """What the legacy packet instructions read: a packet from its link header on, and how many bytes from there its network header begins."""
+    """What the legacy packet instructions read: a packet from its link header on, and how many bytes from there its network header begins.
+
+    `address` is where it lies in memory, so that the program can change it; None where it lies nowhere.
+    """
 
     contents: bytes = b""
     network_header: int = 0
+    address: int | None = None
 
 
 NO_PACKET = Packet()

@@ -11,6 +11,7 @@ from ebpf.context import FIELDS, size
 from ebpf.program import ByteOrder, ProgramError
 from fuzz.captures import Captured, read_capture
 from fuzz.cli import main
+from oracle.world import Packet
 
 ORDERS: tuple[ByteOrder, ...] = ("little", "big")
 FILTERS = Path(__file__).parents[2] / "corpus" / "filters"
@@ -50,7 +51,7 @@ def test_link_types(tmp_path: Path, link_type: int, header: bytes, network: int,
     path = tmp_path / "a.pcap"
     path.write_bytes(pcap(link_type, header + b"\x45" + bytes(19)))
     (captured,) = read_capture(str(path))
-    assert captured.packet == (header + b"\x45" + bytes(19), network)
+    assert captured.packet == Packet(header + b"\x45" + bytes(19), network)
     assert captured.values["protocol"] == protocol
     for order in ORDERS:
         context, in_network_order = captured.context("skb", order), protocol.to_bytes(2, "big")

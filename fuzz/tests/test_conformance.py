@@ -65,11 +65,12 @@ def test_there_are_vectors_for_every_row() -> None:
         assert path.stem.rpartition("-")[0].upper() in {row.name for slot in slots if (row := lookup(slot)) is not None}, path.name
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(4))
 def test_vectors_hold_on_both_byte_orders(number: int, target: UnicornTarget) -> None:
-    """No vector depends on the byte order: each passes, or is an error that is expected, on both."""
-    for path in ROWS[number::8]:
-        for judgement in judge_test(load(str(path)), CONFIGS, target, compile_program):
+    """No vector depends on the byte order: each passes, or is an error that is expected, on both. `make conform` has all configurations."""
+    for path in ROWS[number::4]:
+        configs = CONFIGS[:2] if number % 2 else CONFIGS[2:]
+        for judgement in judge_test(load(str(path)), configs, target, compile_program):
             assert judgement.kind in (Kind.PASSED, Kind.ERROR), judgement
 
 

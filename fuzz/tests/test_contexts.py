@@ -133,6 +133,17 @@ def test_jumps_pass_over_what_was_put_in() -> None:
     assert rewritten(replace(program, context="memory"), 64, "big").slots == program.slots
 
 
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_packet_instructions_read_what_the_program_wrote(config: Config, target: UnicornTarget) -> None:
+    text = "r6 = r1; r2 = *(u32 *)(r1 + 76); *(u8 *)(r2 + 1) = 9; r0 = *(u16 *)skb[0]; exit"
+    program = replace(assemble(text, "t.s"), context="skb")
+    given = Input(bytes(size("skb")), Packet(PAYLOAD, 14))
+    (verdict,) = judge_all(program, (given,), (config,), target, compile_program)
+    assert verdict.status is Status.AGREE
+    assert verdict.outcome is not None
+    assert verdict.outcome.return_value == 100 << 8 | 9
+
+
 def test_devices_are_read_only() -> None:
     given = Input(bytes(size("skb")), Packet(PAYLOAD, 14))
     world = place(Case(replace(assemble("r0 = 0; exit", "t.s"), context="skb"), given), CONFIGS[0]).world
@@ -233,17 +244,17 @@ def test_every_program_has_an_answer() -> None:
 
 @pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
 def test_programs_of_packets(path: Path, target: UnicornTarget) -> None:
-    """On all packets of the capture by the oracle, on those of the sample by the compiler."""
+    """On many packets of the capture by the oracle, on some of them by the compiler."""
     program, name = loaded(path), path.name.split(".")[0]
     capture: Sequence[Captured] = read_capture(str(CORPUS / "filters" / "mixed.pcap"))
     configs = [config for config in CONFIGS if order_of(config) == program.byte_order]
     inputs = [captured.input(number, program.context, program.byte_order or "little") for number, captured in enumerate(capture)]
     outcomes = []
-    for number, given in enumerate(inputs):
+    for number, given in enumerate(inputs[:400]):
         outcome = interpret(place(Case(program, given), configs[number % len(configs)])).outcome
         assert outcome.fault is None, number
         assert (outcome.return_value, outcome.memory[PACKET]) == ANSWERS[name](capture[number]), number
         outcomes.append(outcome.return_value)
     assert len(set(outcomes)) > 1
-    for verdict in judge_all(program, inputs[:24], configs, target, compile_program):
+    for verdict in judge_all(program, inputs[:16], configs, target, compile_program):
         assert verdict.status is Status.AGREE, verdict

@@ -27,6 +27,9 @@ class _Memory:
     def load(self, address: int, size: int) -> int:
         return int.from_bytes(self.contents[address - CONTEXT : address - CONTEXT + size], "little")
 
+    def read(self, address: int, size: int) -> bytes:
+        return bytes(self.contents[address - CONTEXT : address - CONTEXT + size])
+
     def store(self, address: int, size: int, value: int) -> None:
         self.contents[address - CONTEXT : address - CONTEXT + size] = value.to_bytes(size, "little")
 
@@ -124,6 +127,12 @@ PACKETS = (
 @pytest.mark.parametrize(("offset", "size", "value"), PACKETS)
 def test_packet_load(offset: int, size: int, value: int) -> None:
     assert MEANINGS["packet_load"](_Memory(b""), Packet(b"\x80\x11\x22\x33\x44", 2), CONTEXT, offset, size) == value
+
+
+def test_packet_load_reads_memory_where_the_packet_lies_there() -> None:
+    memory = _Memory(bytes(range(16)))
+    assert MEANINGS["packet_load"](memory, Packet(bytes(8), 2, CONTEXT + 4), CONTEXT, 1, 2) == 0x0506
+    assert MEANINGS["packet_load"](memory, Packet(bytes(8), 2, CONTEXT + 4), CONTEXT, 7, 2) == OUTSIDE
 
 
 def test_packet_load_without_the_context_is_a_fault() -> None:
