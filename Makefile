@@ -2,6 +2,7 @@
 #
 #   make check      judge the shipped programs on all configurations
 #   make suite      judge the instruction suite on all configurations
+#   make packets    judge filters and programs on the packets of a capture, on all configurations
 #   make conform    judge the conformance vectors on all configurations
 #   make trampolines  judge the shipped trampolines on all configurations
 #   make test       tests, linter, formatter, types
@@ -13,13 +14,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: check suite conform trampolines test bench programs clean
+.PHONY: check suite packets conform trampolines test bench programs clean
 
 check: $(VENV)/.installed
 	$(BIN)/bpfmips check
 
 suite: $(VENV)/.installed
 	$(BIN)/bpfmips suite
+
+packets: $(VENV)/.installed
+	$(BIN)/bpfmips check corpus/filters corpus/packets/objects --packets corpus/filters/sample.pcapng
 
 conform: $(VENV)/.installed
 	$(BIN)/bpfmips conform corpus/conformance

@@ -7,8 +7,12 @@
     context   r6, a `struct __sk_buff`: the length of the packet, and what ancillary loads load (Linux has no need of it, and loads from its own
               structures; here `fuzz.contexts` makes such loads of these)
 
-Loads from the packet become the packet instructions of RFC 9669 section 5.5, which end the program with 0 outside the packet, as classic BPF does.
-(Since Linux 4.18 the conversion makes of them what a verifier would: a fast path through pointers and a call. What they do is the same.)
+There are two ways to load from the packet (`Loads`):
+
+    legacy    the packet instructions of RFC 9669 section 5.5, which end the program with 0 outside the packet, as classic BPF does; Linux before 4.18
+    direct    r8 is the first byte of the packet and r9 their number. A load at a fixed offset compares it with r9 and goes through r8; the packet
+              instructions take the rest: other offsets, and those that are not aligned where the packet begins 2 bytes behind an aligned address.
+              Linux from 4.18 on, which calls a function in their place
 
 Three shapes deserve a word. A and X start as zero, by moves, where Linux takes the exclusive or of each with itself: a verifier refuses that, and so
 does the oracle, because a register is read that was never written; Linux converts filters behind its verifier. A comparison of A with a constant
@@ -17,7 +21,7 @@ eBPF goes on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ebpf import opcodes
 from ebpf.classic import BY_CODE, ClassicInstruction, ClassicRow, ancillary
@@ -25,8 +29,17 @@ from ebpf.context import FIELDS
 from ebpf.instruction import FRAME_POINTER, Instruction
 from ebpf.program import Program
 
+Loads = Literal["legacy", "direct"]
+
 A, X, TEMPORARY, CONTEXT = 0, 7, 2, 6
+_DATA, _LENGTH = 8, 9
 _SKB = FIELDS["skb"]
+
+_ALIGN = 2
+"""From an aligned address to the packet (Linux: NET_IP_ALIGN)."""
+
+_FARTHEST = 0x7FFF
+"""The largest offset of a load."""
 
 HELPERS: Mapping[str, int] = {"processor": 8, "random": 7}
 """Ancillary loads that are calls of helpers, with the numbers of Linux's enum bpf_func_id: get_smp_processor_id, get_prandom_u32."""
@@ -56,10 +69,13 @@ class _Emitted(NamedTuple):
     target: int | None = None
 
 
-def convert(instructions: Sequence[ClassicInstruction], source: str) -> Program:
-    """The eBPF program of a well-formed filter. Its section is called "filter", its lines are those of the filter."""
-    entry = (_make("MOV32_IMM", A), _make("MOV32_IMM", X), _make("MOV64_REG", CONTEXT, 1))
-    bodies = [tuple(_body(at, instruction)) for at, instruction in enumerate(instructions)]
+def convert(instructions: Sequence[ClassicInstruction], source: str, loads: Loads = "legacy") -> Program:
+    """The eBPF program of a well-formed filter. Its section is called as the way of its loads, its lines are those of the filter."""
+    entry = [_make("MOV32_IMM", A), _make("MOV32_IMM", X), _make("MOV64_REG", CONTEXT, 1)]
+    if loads == "direct" and any(_reads_packet(BY_CODE[one.code], one.k) for one in instructions):
+        entry += (_make("LDX_W", _DATA, CONTEXT, _SKB["data"].offset), _make("LDX_W", _LENGTH, CONTEXT, _SKB["data_end"].offset))
+        entry.append(_make("SUB64_REG", _LENGTH, _DATA))
+    bodies = [tuple(_body(at, instruction, loads)) for at, instruction in enumerate(instructions)]
     starts = [len(entry)]
     for body in bodies:
         starts.append(starts[-1] + len(body))
@@ -70,7 +86,7 @@ def convert(instructions: Sequence[ClassicInstruction], source: str) -> Program:
             lines[len(slots)] = instruction.line
             offset = 0 if emitted.target is None else starts[emitted.target] - len(slots) - 1
             slots.append(emitted.instruction._replace(offset=offset) if emitted.target is not None else emitted.instruction)
-    return Program(source, "filter", tuple(slots), lines=lines, context="skb")
+    return Program(source, loads, tuple(slots), lines=lines, context="skb")
 
 
 def _make(name: str, dst: int = 0, src: int = 0, offset: int = 0, imm: int = 0) -> Instruction:
@@ -80,7 +96,11 @@ def _make(name: str, dst: int = 0, src: int = 0, offset: int = 0, imm: int = 0) 
     return Instruction(row.opcode, dst, src, offset, fixed)
 
 
-def _body(at: int, instruction: ClassicInstruction) -> Iterator[_Emitted]:
+def _reads_packet(row: ClassicRow, k: int) -> bool:
+    return row.name == "LDX_MSH" or row.name.endswith("_IND") or (row.use == "packet" and ancillary(row, k) is None)
+
+
+def _body(at: int, instruction: ClassicInstruction, loads: Loads) -> Iterator[_Emitted]:
     row, k = BY_CODE[instruction.code], instruction.k
     if row.use in ("jump", "test"):
         yield from _jumps(at, row, instruction)
@@ -89,7 +109,7 @@ def _body(at: int, instruction: ClassicInstruction) -> Iterator[_Emitted]:
     if loaded is not None:
         made = _ancillary(loaded)
     elif row.name.startswith(("LD_", "LDX_")):
-        made = _load(row.name, k)
+        made = _load(row.name, k, loads)
     elif row.code & 7 == 4:
         made = _arithmetic(row, k)
     else:
@@ -98,11 +118,29 @@ def _body(at: int, instruction: ClassicInstruction) -> Iterator[_Emitted]:
         yield _Emitted(one)
 
 
-def _load(name: str, k: int) -> Iterator[Instruction]:
+def _packet(size: str, k: int, loads: Loads) -> Iterator[Instruction]:
+    """A = the bytes at offset k; `size` is B, H or W."""
+    length = {"B": 1, "H": 2, "W": 4}[size]
+    if loads == "direct" and k >> 31 == 0 and (k + _ALIGN) % length == 0:
+        through = [_make(f"LDX_{size}", A, _DATA, k)]
+        if k > _FARTHEST:
+            through = [_make("MOV64_REG", TEMPORARY, _DATA), _make("ADD64_IMM", TEMPORARY, imm=k), _make(f"LDX_{size}", A, TEMPORARY)]
+        if length > 1:
+            through.append(_make(f"BE{8 * length}", A))
+        yield _make("MOV64_REG", TEMPORARY, _LENGTH)
+        if k:
+            yield _make("SUB64_IMM", TEMPORARY, imm=k)
+        yield _make("JSLT64_IMM", TEMPORARY, offset=len(through) + 1, imm=length)
+        yield from through
+        yield _make("JA", offset=1)
+    yield _make(f"LDABS_{size}", imm=k)
+
+
+def _load(name: str, k: int, loads: Loads) -> Iterator[Instruction]:
     register = X if name.startswith("LDX") else A
     what = name.split("_")[-1]
     if what == "ABS":
-        yield _make(f"LDABS_{name[3]}", imm=k)
+        yield from _packet(name[3], k, loads)
     elif what == "IND":
         yield _make(f"LDIND_{name[3]}", 0, X, imm=k)
     elif what == "IMM":
@@ -114,7 +152,7 @@ def _load(name: str, k: int) -> Iterator[Instruction]:
     else:
         # The load changes A, which waits in X, and r1 to r5.
         yield _make("MOV64_REG", X, A)
-        yield _make("LDABS_B", imm=k)
+        yield from _packet("B", k, loads)
         yield _make("AND32_IMM", A, imm=15)
         yield _make("LSH32_IMM", A, imm=2)
         yield _make("MOV64_REG", TEMPORARY, X)

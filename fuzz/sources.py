@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from ebpf import assembler, data_dialect, elf
 from ebpf.classic import BY_CODE, ClassicInstruction, ancillary
 from ebpf.classic_convert import HELPERS as CLASSIC_CALLS
-from ebpf.classic_convert import convert
+from ebpf.classic_convert import Loads, convert
 from ebpf.classic_text import is_classic, read_classic
 from ebpf.context import size as context_size
 from ebpf.context_access import context_accesses
@@ -105,7 +105,8 @@ def _load(path: str) -> tuple[_Loaded, ...]:
         return (_Loaded(*data_dialect.read(read_text(path), printable(path))),)
     if _is_filter(path, suffix):
         instructions = read_classic(read_text(path), printable(path))
-        return (_Loaded(convert(instructions, printable(path)), classic=instructions),)
+        ways: tuple[Loads, ...] = ("legacy", "direct")
+        return tuple(_Loaded(convert(instructions, printable(path), loads), classic=instructions) for loads in ways)
     return tuple(_Loaded(program) for program in elf.load_each(path))
 
 
@@ -149,7 +150,7 @@ def load_program(path: str, section: str | None) -> tuple[Program, bytes]:
     Raises ProgramError when the file is unusable, and when it holds several programs and `section` does not choose one.
     """
     selected = _select(path, _load(path), section)
-    if len(selected) > 1:
+    if len(selected) > 1 and not selected[0].classic:
         raise ProgramError(f"{path}: several programs, choose one by its section: {', '.join(one.program.section for one in selected)}")
     program = checked(selected[0].program)
     if program.context != "memory":
@@ -213,6 +214,8 @@ def _subjects_of(path: str, section: str | None, memory: bytes | None, packets: 
             yield from _packet_subjects(_row_name(path, program, loaded), one, program, packets)
             continue
         if one.classic:
+            if one is not loaded[0]:
+                continue
             yield Refusal(f"{printable(path)}: a classic filter looks at packets: give a capture with --packets", False)
             continue
         context = memory if memory is not None else DEFAULT_MEMORY if one.memory is None else one.memory
@@ -225,7 +228,7 @@ def _subjects_of(path: str, section: str | None, memory: bytes | None, packets: 
 
 def _row_name(path: str, program: Program, loaded: Sequence[_Loaded]) -> str:
     file = printable(Path(path).name)
-    return file if len(loaded) == 1 else f"{file} {program.section}"
+    return file if len(loaded) == 1 or loaded[0].classic else f"{file} {program.section}"
 
 
 def _packet_subjects(name: str, one: _Loaded, program: Program, packets: Packets) -> Iterator[Subject | Refusal]:
@@ -243,7 +246,7 @@ def _packet_subjects(name: str, one: _Loaded, program: Program, packets: Packets
     for byte_order in BYTE_ORDERS:
         if program.byte_order in (None, byte_order):
             inputs = tuple(given.input(number, program.context, byte_order) for number, given in enumerate(packets.captured))
-            yield Subject(name, "", program, byte_order, inputs, answers, packets=True)
+            yield Subject(name, program.section if one.classic else "", program, byte_order, inputs, answers, packets=True)
 
 
 def shipped_subjects(section: str | None) -> Iterator[Subject | Refusal]:

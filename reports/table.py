@@ -138,12 +138,13 @@ def _packets(results: Sequence[Result]) -> Iterator[str]:
             what = f"returns {', '.join(f'{names[value]} for {result.returned[value]}' for value in names)}"
         else:
             what = f"accepts {sum(count for value, count in result.returned.items() if value)}"
-        lines.setdefault(result.name, {})[result.byte_order] = f"{what} of {result.inputs} packets"
-    for name, by_order in lines.items():
-        if len(set(by_order.values())) == 1:
-            yield f"{name} {next(iter(by_order.values()))}"
+        key = f"{result.version + ' ' if result.version else ''}on {result.byte_order}-endian machines"
+        lines.setdefault(result.name, {})[key] = f"{what} of {result.inputs} packets"
+    for name, different in lines.items():
+        if len(set(different.values())) == 1:
+            yield f"{name} {next(iter(different.values()))}"
         else:
-            yield from (f"{name} {what} on {order}-endian machines" for order, what in by_order.items())
+            yield from (f"{name} {what}, {where}" for where, what in different.items())
 
 
 def _summary(summary: Summary, seconds: float, notes: Sequence[str]) -> Iterator[str]:
