@@ -21,7 +21,7 @@ def compare(expected: Run, actual: Run, compiled: Compiled, placement: Placement
     access, and registers are not compared. Registers in which the oracle has nothing that a program may rely on, or which the image
     does not keep anywhere, are not compared either. Of the stack the bytes that the image reserves for the program are compared; the program
     must not have written below them. What an image breaks of the platform's ABI is for a tripwire (`fuzz.wires.abi`), unless it kept registers from
-    being compared.
+    being compared; what is not atomic is a difference.
     """
     return (
         *_faults(expected.outcome.fault, actual.outcome.fault),
@@ -29,7 +29,7 @@ def compare(expected: Run, actual: Run, compiled: Compiled, placement: Placement
         *_memory(expected, actual, compiled, placement),
         *_calls(expected, actual),
         *_maps(expected, actual),
-        *(violation for violation in actual.violations if violation.kind == "register"),
+        *(violation for violation in actual.violations if violation.kind in ("register", "atomicity")),
     )
 
 

@@ -17,9 +17,14 @@ from jit.mips import HI, LO
 
 
 class Core(Protocol):
-    """A CPU between two instructions of the image. `memo` is the memory of one occurrence; it is empty at the start of a run."""
+    """A CPU between two instructions of the image.
+
+    memo          the memory of one occurrence; it is empty at the start of a run
+    interference  see `Placement`
+    """
 
     memo: MutableMapping[str, int]
+    interference: int
 
     def __getitem__(self, register: int) -> int: ...
 
@@ -33,6 +38,9 @@ class Core(Protocol):
 
     def hang(self, reason: str) -> None:
         """End the run here."""
+
+    def violation(self, expected: str, actual: str) -> None:
+        """Tell that something is not atomic."""
 
 
 Action = Callable[[Core], None]
@@ -113,19 +121,21 @@ def _spoil(*registers: int) -> Action:
     return spoil
 
 
-def _address(core: Core, word: Word) -> int:
+def address_of(core: Core, word: Word) -> int:
+    """Where a load or store with base and offset goes."""
     return core[word.named("base")] + word.named("offset")
 
 
-_SIZES = {"sb": 1, "sh": 2, "sw": 4, "swl": 4, "swr": 4, "sc": 4, "sd": 8, "sdl": 8, "sdr": 8, "scd": 8}
+SIZES: Mapping[str, int] = {"sb": 1, "sh": 2, "sw": 4, "swl": 4, "swr": 4, "sc": 4, "sd": 8, "sdl": 8, "sdr": 8, "scd": 8}
+"""Bytes that a store writes."""
 
 
 def _loses(at: int, word: Word) -> tuple[Effect, ...]:
     """A store conditional that reports success and does not store."""
-    size = _SIZES[word.row.mnemonic]
+    size = SIZES[word.row.mnemonic]
 
     def look(core: Core) -> None:
-        core.memo["address"] = _address(core, word)
+        core.memo["address"] = address_of(core, word)
         core.memo["old"] = int.from_bytes(core.load(core.memo["address"], size), "little")
 
     def lose(core: Core) -> None:
@@ -330,11 +340,11 @@ _LINE = 32
 
 def _lost_line(stores: Sequence[int], found: Sequence[Word]) -> tuple[Effect, ...]:
     """The first store is lost when the three are to three doublewords of a line."""
-    size = _SIZES[found[0].row.mnemonic]
+    size = SIZES[found[0].row.mnemonic]
 
     def look(number: int) -> Action:
         def remember(core: Core) -> None:
-            address = core.memo[f"address {number}"] = _address(core, found[number])
+            address = core.memo[f"address {number}"] = address_of(core, found[number])
             if number == 0:
                 core.memo["old"] = int.from_bytes(core.load(address, size), "little")
 

@@ -1,13 +1,18 @@
-"""A CPU with the errata of a configuration, in front of a target: what `fuzz.erratum_models` says happens at words of the loaded image.
+"""What else happens at words of the loaded image: the errata of the configuration's CPU, as `fuzz.erratum_models` says, and other CPUs that come
+between the accesses of atomic operations, as `fuzz.interference` says.
 
-The target installs hooks on `words`, and calls `at` before it executes one of them. In an image with all workarounds there are none.
+The target installs hooks on `words`, and calls `at` before it executes one of them. In an image with all workarounds and without atomic operations
+there are none.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, MutableMapping
-from typing import Protocol
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import NamedTuple, Protocol
 
-from fuzz.erratum_models import Effect, Occurrence, occurrences
+from ebpf.instruction import Instruction
+from fuzz.erratum_models import Effect, Occurrence, image_of, occurrences
+from fuzz.interference import interruptions, is_atomic
+from fuzz.verdict import Difference
 from fuzz.wires.flow import successors
 from jit.compiled import Compiled
 
@@ -24,23 +29,24 @@ class Registers(Protocol):
         """Write them all."""
 
 
-class Memory(Protocol):
-    """The memory of the program."""
+class Host(NamedTuple):
+    """What a target does for this: bytes of the memory of the program, to end a run with a reason, to keep a violation for its end."""
 
-    def load(self, address: int, size: int) -> bytes:
-        """Bytes."""
-
-    def store(self, address: int, contents: bytes) -> None:
-        """Change bytes."""
+    load: Callable[[int, int], bytes]
+    store: Callable[[int, bytes], None]
+    hang: Callable[[str], None]
+    violate: Callable[[Difference], None]
 
 
 class _Core:
     """See `fuzz.erratum_models.Core`."""
 
-    def __init__(self, values: list[int], memory: Memory, hang: Callable[[str], None]) -> None:
-        self._values, self._memory, self._hang = values, memory, hang
+    def __init__(self, values: list[int], host: Host, interference: int) -> None:
+        self._values, self._host = values, host
         self.changed = False
         self.memo: MutableMapping[str, int] = {}
+        self.interference = interference
+        self.place = ""
 
     def __getitem__(self, register: int) -> int:
         return self._values[register]
@@ -50,61 +56,69 @@ class _Core:
             self._values[register], self.changed = value & _MASK, True
 
     def load(self, address: int, size: int) -> bytes:
-        return self._memory.load(address, size)
+        return self._host.load(address, size)
 
     def store(self, address: int, contents: bytes) -> None:
-        self._memory.store(address, contents)
+        self._host.store(address, contents)
 
     def hang(self, reason: str) -> None:
-        self._hang(reason)
+        self._host.hang(reason)
+
+    def violation(self, expected: str, actual: str) -> None:
+        self._host.violate(Difference("atomicity", self.place, expected, actual))
 
 
 class FaultyCpu:
-    """The errata of one loaded image at a time; `hang` ends a run."""
+    """What happens in one loaded image at a time."""
 
-    def __init__(self, memory: Memory, hang: Callable[[str], None]) -> None:
-        self._memory, self._hang = memory, hang
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._occurrences: list[Occurrence] = []
         self._effects: dict[int, list[tuple[int, Effect]]] = {}
+        self._errata = 0
         self._memos: dict[int, dict[str, int]] = defaultdict(dict)
         self._run: object = None
-        self._last: dict[int, set[int]] = {}
 
     @property
     def words(self) -> list[int]:
         """The words before which something may happen."""
         return sorted(self._effects)
 
-    def load(self, compiled: Compiled) -> None:
+    def load(self, compiled: Compiled, slots: tuple[Instruction, ...]) -> None:
         """An image is about to be run."""
         self._effects = {}
-        found = occurrences(compiled)
-        if found:
-            self._install(found, compiled)
-        self.begin(None)
+        self._occurrences = list(occurrences(compiled))
+        self._errata = len(self._occurrences)
+        if any(map(is_atomic, slots)):
+            self._occurrences += interruptions(image_of(compiled), compiled, slots)
+        if self._occurrences:
+            self._install(successors(compiled))
+        self._begin(None)
 
-    def _install(self, found: tuple[Occurrence, ...], compiled: Compiled) -> None:
-        following = successors(compiled)
+    def _install(self, following: Sequence[Sequence[int]]) -> None:
         # What happens after a word comes before what happens before the next one.
         for after in (True, False):
-            for number, occurrence in enumerate(found):
+            for number, occurrence in enumerate(self._occurrences):
                 for effect in occurrence.effects:
                     if effect.after == after:
                         for at in following[effect.word] if after else (effect.word,):
                             self._effects.setdefault(at, []).append((number, effect))
 
-    def begin(self, run: object) -> None:
-        """Another run begins: nothing has happened yet."""
+    def _begin(self, run: object) -> None:
         self._run = run
         self._memos.clear()
 
-    def at(self, word: int, run: object, engine: Registers) -> None:
+    def at(self, word: int, run: object, engine: Registers, interference: int) -> None:
         """The engine is about to execute the word, in that run."""
         if run != self._run:
-            self.begin(run)
+            self._begin(run)
+        wanted = [pair for pair in self._effects.get(word, ()) if interference or pair[0] < self._errata]
+        if not wanted:
+            return
         values = engine.registers()
-        core = _Core(values, self._memory, self._hang)
-        for number, effect in self._effects.get(word, ()):
-            core.memo = self._memos[number]
+        core = _Core(values, self._host, interference)
+        for number, effect in wanted:
+            core.memo, core.place = self._memos[number], self._occurrences[number].detail
             effect.action(core)
         if core.changed:
             engine.write_registers(values)

@@ -111,6 +111,8 @@ class _Variant(NamedTuple):
         """A trip for each difference that the first input itself has not, and where the program sees the same for each that the variant has not."""
         yield from self.found
         place = f"with memory from {self.placement.layout.context:#x} on, fill {self.placement.fill}, seed {self.placement.addresses.seed}"
+        if self.placement.interference:
+            place += f", {self.placement.interference} attempts of atomic operations broken"
         same = self.placement.world == first.world
         places = {(difference.kind, difference.place) for difference in known}
         for difference in self.differences:

@@ -195,7 +195,7 @@ class Placement:
 
     `world` lacks the functions, which keep a state: `fresh_world` gives a world for one run of the oracle, and its functions; `environment` those
     for a run of a target. `fill` chooses what native registers hold at entry and after calls, as `fuzz.calls.noise` does; `seed`
-    all else that is chosen.
+    all else that is chosen. `interference` is how many attempts of each atomic operation other CPUs break (`fuzz.interference`).
     """
 
     slots: tuple[Instruction, ...]
@@ -207,6 +207,7 @@ class Placement:
     fill: int
     maps: tuple[PlacedMap, ...] = ()
     conformance: bool = False
+    interference: int = 0
 
     def environment(self) -> Environment:
         """The functions in their initial state."""

@@ -25,7 +25,7 @@ from fuzz.blocks import straight_runs
 from fuzz.calls import Bytes, Service
 from fuzz.conclude import Ending, conclude
 from fuzz.entry import check, entry_registers, instruction_limit
-from fuzz.faulty_cpu import FaultyCpu
+from fuzz.faulty_cpu import FaultyCpu, Host
 from fuzz.layout import FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, PAGE, Placement
 from fuzz.native_hooks import COUNT, EXECUTED, EXIT_REGISTERS, EXITED, LEAVE, LIMIT, NOTHING, Counters, ExitState
 from fuzz.native_screen import INPUT, TROUBLE
@@ -36,6 +36,7 @@ from fuzz.screen import NO_EDGES, Batch
 from fuzz.target import Run
 from fuzz.unicorn_engine import HOOK, INTERRUPT_HOOK, MODELS, Engine, Hook, HostMemory, function_address
 from fuzz.unicorn_fault import explain, in_delay_slot
+from fuzz.verdict import Difference
 from jit.compiled import Compiled
 from oracle.outcome import Fault, FaultKind
 
@@ -62,7 +63,7 @@ class UnicornTarget:
         self._recorder = Recorder()
         # The engines call these; they must live as long as an engine does.
         self._callbacks = HOOK(self._on_function), INTERRUPT_HOOK(self._on_interrupt), HOOK(self._on_erratum)
-        self._cpu = FaultyCpu(self._bytes, self._hang)
+        self._cpu = FaultyCpu(Host(self._bytes.load, self._bytes.store, self._hang, self._violate))
         self._counters = Counters()
         self._exit_state = ExitState()
         self._state = np.zeros(2, np.int64)
@@ -83,7 +84,7 @@ class UnicornTarget:
         self._functions = placement.layout.functions
         self._host.write_image(compiled.image(), compiled.base, compiled.config.big_endian)
         self._installed.clear()
-        self._cpu.load(compiled)
+        self._cpu.load(compiled, placement.slots)
 
     def _engine(self, compiled: Compiled, stepping: bool, recordings: frozenset[Recording] = _NOTHING) -> tuple[_Key, Engine]:
         """The engine for the loaded image, with the image's hooks installed."""
@@ -139,7 +140,8 @@ class UnicornTarget:
     def _on_erratum(self, handle: int, address: int, size: int, data: int) -> None:
         assert self._loaded is not None
         try:
-            self._cpu.at((address - self._loaded.base) // 4, (self._runs, int(self._state[INPUT])), self._running)
+            number = int(self._state[INPUT])
+            self._cpu.at((address - self._loaded.base) // 4, (self._runs, number), self._running, self._placements[number].interference)
         except BaseException as error:
             self._error = error
             self._stop()
@@ -147,6 +149,9 @@ class UnicornTarget:
     def _hang(self, reason: str) -> None:
         self._fault = Fault(FaultKind.ENGINE, None, detail=reason)
         self._stop()
+
+    def _violate(self, difference: Difference) -> None:
+        self._service().violations.append(difference)
 
     def _on_interrupt(self, handle: int, number: int, data: int) -> None:
         self._exception = number

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fuzz.wires import abi, addresses, blinding, errata, frame, hazards, legality, memory, ordering, sign_extension, uninitialised
+from fuzz.wires import abi, addresses, atomicity, blinding, errata, frame, hazards, legality, memory, ordering, sign_extension, uninitialised
 from fuzz.wires.wire import Wire
 
 WIRES: tuple[Wire, ...] = (
@@ -17,6 +17,7 @@ WIRES: tuple[Wire, ...] = (
     addresses.WIRE,
     blinding.WIRE,
     errata.WIRE,
+    atomicity.WIRE,
 )
 """All that are on unless something else is asked for."""
 
