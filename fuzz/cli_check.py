@@ -114,21 +114,34 @@ def _packets(path: str | None, kind: Literal["skb", "xdp"] | None) -> "Packets |
 @config_globs
 @all_configurations
 @click.option("--row", metavar="GLOB", default="*", help="Only instructions whose name matches, such as 'ADD32_*'.")
+@click.option("--systematic", is_flag=True, help="All combinations of operand magnitudes, offsets and registers instead of a sample: takes hours.")
 @_tripwires
 @_explain
 @_jobs
 @as_json
 @click.pass_context
-def suite(ctx: click.Context, globs: tuple[str, ...], everything: bool, row: str, tripwires: str, explained: bool, jobs: int, as_json: bool) -> None:
+def suite(
+    ctx: click.Context,
+    globs: tuple[str, ...],
+    everything: bool,
+    row: str,
+    systematic: bool,
+    tripwires: str,
+    explained: bool,
+    jobs: int,
+    as_json: bool,
+) -> None:
     """Judge the instruction suite: every instruction with the edges of its operands and with aliased registers.
 
     \b
     Example: bpfmips suite --row 'SDIV*' --config 'mips32*'
+             bpfmips suite --systematic --row 'MUL64_*' --config 'mips64*'
     """
     from fuzz.sources import suite_subjects
+    from fuzz.systematic import systematic_subjects
 
     configs = select_configs(globs, everything)
-    subjects = tuple(suite_subjects(row))
+    subjects = tuple((systematic_subjects if systematic else suite_subjects)(row))
     if not subjects:
         refuse(f"no instruction matches {row!r}")
     _judge(ctx, subjects, configs, _Options(tripwires, explained, jobs, as_json))

@@ -5,7 +5,7 @@ overwritten by the first, takes an alias: dst == src, r10 as the source, or inde
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ebpf.instruction import FRAME_POINTER
 from ebpf.opcodes import ROWS, Row
@@ -30,14 +30,15 @@ _UNARY_ROUNDS = 3
 _IMMEDIATES_EACH = 5 * RING
 
 
-def _is_shift(row: Row) -> bool:
+def is_shift(row: Row) -> bool:
+    """Whether the second operand is a shift count."""
     return row.name.startswith(("LSH", "RSH", "ARSH"))
 
 
 def _edges(row: Row) -> tuple[int, ...]:
     if row.name.startswith("MOVSX"):
         return EDGES_NARROW
-    if _is_shift(row):
+    if is_shift(row):
         return SHIFTS
     return EDGES_32 if row.opcode & 7 == _CLASS_32 else EDGES_64
 
@@ -50,8 +51,8 @@ def _store_round(assembly: Assembly, order: Sequence[int], operands: int, number
     store_ring(assembly, order, 8 * operands + _result_size(number), number)
 
 
-def _register_suite(row: Row) -> Suite:
-    """Five rounds of neighbours in the ring, one of dst == src."""
+def register_suite(row: Row, edges: Sequence[int], runs: int = RUNS) -> Suite:
+    """Five rounds of neighbours in the ring, one of dst == src. A run sees 45 of the pairs of `edges`."""
     rounds = _REGISTER_ROUNDS + 1
     operands = RING * rounds
     assembly = Assembly()
@@ -73,10 +74,9 @@ def _register_suite(row: Row) -> Suite:
     assembly.emit("EXIT")
 
     # A round takes ten values and advances by nine: its nine variants are the nine pairs between them.
-    edges = _edges(row)
-    values = stream(edges, RUNS * _REGISTER_ROUNDS * (RING - 1) + 1)
+    values = stream(edges, runs * _REGISTER_ROUNDS * (RING - 1) + 1)
     tables = []
-    for run in range(RUNS):
+    for run in range(runs):
         table: list[int] = []
         for number in range(_REGISTER_ROUNDS):
             first = (run * _REGISTER_ROUNDS + number) * (RING - 1)
@@ -87,18 +87,19 @@ def _register_suite(row: Row) -> Suite:
 
 
 def _immediates(row: Row) -> tuple[int, ...]:
-    if _is_shift(row):
+    if is_shift(row):
         return SHIFT_COUNTS_32 if row.opcode & 7 == _CLASS_32 else SHIFT_COUNTS_64
     return IMMEDIATES
 
 
-def _immediate_suites(row: Row) -> list[Suite]:
-    """Fifty immediates a program, ten a round."""
-    immediates = _immediates(row)
+def immediate_suites(row: Row, immediates: Sequence[int], operand: Callable[[int, int, int], int], runs: int = RUNS) -> list[Suite]:
+    """Fifty immediates a program, ten a round; `operand` says what meets an immediate, from that, the run, and the number of the variant."""
     parts = [immediates[first : first + _IMMEDIATES_EACH] for first in range(0, len(immediates), _IMMEDIATES_EACH)]
     suites = []
     for part, chosen in enumerate(parts):
-        rounds = len(chosen) // RING
+        rounds = -(-len(chosen) // RING)
+        count = RING * rounds
+        chosen = (*chosen, *chosen[: count - len(chosen)])
         assembly = Assembly()
         start(assembly)
         for number in range(rounds):
@@ -108,12 +109,14 @@ def _immediate_suites(row: Row) -> list[Suite]:
                 assembly.emit(row.name, register, imm=chosen[RING * number + at])
             _store_round(assembly, order, len(chosen), number)
         assembly.emit("EXIT")
-        if _is_shift(row):
-            tables = [[SHIFTS[(run * 5 + at + at // RING) % len(SHIFTS)] for at in range(len(chosen))] for run in range(RUNS)]
-        else:
-            tables = [[related(imm, run, at) for at, imm in enumerate(chosen)] for run in range(RUNS)]
+        tables = [[operand(imm, run, at) for at, imm in enumerate(chosen)] for run in range(runs)]
         suites.append(make_suite(row.name, assembly, tables, _result_size(rounds), part=part + 1 if len(parts) > 1 else 0))
     return suites
+
+
+def _shifted(_: int, run: int, number: int) -> int:
+    """What meets an immediate count."""
+    return SHIFTS[(run * 5 + number + number // RING) % len(SHIFTS)]
 
 
 def _unary_suite(row: Row) -> Suite:
@@ -160,9 +163,9 @@ def arithmetic_suites() -> list[Suite]:
         elif row.opcode & 7 not in (_CLASS_32, _CLASS_64):
             continue
         elif row.src == "r":
-            suites.append(_register_suite(row))
+            suites.append(register_suite(row, _edges(row)))
         elif row.imm == "imm":
-            suites += _immediate_suites(row)
+            suites += immediate_suites(row, _immediates(row), _shifted if is_shift(row) else related)
         else:
             suites.append(_unary_suite(row))
     return suites

@@ -12,7 +12,7 @@ Programs with jumps beyond what a MIPS branch reaches are in `fuzz.suite_long`.
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ebpf.instruction import FRAME_POINTER
 from ebpf.opcodes import ROWS, Row
@@ -80,7 +80,8 @@ def _register_pairs(order: Sequence[int], number: int) -> list[tuple[int, int]]:
     return [*itertools.pairwise(order), (last, last), aliases[number % len(aliases)]]
 
 
-def _register_suite(row: Row) -> Suite:
+def register_suite(row: Row, edges: Sequence[int], runs: int = RUNS) -> Suite:
+    """Five rounds of neighbours in the ring and aliases. A run sees 45 of the pairs of `edges`; in three more the operands are equal, or nearly."""
     assembly = Assembly()
     start(assembly)
     _clear_marks(assembly, _REGISTER_ROUNDS * (RING + 1))
@@ -92,9 +93,9 @@ def _register_suite(row: Row) -> Suite:
             _variant(assembly, row, variant, dst, src)
             variant += 1
     assembly.emit("EXIT")
-    values = stream(_edges(row), RUNS * _REGISTER_ROUNDS * (RING - 1) + 1)
+    values = stream(edges, runs * _REGISTER_ROUNDS * (RING - 1) + 1)
     tables = []
-    for run in range(RUNS):
+    for run in range(runs):
         firsts = ((run * _REGISTER_ROUNDS + number) * (RING - 1) for number in range(_REGISTER_ROUNDS))
         tables.append([value for first in firsts for value in values[first : first + RING]])
     count = RING * _REGISTER_ROUNDS
@@ -102,20 +103,23 @@ def _register_suite(row: Row) -> Suite:
     return make_suite(row.name, assembly, tables)
 
 
-def _immediate_suite(row: Row) -> Suite:
+def immediate_suite(row: Row, immediates: Sequence[int], operand: Callable[[int, int, int], int], runs: int = RUNS, part: int = 0) -> Suite:
+    """A jump for each immediate, up to 400; `operand` says what meets it, from the immediate, the run, and the number of the variant."""
     assembly = Assembly()
     start(assembly)
-    _clear_marks(assembly, len(IMMEDIATES) + 2)
-    for first in range(0, len(IMMEDIATES), RING):
+    _clear_marks(assembly, len(immediates) + 2)
+    for first in range(0, len(immediates), RING):
         order = permutation(first // RING)
         load_ring(assembly, order, first)
-        for at, register in enumerate(order):
-            _variant(assembly, row, first + at, register, imm=IMMEDIATES[first + at])
-    _variant(assembly, row, len(IMMEDIATES), FRAME_POINTER, imm=0)
-    _variant(assembly, row, len(IMMEDIATES) + 1, FRAME_POINTER, imm=-1)
+        for register, (number, imm) in zip(order, enumerate(immediates[first : first + RING], first), strict=False):
+            _variant(assembly, row, number, register, imm=imm)
+    _variant(assembly, row, len(immediates), FRAME_POINTER, imm=0)
+    _variant(assembly, row, len(immediates) + 1, FRAME_POINTER, imm=-1)
     assembly.emit("EXIT")
-    tables = [[related(imm, run, at) for at, imm in enumerate(IMMEDIATES)] for run in range(RUNS)]
-    return make_suite(row.name, assembly, tables)
+    # A round loads ten operands, also where it has fewer variants.
+    count = -(-len(immediates) // RING) * RING
+    tables = [[operand(immediates[at % len(immediates)], run, at) for at in range(count)] for run in range(runs)]
+    return make_suite(row.name, assembly, tables, part=part)
 
 
 def _goto_suite(row: Row) -> Suite:
@@ -162,5 +166,5 @@ def jump_suites() -> list[Suite]:
         if row.name in ("JA", "JA32"):
             suites.append(_goto_suite(row))
         elif is_conditional(row):
-            suites.append(_register_suite(row) if row.src == "r" else _immediate_suite(row))
+            suites.append(register_suite(row, _edges(row)) if row.src == "r" else immediate_suite(row, IMMEDIATES, related))
     return suites

@@ -12,8 +12,9 @@ bits of release 6. The places are naturally aligned, among the operands for load
 it when too much is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from ebpf.instruction import FRAME_POINTER, FRAME_SIZE
 from ebpf.opcodes import ROWS, Row
@@ -39,10 +40,6 @@ def access_size(row: Row) -> int:
     return _SIZES[row.name.rsplit("_", 1)[1]]
 
 
-def _is_load(row: Row) -> bool:
-    return row.offset == "memory" and row.dst == "w"
-
-
 def is_store(row: Row) -> bool:
     """Whether the row is a store, of an immediate or of a register, and not a read-modify-write operation."""
     return row.offset == "memory" and row.dst == "r" and row.name.startswith(("ST_", "STX_", "STORE_"))
@@ -56,10 +53,19 @@ def register_pairs() -> Iterator[tuple[int, int]]:
         yield from ((register, register) for register in same)
 
 
-def variants() -> Iterator[tuple[int, int, int, int]]:
-    """(number, offset, register, base) of each variant."""
+class Variant(NamedTuple):
+    """One access: its number decides where, the offset that leads there, and both registers."""
+
+    number: int
+    offset: int
+    register: int
+    base: int
+
+
+def variants() -> Iterator[Variant]:
+    """Those of the suites."""
     for number, (register, base) in enumerate(register_pairs()):
-        yield number, OFFSETS[number % len(OFFSETS)], register, base
+        yield Variant(number, OFFSETS[number % len(OFFSETS)], register, base)
 
 
 def point(assembly: Assembly, base: int, place: int, offset: int) -> None:
@@ -77,8 +83,13 @@ def _tables() -> list[list[int]]:
     return tables
 
 
-def _load_suite(row: Row) -> Suite:
-    """Each result goes to the frame; so do, first, four operands that are then loaded from there."""
+def is_load(row: Row) -> bool:
+    """Whether the row is a load, ordinary or ordered."""
+    return row.offset == "memory" and row.dst == "w"
+
+
+def load_suite(row: Row, chosen: Sequence[Variant], part: int = 0) -> Suite:
+    """Each result goes to the frame; so do, first, four operands that are then loaded from there. There is room for 50 variants."""
     size = access_size(row)
     assembly = Assembly()
     start(assembly)
@@ -86,7 +97,7 @@ def _load_suite(row: Row) -> Suite:
     for register, offset in enumerate(_FRAME_BASES):
         assembly.emit("STX_DW", FRAME_POINTER, register, offset)
     result = -64
-    for number, offset, dst, base in variants():
+    for number, offset, dst, base in chosen:
         place = 8 * (number % _TABLE) + number * size % 8
         point(assembly, base, place, offset)
         assembly.emit(row.name, dst, base, offset)
@@ -98,21 +109,21 @@ def _load_suite(row: Row) -> Suite:
         result -= 8
         assembly.emit("STX_DW", FRAME_POINTER, dst, result)
     assembly.emit("EXIT")
-    return make_suite(row.name, assembly, _tables())
+    return make_suite(row.name, assembly, _tables(), part=part)
 
 
-def _store_suite(row: Row) -> Suite:
+def store_suite(row: Row, chosen: Sequence[Variant], part: int = 0) -> Suite:
     """Where the row stores a register, the register is loaded first; when it is the base as well, the pointer is stored."""
     size = access_size(row)
     cells = 8 * _TABLE
     assembly = Assembly()
     start(assembly)
     load_ring(assembly, permutation(1), 0)
-    for number, offset, src, base in variants():
+    for at, (number, offset, src, base) in enumerate(chosen):
         if row.src == "r" and src != base:
             assembly.emit("LDX_DW", base, FRAME_POINTER, CONTEXT)
             assembly.emit("LDX_DW", src, base, 8 * (number % _TABLE))
-        point(assembly, base, cells + 8 * number + number * size % 8, offset)
+        point(assembly, base, cells + 8 * at + number * size % 8, offset)
         if row.src == "r":
             assembly.emit(row.name, base, src, offset)
         else:
@@ -126,12 +137,12 @@ def _store_suite(row: Row) -> Suite:
     if row.src == "r":
         assembly.emit(row.name, FRAME_POINTER, FRAME_POINTER, -128)
     assembly.emit("EXIT")
-    return make_suite(row.name, assembly, _tables(), 8 * len(list(register_pairs())))
+    return make_suite(row.name, assembly, _tables(), 8 * len(chosen), part=part)
 
 
 def memory_suites() -> list[Suite]:
     """The suites of all loads and stores, load-acquire and store-release among them."""
-    return [_load_suite(row) if _is_load(row) else _store_suite(row) for row in ROWS if _is_load(row) or is_store(row)]
+    return [(load_suite if is_load(row) else store_suite)(row, tuple(variants())) for row in ROWS if is_load(row) or is_store(row)]
 
 
 def _misaligned_suite(row: Row, misalignment: int) -> Suite:

@@ -66,6 +66,19 @@ CONSTANTS = (
 """For wide loads: edges of each quarter, which is what MIPS builds constants from, and of their carries into the next."""
 # fmt: on
 
+_POWERS = tuple((1 << bit) + step for bit in range(65) for step in (-1, 0, 1))
+
+MAGNITUDES: tuple[int, ...] = tuple(dict.fromkeys(value & _MASK for power in _POWERS for value in (power, -power)))
+"""For the systematic suites: all powers of two up to 2^64, their neighbours, and the negatives of these."""
+
+IMMEDIATE_MAGNITUDES: tuple[int, ...] = tuple(
+    dict.fromkeys(value for power in _POWERS for value in (power, -power) if -0x80000000 <= value <= 0x7FFFFFFF)
+)
+"""The same of signed 32-bit immediates."""
+
+ALL_COUNTS = (*range(-1, 257), 0x7FFFFFFF, -0x80000000, 0x10000, 0x10001F, 0x10003F)
+"""Every shift count that there is, and what must not count of it."""
+
 SHIFT_COUNTS_32 = (*range(32), 32, 33, 63, 64, 255, 0x10000, -1, -0x80000000)
 """Immediate counts of 32-bit shifts: all, and some past the width, which are masked (RFC 9669 section 4.1)."""
 

@@ -110,6 +110,10 @@ _ACCESSES = frozenset({"load", "store", "call", "jump"})
 def _leaks(image: _Image, at: int, ways: Sequence[Sequence[int]], inside: frozenset[int], side: str) -> Iterator[Trip]:
     """A trip when a way leads from the operation to another access without a barrier. Instructions that access no memory may lie in between."""
     reached = {at, *reachable(at, ways, image.barriers)} - image.barriers
+    owner = image.decoded[at - 1] if side == "before" and at else None
+    if owner is not None and "delay" in owner.facts:
+        # A jump or call that the operation is in the delay slot of leads on behind it, not before it.
+        reached.discard(at - 1)
     others = (image.decoded[place] for place in reached - inside)
     # What calls the image comes before its first word; to return is a jump.
     if (side == "before" and 0 in reached) or any(word is None or word.facts & _ACCESSES for word in others):
@@ -155,6 +159,8 @@ WIRE = Wire(
         # The store in the delay slot of a later branch, with other code in between.
         Example("mips64r2-64le", "1> sync 0; addu $t0, $t0, $t0; beq $t0, $zero, 1; 1> sw $zero, 0($a0); nop", trips=False, program=_RELEASE),
         Example("mips64r2-64le", "1> sync 0; lw $t0, 0($a0); beq $t0, $zero, 1; 1> sw $zero, 0($a0); nop",    trips=True,  program=_RELEASE),
+        Example("mips32r2-32be", "1> sync 0; addu $t1, $ra, $zero; bal 1; 1> sw $zero, 0($a0); addu $ra, $t1, $zero",  trips=False, program=_RELEASE),
+        Example("mips32r2-32be", "1> sync 0; bal 1; nop; 1> sw $zero, 0($a0)",                                trips=True,  program=_RELEASE),
         Example("mips32r2-32be+nospec", "1> sync 0",                                                          trips=False, program=_BARRIER),
         Example("mips32r2-32be+nospec", "1> nop; sync 0",                                                     trips=True,  program=_BARRIER),
         Example("mips64r6-64le+nospec", "0> or $v0, $zero, $zero",                                            trips=True,  program=_BARRIER),
