@@ -35,7 +35,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --hypothesis-profile=ci
 
 bench: $(VENV)/.installed
 	$(BIN)/python bench/code_size.py

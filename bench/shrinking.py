@@ -1,6 +1,6 @@
 """How small programs become that find seeded bugs, and how long it takes: writes bench/shrinking.md.
 
-    python bench/shrinking.py [--bugs GLOB] [--tries SECONDS]
+    python bench/shrinking.py [--bugs GLOB] [--every N] [--tries SECONDS]
 
 For each bug of corpus/bugs cases are generated, without any knowledge of it, until one fails on a configuration where it applies; that is shrunk.
 Bars: at most three instructions besides `exit` (median) within 60 s (95th percentile).
@@ -79,17 +79,19 @@ def main() -> None:
     """Measure, and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bugs", default="*", help="names of bugs, as a glob")
+    parser.add_argument("--every", type=int, default=1, help="only one of so many of them")
     parser.add_argument("--tries", type=float, default=60.0, help="seconds until a bug counts as not found")
     arguments = parser.parse_args()
     target, rows = UnicornTarget(), list[Row]()
-    for bug in bugs():
-        if fnmatchcase(bug.name, arguments.bugs):
-            rows.append(measure(bug, _fails(bug, target), arguments.tries))
-            print(*rows[-1], flush=True)
+    chosen = [bug for bug in bugs() if fnmatchcase(bug.name, arguments.bugs)][:: arguments.every]
+    for bug in chosen:
+        rows.append(measure(bug, _fails(bug, target), arguments.tries))
+        print(*rows[-1], flush=True)
     found = [row for row in rows if row.large]
     parts = (
         "# Shrinking",
-        "`python bench/shrinking.py`. One process; seconds are those of a clock. Sizes are instructions besides `exit`.",
+        f"`python bench/shrinking.py --every {arguments.every} --tries {arguments.tries:g}`. One process; seconds are those of a clock. "
+        "Sizes are instructions besides `exit`.",
         f"* {len(found)} of {len(rows)} seeded bugs found within {arguments.tries:g} s each on the first configuration where they apply",
         f"* size: median {statistics.median(row.small for row in found):g} (bar: 3), largest {max(row.small for row in found)}, "
         f"before: median {statistics.median(row.large for row in found):g}",

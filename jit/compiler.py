@@ -36,6 +36,7 @@ from jit.registers import FP, SINGLES, ZERO, pairs
 _BYTES_PER_SLOT = 512
 
 _ARGUMENTS = frozenset(range(1, 6))
+_IN_PLACE = frozenset({1, 2})
 
 # So many instructions have their code kept for each configuration.
 _MOST_LOWERED = 1 << 15
@@ -239,8 +240,10 @@ class _Compiler:
     def _body(self, start: int, end: int, main: bool) -> _Body:
         own = [d for d in self.decoded if start <= d.slot < end]
         use = self.use if len(own) == len(self.decoded) else _use(own)
-        # Arguments that a function does not name are kept as others are: a comparison at every instruction sees them.
+        # Arguments that a function does not name are kept as others are: a comparison at every instruction sees them. In 64-bit code those of the
+        # program are in place from the start.
         given = frozenset[int]() if start == 0 and not self.counted else self.named & _ARGUMENTS
+        given |= _IN_PLACE if self.config.width == 64 else frozenset[int]()
         mentioned, passed = use.reads | use.writes | given, self.use.writes | {1, 2}
         entry, program = self.entries[start], main or start in self.programs
         function = Function(program, entry + 1, entry + 2, mentioned, passed, self.entries, self.landing)

@@ -5,7 +5,7 @@
     @given(programs())
     def test(program: Program) -> None: ...
 
-`Features` says what programs are made of; `fuzz.gen.batch` makes long deterministic lists of them.
+`Features` says what programs are made of; `fuzz.gen.batch` makes long deterministic lists of them; `fuzz.gen.property` judges them in tests.
 """
 
 from fuzz.gen.features import TIERS, Features, Tier, draw_features

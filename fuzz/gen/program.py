@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from ebpf.disassembler import disassemble
 from ebpf.instruction import FRAME_POINTER
 from ebpf.program import DataSection, Program
 from fuzz.case import Input
@@ -41,12 +42,16 @@ _HOMES = (1, 6, 7, 8, 9, _SPILLED, _SPILLED)
 Statement = Callable[[Writer], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class GeneratedCase:
-    """A program and the inputs that it is to be judged on."""
+    """A program and the inputs that it is to be judged on. Hypothesis prints it as assembly."""
 
     program: Program
     inputs: tuple[Input, ...]
+
+    def __repr__(self) -> str:
+        text = "; ".join(line for line in disassemble(self.program.slots) if line)
+        return f"<{text}, with {len(self.inputs)} inputs>"
 
 
 @dataclass(slots=True)

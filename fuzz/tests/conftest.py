@@ -1,31 +1,21 @@
 """Engines are dear to make, so that the tests of a process share a target.
 
-Nor is a test wrong because it is slow: on a busy machine any example may take long.
+Nor is a test wrong because it is slow: on a busy machine any example may take long. Profiles of Hypothesis, which `--hypothesis-profile` chooses:
+`dev`, unless told otherwise; `ci`; `nightly`. They count for tests that do not say how many examples they want, such as the property tests of
+generated programs.
 """
 
 import pytest
 from hypothesis import settings
 
-from fuzz.model.target import ModelTarget
-from fuzz.target import Target
 from fuzz.unicorn_target import UnicornTarget
 
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("dev", deadline=None)
+settings.register_profile("ci", deadline=None, max_examples=200, print_blob=True)
+settings.register_profile("nightly", deadline=None, max_examples=20_000, print_blob=True)
+settings.load_profile("dev")
 
 
 @pytest.fixture(scope="session")
 def target() -> UnicornTarget:
     return UnicornTarget()
-
-
-@pytest.fixture(scope="session")
-def model() -> ModelTarget:
-    return ModelTarget()
-
-
-@pytest.fixture(scope="session", params=["target", "model"], ids=["unicorn", "model"])
-def any_target(request: pytest.FixtureRequest) -> Target:
-    """Each of the targets: what every one of them must do."""
-    chosen: Target = request.getfixturevalue(request.param)
-    return chosen
