@@ -8,6 +8,8 @@ generated programs.
 import pytest
 from hypothesis import settings
 
+from fuzz.model.target import ModelTarget
+from fuzz.target import Target
 from fuzz.unicorn_target import UnicornTarget
 
 settings.register_profile("dev", deadline=None)
@@ -19,3 +21,15 @@ settings.load_profile("dev")
 @pytest.fixture(scope="session")
 def target() -> UnicornTarget:
     return UnicornTarget()
+
+
+@pytest.fixture(scope="session")
+def model() -> ModelTarget:
+    return ModelTarget()
+
+
+@pytest.fixture(scope="session", params=["target", "model"], ids=["unicorn", "model"])
+def any_target(request: pytest.FixtureRequest) -> Target:
+    """Each of the targets: what every one of them must do."""
+    chosen: Target = request.getfixturevalue(request.param)
+    return chosen
