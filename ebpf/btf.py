@@ -1,4 +1,4 @@
-"""The part of BTF that declares maps: variables of `.maps`, whose types are structures with a convention.
+"""The part of BTF that declares maps: variables of `.maps`, whose types are structures with a convention; and the tags of functions.
 
     struct {
         int (*type)[BPF_MAP_TYPE_HASH];          a number is the length of an array that a pointer points to
@@ -19,13 +19,14 @@ from ebpf.program import ByteOrder, printable
 
 _MAGIC = 0xEB9F
 _HEADER = "HBBIIIII"
-_INT, _POINTER, _ARRAY, _STRUCT, _UNION, _ENUM, _FUNC_PROTO, _VARIABLE, _DATASEC, _FLOAT, _DECL_TAG, _ENUM64 = (
+_INT, _POINTER, _ARRAY, _STRUCT, _UNION, _ENUM, _FUNC, _FUNC_PROTO, _VARIABLE, _DATASEC, _FLOAT, _DECL_TAG, _ENUM64 = (
     1,
     2,
     3,
     4,
     5,
     6,
+    12,
     13,
     14,
     15,
@@ -119,6 +120,12 @@ class Types:
         if found.kind == _ARRAY:
             return found.rest[2] * self._size(found.rest[0], depth + 1)
         raise ValueError(f"type {number} has no size")
+
+    def tags(self, function: str) -> tuple[str, ...]:
+        """The declaration tags of the function with this name itself, not of its parameters."""
+        whole = 0xFFFF_FFFF
+        tagged = [found for found in self._types if found.kind == _DECL_TAG and found.rest == (whole,) and 0 < found.size <= len(self._types)]
+        return tuple(tag.name for tag in tagged if (of := self._types[tag.size - 1]).kind == _FUNC and of.name == function)
 
     def declaration(self, variable: str) -> Declaration | None:
         """What the variable with this name declares, None when there is no such variable. Raises ValueError when that is no declaration of a map."""

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ebpf.codec import decode
-from ebpf.elf_maps import MAP_SECTIONS, DeclaredMap, declared_map
+from ebpf.elf_maps import MAP_SECTIONS, DeclaredMap, declared_map, tags
 from ebpf.elf_object import Object, Section, Symbol, read_object
-from ebpf.instruction import SLOT_SIZE, Instruction
+from ebpf.instruction import KERNEL_FUNCTIONS, SLOT_SIZE, Instruction
 from ebpf.opcodes import BY_NAME
 from ebpf.program import CODE, LDDW, MAP_FD, MAP_VALUE, DataSection, Program, ProgramError, wide_immediate
 
@@ -29,7 +29,7 @@ R_BPF_64_64 = 1
 R_BPF_64_32 = 10
 
 _CALL = BY_NAME["CALL_LOCAL"].opcode
-_LOCAL = 1
+_LOCAL, _KERNEL = 1, 2
 _DATA = (".rodata", ".data", ".bss")
 
 
@@ -90,6 +90,9 @@ class _Linker:
 
     def program(self, entry: Symbol) -> Program:
         self.functions.append(entry)
+        callback = self._exception_callback(entry)
+        if callback is not None and callback is not entry:
+            self.functions.append(callback)
         for function in self.functions:
             self.starts.append(len(self.slots))
             self._append(function)
@@ -102,7 +105,9 @@ class _Linker:
         maps = tuple(replace(one.map, programs=tuple((index, start_of[function]) for index, function in one.programs)) for one in self.maps)
         labels = {start: function.name for function, start in start_of.items()}
         data = tuple(self._data_section(self.contents.sections[index]) for index in self.data)
-        return Program(self.contents.path, self.section, tuple(self.slots), data, self.contents.byte_order, labels=labels, maps=maps)
+        caught = None if callback is None else start_of[callback]
+        slots, order = tuple(self.slots), self.contents.byte_order
+        return Program(self.contents.path, self.section, slots, data, order, labels=labels, maps=maps, exception_callback=caught)
 
     def fail(self, at: int, reason: str) -> ProgramError:
         return ProgramError(f"{self.contents.path}: {self.section}: instruction {at}: {reason}")
@@ -119,7 +124,9 @@ class _Linker:
             relocation = section.relocations.get(offset)
             if relocation is not None:
                 kind, symbol = relocation
-                if kind == R_BPF_64_32 and slot.opcode == _CALL:
+                if kind == R_BPF_64_32 and slot.opcode == _CALL and self._is_undefined(symbol) and symbol.name in KERNEL_FUNCTIONS:
+                    self.slots[at] = slot._replace(src=_KERNEL, imm=KERNEL_FUNCTIONS[symbol.name])
+                elif kind == R_BPF_64_32 and slot.opcode == _CALL:
                     self._refer(at, symbol, symbol.value + (slot.imm + 1) * SLOT_SIZE)
                 elif kind == R_BPF_64_64 and slot.opcode == LDDW and at + 1 < len(self.slots):
                     self._load_address(at, symbol)
@@ -128,9 +135,27 @@ class _Linker:
             elif slot.opcode == _CALL and slot.src == _LOCAL:
                 self._refer(at, function, offset + (1 + slot.imm) * SLOT_SIZE)
 
+    def _is_undefined(self, symbol: Symbol) -> bool:
+        return symbol.section not in self.contents.sections
+
+    def _exception_callback(self, entry: Symbol) -> Symbol | None:
+        """The function that takes the cookies of exceptions, which the program's declaration names (Linux: __exception_cb)."""
+        try:
+            names = tags(self.contents, entry, "exception_callback:")
+        except ValueError as error:
+            raise self.fail(0, str(error)) from None
+        if not names:
+            return None
+        if len(names) > 1:
+            raise self.fail(0, f"several exception callbacks: {', '.join(names)}")
+        found = next((function for function in self.contents.functions if function.name == names[0]), None)
+        if found is None:
+            raise self.fail(0, f"the exception callback {names[0]!r} is no function of the object")
+        return found
+
     def _refer(self, at: int, symbol: Symbol, value: int) -> None:
         """Note that slot `at` refers to the function at offset `value` of the symbol's section."""
-        if symbol.section not in self.contents.sections:
+        if self._is_undefined(symbol):
             raise self.fail(at, f"function {symbol.name!r} is not defined in the object")
         name = self.contents.sections[symbol.section].name
         function = next((f for f in self.contents.functions if f.section == symbol.section and f.value == value), None)

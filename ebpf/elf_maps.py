@@ -81,8 +81,24 @@ def _from_structure(contents: Object, section: Section, symbol: Symbol) -> Mappi
     return dict(zip(_FIELDS, struct.unpack_from(f"{order}{count}I", section.data, symbol.value), strict=False))
 
 
+def tags(contents: Object, function: Symbol, prefix: str) -> tuple[str, ...]:
+    """What is behind the prefix in the declaration tags of a function. Raises ValueError for damaged BTF in which there may be some."""
+    data = _btf(contents)
+    if data is None or prefix.encode() not in data:
+        return ()
+    try:
+        found = btf.read(data, contents.byte_order).tags(function.name)
+    except (ValueError, struct.error, IndexError) as error:
+        raise ValueError(f"damaged BTF: {error}") from None
+    return tuple(tag.removeprefix(prefix) for tag in found if tag.startswith(prefix))
+
+
+def _btf(contents: Object) -> bytes | None:
+    return next((section.data for section in contents.sections.values() if section.name == ".BTF"), None)
+
+
 def _from_btf(contents: Object, symbol: Symbol) -> btf.Declaration:
-    data = next((section.data for section in contents.sections.values() if section.name == ".BTF"), None)
+    data = _btf(contents)
     if data is None:
         raise ValueError("the object has no BTF that describes it; compile with -g")
     try:

@@ -4,6 +4,8 @@ A program is a sequence of 8-byte slots. A basic instruction takes one slot, a w
 second carries only an immediate. Everything here counts in slots, as the kernel's `struct bpf_insn` and all jump offsets do.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 SLOT_SIZE = 8
@@ -23,6 +25,9 @@ MAXIMUM_CALL_DEPTH = 8
 
 TAIL_CALL = 12
 """The number of the helper function that is none: `tail_call` (Linux, enum bpf_func_id)."""
+
+KERNEL_FUNCTIONS: Mapping[str, int] = MappingProxyType({"mix": 1, "bpf_throw": 64})
+"""Functions of the kernel that objects call by name, and the BTF ids that they have here."""
 
 
 class Instruction(NamedTuple):

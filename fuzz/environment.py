@@ -8,6 +8,7 @@ not used, and so is one that finds other bytes where its arguments point to.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from ebpf.instruction import KERNEL_FUNCTIONS as KERNEL_FUNCTIONS_BY_NAME
 from fuzz.maps import Maps
 from oracle.world import Helper, HelperMemory
 
@@ -19,10 +20,10 @@ GET_PRANDOM_U32 = 7
 GET_SMP_PROCESSOR_ID = 8
 """Helper functions by the numbers of Linux's enum bpf_func_id."""
 
-MIX = 1
+MIX = KERNEL_FUNCTIONS_BY_NAME["mix"]
 """BTF id of the kernel function `mix`."""
 
-THROW = 64
+THROW = KERNEL_FUNCTIONS_BY_NAME["bpf_throw"]
 """BTF id of bpf_throw, which is no function that returns: oracle and compiler know it themselves."""
 
 _U64 = (1 << 64) - 1
