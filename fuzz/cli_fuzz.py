@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -86,6 +87,9 @@ class Jobs(_ParamType):
 @click.option("--seed", type=click.IntRange(0), help="Same seed and same version, same cases. Without it one is chosen, and shown.")
 @click.option("--tier", help="What is generated; all by default.", default="all", show_default=True)
 @click.option("--profile", type=click.Choice(tuple(PROFILES)), default="dev", show_default=True, help="dev 1 minute, ci 400 cases, nightly 8 hours.")
+@click.option(
+    "--cluster", metavar="ADDRESS", help="The scheduler of a dask.distributed cluster, such as tcp://host:8786, that takes the place of processes."
+)
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Where the campaign is kept: an empty or new directory.")
 @click.option("--resume", metavar="DIR", type=click.Path(path_type=Path), help="Go on with the campaign in this directory.")
 @click.pass_context
@@ -98,6 +102,7 @@ def fuzz(
     seed: int | None,
     tier: str,
     profile: str,
+    cluster: str | None,
     out: Path | None,
     resume: Path | None,
 ) -> None:
@@ -134,9 +139,10 @@ def fuzz(
     if resume is not None and plan.cases is None:
         # So much more.
         seconds = state.elapsed + (seconds or PROFILES[profile].seconds or 60)
-    click.echo(f"seed {plan.seed}, tier {plan.tier}, {len(plan.configs)} configurations, {jobs} processes, {state.directory}")
+    where = f"cluster {cluster}" if cluster else f"{jobs} processes"
+    click.echo(f"seed {plan.seed}, tier {plan.tier}, {len(plan.configs)} configurations, {where}, {state.directory}")
     try:
-        interrupted = _campaign(plan, state, _local_pool(jobs), jobs, seconds)
+        interrupted = _campaign(plan, state, *_workers(cluster, jobs), seconds)
         _end(ctx, plan, state, interrupted)
     finally:
         state.close()
@@ -148,13 +154,19 @@ def _version() -> str:
     return version("bpfmips")
 
 
-def _local_pool(jobs: int) -> "Executor":
+def _workers(cluster: str | None, jobs: int) -> "tuple[Executor, Callable[[], int]]":
+    """Who does the work, and how many batches they are to be given at once."""
+    if cluster is not None:
+        from fuzz.campaign.cluster import ClusterExecutor
+
+        executor = ClusterExecutor(cluster)
+        return executor, lambda: max(2, 2 * executor.workers)
     from fuzz.campaign.pool import WorkerPool
 
-    return WorkerPool(jobs, SILENCE, MEMORY, ("fuzz.campaign.unit",))
+    return WorkerPool(jobs, SILENCE, MEMORY, ("fuzz.campaign.unit",)), lambda: 2 * jobs
 
 
-def _campaign(plan: "Plan", state: "State", executor: "Executor", jobs: int, seconds: float | None) -> bool:
+def _campaign(plan: "Plan", state: "State", executor: "Executor", ahead: "Callable[[], int]", seconds: float | None) -> bool:
     """Run it; whether it was interrupted."""
     from rich.console import Console
 
@@ -163,7 +175,7 @@ def _campaign(plan: "Plan", state: "State", executor: "Executor", jobs: int, sec
     from jit.compiler import compile_program
 
     progress = Progress(Console(stderr=True), lambda text: click.echo(text, err=True))
-    run = Run(plan, state, executor, compile_program, 2 * jobs, seconds, progress.show)
+    run = Run(plan, state, executor, compile_program, ahead, seconds, progress.show)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         run.stopping = True

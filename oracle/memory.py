@@ -1,8 +1,8 @@
 """Memory as regions with bounds and rights, and the three ways to access it: load, store, read-modify-write.
 
-Each access takes the same steps: check alignment, bounds and rights, in this order (a MIPS checks alignment before it
-translates the address), then read or write the bytes in the byte order of the world. A check that fails raises FaultError,
-and nothing has changed.
+Each access takes the same steps: check bounds, rights and alignment, then read or write the bytes in the byte order of the world. A check
+that fails raises FaultError, and nothing has changed. A MIPS looks at the alignment first, but of an access that a verifier would not let
+pass nothing is promised, not even which fault it is; of a misaligned one within bounds it is.
 
 The stack is one more region, of which the program may access the frames of active functions only:
 
@@ -100,15 +100,13 @@ class Memory:
 
     def store(self, address: int, size: int, value: int) -> None:
         """Write an unsigned integer of `size` bytes at `address` (RFC 9669 section 5.1)."""
-        mapped = self._locate(address, size, min(size, self._alignment))
-        self._require_writable(mapped, address, size)
+        mapped = self._locate(address, size, min(size, self._alignment), writes=True)
         at = address - mapped.origin
         mapped.contents[at : at + size] = value.to_bytes(size, self._byte_order)
 
     def update(self, address: int, size: int, change: Callable[[int], int]) -> int:
         """Read-modify-write (RFC 9669 section 5.3): replace the integer at `address` by `change` of it and return what was there before."""
-        mapped = self._locate(address, size, size)
-        self._require_writable(mapped, address, size)
+        mapped = self._locate(address, size, size, writes=True)
         at = address - mapped.origin
         before = int.from_bytes(mapped.contents[at : at + size], self._byte_order)
         mapped.contents[at : at + size] = change(before).to_bytes(size, self._byte_order)
@@ -123,8 +121,7 @@ class Memory:
     def write(self, address: int, contents: bytes) -> None:
         """Change bytes, whatever their alignment, for a function that the program has called."""
         address &= self._address_mask
-        mapped = self._locate(address, len(contents), 1)
-        self._require_writable(mapped, address, len(contents))
+        mapped = self._locate(address, len(contents), 1, writes=True)
         at = address - mapped.origin
         mapped.contents[at : at + len(contents)] = contents
 
@@ -136,14 +133,12 @@ class Memory:
         """What each region holds, by name; of the stack all 8 frames, active or not."""
         return {mapped.name: bytes(mapped.contents) for mapped in self._regions}
 
-    def _locate(self, address: int, size: int, alignment: int) -> MappedRegion:
-        if address % alignment:
-            raise FaultError(FaultKind.MISALIGNED, address, size)
+    def _locate(self, address: int, size: int, alignment: int, writes: bool = False) -> MappedRegion:
         for mapped in self._regions:
             if mapped.start <= address and address + size <= mapped.end and mapped.in_one_element(address, size):
+                if writes and not mapped.writable:
+                    raise FaultError(FaultKind.READ_ONLY, address, size, f"region {mapped.name}")
+                if address % alignment:
+                    raise FaultError(FaultKind.MISALIGNED, address, size)
                 return mapped
         raise FaultError(FaultKind.OUT_OF_BOUNDS, address, size)
-
-    def _require_writable(self, mapped: MappedRegion, address: int, size: int) -> None:
-        if not mapped.writable:
-            raise FaultError(FaultKind.READ_ONLY, address, size, f"region {mapped.name}")

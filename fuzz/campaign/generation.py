@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from ebpf.program import Program
 from fuzz.case import Input
+from fuzz.gen import TIERS as TIERS_OF_PROGRAMS
+from fuzz.gen import batch
 
-TIERS = ("all", "operations", "blocks", "flow")
-"""What `--tier` chooses."""
+TIERS = ("all", *TIERS_OF_PROGRAMS)
+"""What `--tier` chooses; with all of them they take turns."""
 
 BATCH = 8
 """Cases of a batch."""
@@ -22,6 +24,5 @@ class Generated(NamedTuple):
 
 def generate(seed: int, number: int, tier: str, cases: int) -> Sequence[Generated]:
     """The first cases of a batch."""
-    from fuzz.campaign.temporary import straight
-
-    return [straight(f"{seed}/{number}/{tier}/{case}") for case in range(cases)]
+    chosen = TIERS_OF_PROGRAMS[number % len(TIERS_OF_PROGRAMS)] if tier == "all" else next(name for name in TIERS_OF_PROGRAMS if name == tier)
+    return [Generated(case.program, case.inputs) for case in batch.cases(seed, number, chosen, cases)]

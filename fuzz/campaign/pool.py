@@ -37,12 +37,13 @@ T = TypeVar("T")
 
 
 class DeadWorkerError(Exception):
-    """A worker died with a task: why, and the last note of the task, None when there was none."""
+    """A worker died with a task: why; the last note of the task, None when there was none; whether others have died with it as well."""
 
-    def __init__(self, reason: str, note: Any = None) -> None:
+    def __init__(self, reason: str, note: Any = None, again: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.note = note
+        self.again = again
 
 
 class _Task(NamedTuple):

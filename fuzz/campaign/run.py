@@ -18,7 +18,7 @@ from typing import Any
 from fuzz.campaign.generation import BATCH, Generated
 from fuzz.campaign.pool import DeadWorkerError
 from fuzz.campaign.state import Plan, State
-from fuzz.campaign.unit import BatchResult, Task, engine_finding, reduce_finding, run_batch
+from fuzz.campaign.unit import BatchResult, Task, engine_finding, merged, reduce_finding, run_batch
 from fuzz.case import Compiler
 from fuzz.finding import Finding
 
@@ -32,25 +32,36 @@ _PARENTS = 12
 """Cases that a batch which mutates is given."""
 
 _DEATHS = 3
-"""So often a batch is tried whose workers die before they come to a case."""
+"""So often a batch is tried whose workers die and do not tell with which case, before it is taken apart."""
 
 Note = Callable[["Run"], None]
 
 
 @dataclass(slots=True)
 class _Pending:
-    """A batch under way: what was lost of it, and how often a worker died without a word."""
+    """A batch under way, or a case of a batch that was taken apart.
+
+    lost    cases whose workers died, and why
+    deaths  how often a worker died without a word of where it was
+    whole   the batch that this is a case of
+    case    the number of that case
+    parts   of a batch that was taken apart how many cases are still out, and the results of the others
+    """
 
     task: Task
-    lost: list[tuple[int | None, str]] = field(default_factory=list)
+    lost: list[tuple[int, str]] = field(default_factory=list)
     deaths: int = 0
+    whole: "_Pending | None" = None
+    case: int = 0
+    out: int = 0
+    results: list[BatchResult] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Run:
     """A campaign under way.
 
-    ahead     batches that are under way at once
+    ahead     how many batches are to be under way at once
     deadline  seconds of the whole campaign, those before it was resumed included
     watch     called five times a second
     """
@@ -59,7 +70,7 @@ class Run:
     state: State
     executor: Executor
     compiler: Compiler
-    ahead: int
+    ahead: Callable[[], int]
     deadline: float | None
     watch: Note = lambda run: None
     stopping: bool = False
@@ -100,12 +111,13 @@ class Run:
             self.watch(self)
 
     def _submit(self) -> None:
-        while self._batches_under_way() < self.ahead and (task := self._next_task()) is not None:
+        while self._batches_under_way() < self.ahead() and (task := self._next_task()) is not None:
             self._send(_Pending(task))
             self._number += 1
 
     def _batches_under_way(self) -> int:
-        return sum(isinstance(pending, _Pending) for pending in self._running.values()) + len(self._done)
+        numbers = {pending.task.number for pending in self._running.values() if isinstance(pending, _Pending)}
+        return len(numbers) + len(self._done)
 
     def _send(self, pending: _Pending) -> None:
         self._running[self.executor.submit(run_batch, pending.task, self.compiler)] = pending
@@ -140,24 +152,45 @@ class Run:
                 self._after_death(pending, death)
             return
         if isinstance(pending, _Pending):
-            self._done[pending.task.number] = (result, pending)
+            self._finish(pending, result)
         else:
             self.state.replace(result)
 
+    def _finish(self, pending: _Pending, result: BatchResult | None) -> None:
+        whole = pending.whole
+        if whole is None:
+            assert result is not None
+            self._done[pending.task.number] = (result, pending)
+            return
+        whole.out -= 1
+        whole.results += [] if result is None else [result]
+        if not whole.out:
+            # When all cases are lost nobody is left who could tell what they were.
+            self._done[whole.task.number] = (merged(whole.results) if whole.results else BatchResult(whole.task.number), whole)
+
     def _after_death(self, pending: _Pending, death: DeadWorkerError) -> None:
         """The case that was under way is lost; the batch is done again without it."""
-        number = death.note if isinstance(death.note, int) else None
-        if number is None:
-            pending.deaths += 1
-            if pending.deaths < _DEATHS:
-                self._send(pending)
-                return
-            pending.lost.append((None, death.reason))
-            self._done[pending.task.number] = (BatchResult(pending.task.number), pending)
+        if isinstance(death.note, int):
+            pending.lost.append((death.note, death.reason))
+            pending.task = replace(pending.task, skip=(*pending.task.skip, death.note))
+            self._send(pending)
             return
-        pending.lost.append((number, death.reason))
-        pending.task = replace(pending.task, skip=(*pending.task.skip, number))
-        self._send(pending)
+        pending.deaths += 1
+        if pending.deaths < _DEATHS and not death.again:
+            self._send(pending)
+        elif pending.whole is not None:
+            pending.whole.lost.append((pending.case, death.reason))
+            self._finish(pending, None)
+        else:
+            self._take_apart(pending)
+
+    def _take_apart(self, whole: _Pending) -> None:
+        """Nobody knows which case it is that kills workers: each goes out on its own."""
+        cases = [number for number in range(whole.task.cases) if number not in whole.task.skip]
+        whole.out = len(cases)
+        for case in cases:
+            others = tuple(number for number in range(whole.task.cases) if number != case)
+            self._send(_Pending(replace(whole.task, skip=others), whole=whole, case=case))
 
     def _apply(self) -> None:
         while (number := self.state.next_batch) in self._done:
@@ -174,4 +207,4 @@ class Run:
 
 def _lost(pending: _Pending, result: BatchResult) -> Iterator[Finding]:
     for number, reason in pending.lost:
-        yield engine_finding(pending.task, number, None if number is None else result.cases.get(number), reason)
+        yield engine_finding(pending.task, number, result.cases.get(number), reason)

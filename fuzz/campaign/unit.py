@@ -94,6 +94,23 @@ class BatchResult:
     discarded: int = 0
 
 
+def merged(results: Sequence[BatchResult]) -> BatchResult:
+    """The result of a batch from those of its parts, each of which left other cases out."""
+    whole = BatchResult(results[0].number, discarded=results[0].discarded)
+    for part in results:
+        whole.cases |= part.cases
+        for name in ("verdicts", "reasons", "unseen", "matrix"):
+            getattr(whole, name).update(getattr(part, name))
+        whole.shared += part.shared
+        whole.executed += part.executed
+        for feature, number in part.coverage.items():
+            whole.coverage[feature] = min(number, whole.coverage.get(feature, number))
+        whole.findings += part.findings
+        for what, seconds in part.seconds.items():
+            whole.seconds[what] += seconds
+    return whole
+
+
 @cache
 def _target() -> UnicornTarget:
     return UnicornTarget()
@@ -265,9 +282,9 @@ def _harness(task: Task, number: int, case: Generated, error: Exception) -> Find
     )
 
 
-def engine_finding(task: Task, number: int | None, case: Generated | None, reason: str) -> Finding:
-    """A worker that died with a case; without a number it died before there was one, and the program stands for nothing."""
-    program, inputs = case or (Program("<none>", ".text", (instruction("EXIT"),)), (Input(b""),))
-    details = (f"the worker died: {reason}",) if case else (f"the worker died: {reason}, before any case of the batch",)
-    origin = _origin(task, number) if number is not None else f"seed {task.seed}, tier {task.tier}, batch {task.number}"
+def engine_finding(task: Task, number: int, case: Generated | None, reason: str) -> Finding:
+    """A worker that died with a case. Where nobody was left to tell what the case is, its program stands for nothing."""
+    program, inputs = case or (Program("<unknown>", ".text", (instruction("EXIT"),)), (Input(b""),))
+    details = (f"the worker died: {reason}",) if case else (f"the worker died: {reason}", "the case is not known: no worker came through its batch")
+    origin = _origin(task, number)
     return Finding(f"engine {reason}", ENGINE, program, inputs, task.configs[0], task.configs, details, "", (), origin, versions(), True)

@@ -63,7 +63,7 @@ def campaign(
     state.create(plan)
     pool = WorkerPool(jobs, silence, 2 << 30, ("fuzz.campaign.unit",))
     try:
-        Run(plan, state, pool, compiler, ahead, None).run()
+        Run(plan, state, pool, compiler, lambda: ahead, None).run()
     finally:
         pool.shutdown(cancel_futures=True)
     return state

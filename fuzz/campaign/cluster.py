@@ -1,0 +1,68 @@
+"""A campaign on more than one machine: the same tasks, given to a `dask.distributed` cluster instead of processes of our own.
+
+    scheduler     dask scheduler
+    each machine  dask worker tcp://SCHEDULER:8786 --nworkers auto --nthreads 1       with bpfmips installed
+    campaign      bpfmips fuzz --cluster tcp://SCHEDULER:8786 --out DIR
+
+Workers need the package and nothing else: batches come as numbers, results go back, and the state is where the campaign was started. A worker that
+vanishes loses its batches to others, and each batch is counted once. A batch whose workers die again and again is taken apart: its cases go out
+one by one, and the one that kills its worker is an engine finding. A worker that hangs is for the cluster to notice.
+"""
+
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from typing import Any
+
+from ebpf.program import ProgramError
+from fuzz.campaign.pool import DeadWorkerError
+
+_PATIENCE = 5.0
+"""Seconds to wait for the scheduler."""
+
+
+class ClusterExecutor(Executor):
+    """Tasks on a cluster, behind the interface of `concurrent.futures`. Raises ProgramError when there is none at the address, or no dask here."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise ProgramError("--cluster: dask.distributed is not installed; it comes with bpfmips[cluster]") from None
+        try:
+            self._client = Client(address, timeout=_PATIENCE, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ProgramError(f"--cluster: {address}: no scheduler: {' '.join(str(error).split())}") from None
+        # Each task runs one function of one process, which holds engines: a worker has one thread for tasks.
+        self._executor = self._client.get_executor(pure=False, retries=0)
+
+    @property
+    def workers(self) -> int:
+        """The threads of all workers that are there now."""
+        return sum(self._client.nthreads().values())
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """See `concurrent.futures.Executor`. The future raises DeadWorkerError when the task's workers died."""
+        from distributed.scheduler import KilledWorker
+
+        future: Future[Any] = Future()
+        inner = self._executor.submit(fn, *args, **kwargs)
+
+        def settle(done: "Future[Any]") -> None:
+            if done.cancelled():
+                future.cancel()
+                future.set_running_or_notify_cancel()
+            elif (error := done.exception()) is None:
+                future.set_result(done.result())
+            elif isinstance(error, KilledWorker):
+                future.set_exception(DeadWorkerError("workers of the cluster", again=True))
+            else:
+                future.set_exception(error)
+
+        inner.add_done_callback(settle)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Leave the cluster; what was asked of it is given up."""
+        with suppress(Exception):
+            self._executor.shutdown(wait=wait and not cancel_futures)
+        self._client.close()

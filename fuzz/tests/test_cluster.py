@@ -1,0 +1,71 @@
+"""The same campaign on a cluster: a scheduler and three worker processes, one of which is killed in the middle."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ebpf.program import ProgramError
+from fuzz.campaign.cluster import ClusterExecutor
+from fuzz.campaign.generation import generate
+from fuzz.campaign.run import Run
+from fuzz.campaign.state import Plan, State
+from fuzz.case import Compiler
+from fuzz.tests.campaigns import CONFIGS, Bad, campaign, contents
+from jit.compiler import compile_program
+
+distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+dask = pytest.importorskip("dask")
+
+CASES = 32
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    # Workers that die at once with the same task before it is given up; three is the default.
+    dask.config.set({"distributed.scheduler.allowed-failures": 1})
+    with distributed.LocalCluster(n_workers=3, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None) as made:
+        yield made
+
+
+def on_cluster(directory: Path, cluster: Any, compiler: Compiler, cases: int, kill_after: int | None = None) -> State:
+    state = State(directory)
+    plan = Plan("test", 1, "all", CONFIGS[:1], "all", cases)
+    state.create(plan)
+    executor = ClusterExecutor(cluster.scheduler_address)
+    killed: list[int] = []
+
+    def watch(run: Run) -> None:
+        if kill_after is not None and run.state.next_batch >= kill_after and not killed:
+            killed.append(next(iter(cluster.workers.values())).process.process.pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    try:
+        Run(plan, state, executor, compiler, lambda: 6, None, watch).run()
+    finally:
+        executor.shutdown(cancel_futures=True)
+    assert bool(killed) == (kill_after is not None)
+    return state
+
+
+def test_a_worker_is_killed_in_the_middle_and_nothing_is_lost_or_counted_twice(tmp_path: Path, cluster: Any) -> None:
+    state = on_cluster(tmp_path / "cluster", cluster, compile_program, CASES, kill_after=1)
+    assert contents(state) == contents(campaign(tmp_path / "local", cases=CASES, configs=CONFIGS[:1], jobs=2, ahead=4))
+
+
+def test_a_case_that_kills_its_workers_is_found_among_the_others(tmp_path: Path, cluster: Any) -> None:
+    lost = generate(1, 0, "all", 4)[3]
+    state = on_cluster(tmp_path / "cluster", cluster, Bad("SIGKILL", lost.program.slots), 4)
+    assert list(state.buckets) == ["engine workers of the cluster"]
+    (found,) = state.buckets.values()
+    assert found.program.slots == lost.program.slots
+    assert state.counts["verdicts"]["AGREE"] == 3 * 8
+
+
+def test_no_scheduler_is_one_line() -> None:
+    with pytest.raises(ProgramError, match="no scheduler") as caught:
+        ClusterExecutor("tcp://127.0.0.1:9")
+    assert "\n" not in str(caught.value)
