@@ -159,9 +159,11 @@ def _r10000(image: Image) -> Iterator[Occurrence]:
 
 def _loongson3(image: Image) -> Iterator[Occurrence]:
     stores = {at for at, _ in image.all("sc")}
+    # Behind another ll there is another sequence.
+    borders = frozenset(stores.union(at for at, _ in image.all("ll")))
     for at, word in image.all("ll"):
         before = [image.words[other] for other in image.before[at]]
-        inside = list(reachable(at, image.following, frozenset(stores)))
+        inside = list(reachable(at, image.following, borders))
         ends = stores.intersection(inside)
         if not before or any(other is None or "sync" not in other.facts for other in before):
             lost = tuple(effect for end in ends for effect in _loses(end, image.words[end] or word))

@@ -1,6 +1,5 @@
-"""The programs of corpus/regressions agree on every distinct configuration, and on some without LL and SC."""
+"""The programs of corpus/regressions agree on every distinct configuration, and on some with options."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,11 @@ from fuzz.tests.test_instructions import DISTINCT
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status
 from jit.compiler import compile_program
+from jit.config import Config
 
 REGRESSIONS = Path(__file__).parents[2] / "corpus" / "regressions"
-CONFIGS = (*DISTINCT, *(replace(config, options=("nollsc",)) for config in DISTINCT if config.isa in ("mips32r2", "mips64r6")))
+OPTIONS = tuple(Config.parse(name) for name in ("mips32r2-32be+nollsc", "mips64r6-64le+nollsc", "mips64r2-64be+loongson3", "mips64r2-32le+loongson3"))
+CONFIGS = (*DISTINCT, *OPTIONS)
 FILES = sorted(REGRESSIONS.glob("*.s"))
 
 
