@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
-from fuzz.cli_options import UNUSABLE, all_configurations, as_json, config_globs, memory, parse_memory, refuse, section, select_configs
+from fuzz.cli_options import (
+    UNUSABLE,
+    all_configurations,
+    as_json,
+    config_globs,
+    context,
+    memory,
+    packets,
+    parse_memory,
+    refuse,
+    section,
+    select_configs,
+)
 from jit.config import Config
 
 if TYPE_CHECKING:
@@ -59,8 +71,8 @@ _explain = click.option("--explain", "explained", is_flag=True, help="Show where
 @all_configurations
 @section
 @memory
-@click.option("--packets", metavar="FILE", help="A capture, pcap or pcapng: the programs are run on each of its packets.")
-@click.option("--context", type=click.Choice(("skb", "xdp")), help="Of programs that are given packets; xdp where the section begins so, else skb.")
+@packets
+@context
 @_tripwires
 @_explain
 @_jobs

@@ -154,6 +154,10 @@ all_configurations: Decorator = click.option(
 config_name: Decorator = click.option(
     "--config", "config_text", metavar="NAME", required=True, shell_complete=_complete_config, help="The configuration; see `bpfmips configs`."
 )
+packets: Decorator = click.option("--packets", metavar="FILE", help="A capture, pcap or pcapng: programs are run on its packets.")
+context: Decorator = click.option(
+    "--context", type=click.Choice(("skb", "xdp")), help="Of programs that look at packets; xdp where the section begins so, else skb."
+)
 section: Decorator = click.option(
     "--section", metavar="NAME", shell_complete=_complete_section, help="Only the program of that section, or of that function."
 )

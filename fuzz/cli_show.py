@@ -1,10 +1,16 @@
 """The commands that show one program: what the compiler makes of it, and what the oracle does with it."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ebpf.program import ByteOrder, Program, ProgramError
-from fuzz.cli_options import config_name, memory, parse_config, parse_memory, section, write_output
+from fuzz.cli_options import config_name, context, memory, packets, parse_config, parse_memory, refuse, section, write_output
 from jit.config import Config
+
+if TYPE_CHECKING:
+    from ebpf.context import ContextKind
+    from fuzz.case import Input
 
 
 def _require_byte_order(program: Program, byte_order: ByteOrder) -> None:
@@ -18,19 +24,22 @@ def _require_byte_order(program: Program, byte_order: ByteOrder) -> None:
 @click.argument("path")
 @config_name
 @section
+@context
 @click.option("--output", "-o", metavar="FILE", help="Write the image instead of printing the listing.")
 @click.option("--format", "file_format", type=click.Choice(("raw", "elf")), help="Of the image; elf unless told otherwise.")
-def jit(path: str, config_text: str, section: str | None, output: str | None, file_format: str | None) -> None:
+def jit(path: str, config_text: str, section: str | None, context: "ContextKind | None", output: str | None, file_format: str | None) -> None:
     """Compile a program for one configuration: print the MIPS words under each eBPF instruction, or write the image.
 
     \b
     Example: bpfmips jit prog.o --config mips32r2-32be
              bpfmips jit prog.o --config mips64r6-64le --output prog.elf && llvm-objdump -d prog.elf
     """
+    from ebpf.context import size
     from fuzz.case import Case, Input
+    from fuzz.contexts import rewritten
     from fuzz.layout import place
     from fuzz.marks import marked
-    from fuzz.sources import load_program
+    from fuzz.sources import load_program, with_context
     from fuzz.unicorn_engine import MODELS
     from jit.call import CompileError
     from jit.compiler import compile_program
@@ -40,11 +49,16 @@ def jit(path: str, config_text: str, section: str | None, output: str | None, fi
     if file_format and output is None:
         raise click.UsageError("--format is of the file that --output names")
     config = parse_config(config_text)
-    program, context = load_program(path, section)
-    _require_byte_order(program, "big" if config.big_endian else "little")
+    program, given = load_program(path, section)
+    order: ByteOrder = "big" if config.big_endian else "little"
+    _require_byte_order(program, order)
+    if context is not None:
+        program = with_context(program, context)
+        given = bytes(size(program.context))
+    placement = place(Case(program, Input(given)), config)
+    program = rewritten(program, config.width, order)
     if config.marked:
         program = marked(program)
-    placement = place(Case(program, Input(context)), config)
     try:
         compiled = compile_program(placement.slots, config, placement.addresses)
     except CompileError as error:
@@ -60,15 +74,29 @@ def jit(path: str, config_text: str, section: str | None, output: str | None, fi
 @click.option("--trace", is_flag=True, help="Print each executed instruction, and the registers that it changed.")
 @section
 @memory
+@packets
+@click.option("--packet", type=click.IntRange(0), default=0, show_default=True, help="Which of the packets, counted from 0.")
+@context
 @click.option("--byte-order", type=click.Choice(("little", "big")), help="Of the machine; that of the object, else little.")
 @click.option("--width", type=click.Choice(("32", "64")), default="64", show_default=True, help="Of addresses, in bits.")
-def oracle(path: str, trace: bool, section: str | None, memory_text: str | None, byte_order: ByteOrder | None, width: str) -> None:
+def oracle(
+    path: str,
+    trace: bool,
+    section: str | None,
+    memory_text: str | None,
+    packets: str | None,
+    packet: int,
+    context: "ContextKind | None",
+    byte_order: ByteOrder | None,
+    width: str,
+) -> None:
     """Run a program in the reference interpreter: print r0, the registers, and the memory that it changed.
 
     Memory is laid out as for the MIPS of that byte order and width. The exit status is 2 when the program faults.
 
     \b
     Example: bpfmips oracle prog.o --trace --mem 0011223344556677
+             bpfmips oracle filter.txt --packets capture.pcap --packet 17
     """
     from fuzz.case import Case, Input
     from fuzz.layout import place
@@ -76,12 +104,20 @@ def oracle(path: str, trace: bool, section: str | None, memory_text: str | None,
     from oracle.interpreter import run
     from reports.run import render_run, render_trace
 
-    program, context = load_program(path, section)
+    program, known = load_program(path, section)
     given = parse_memory(memory_text)
     order: ByteOrder = byte_order or program.byte_order or "little"
     _require_byte_order(program, order)
     config = Config("mips64r2" if width == "64" else "mips32r2", int(width), order == "big")
-    placement = place(Case(program, Input(context if given is None else given)), config)
+    if packets is not None:
+        if given is not None:
+            refuse("--packets: the context of a packet is not for --mem to choose")
+        program, chosen = _packet(program, packets, packet, context, order)
+    elif context is not None or program.context != "memory":
+        refuse("a program that looks at packets needs one: give a capture with --packets")
+    else:
+        chosen = Input(known if given is None else given)
+    placement = place(Case(program, chosen), config)
     world, _ = placement.fresh_world()
     outcome = run(placement.slots, world, trace)
     if trace:
@@ -89,6 +125,17 @@ def oracle(path: str, trace: bool, section: str | None, memory_text: str | None,
     if outcome.fault is not None:
         raise ProgramError(f"{program.source}: {program.section}: {outcome.fault}")
     click.echo(render_run(world, outcome), nl=False)
+
+
+def _packet(program: Program, path: str, number: int, kind: "ContextKind | None", order: ByteOrder) -> "tuple[Program, Input]":
+    """The program with its context, and one packet of a capture as its input. Raises ProgramError."""
+    from fuzz.captures import read_capture
+    from fuzz.sources import with_context
+
+    program, captured = with_context(program, kind), read_capture(path)
+    if number >= len(captured):
+        refuse(f"--packet: {path} has packets 0 to {len(captured) - 1}")
+    return program, captured[number].input(number, program.context, order)
 
 
 @click.command()

@@ -27,6 +27,7 @@ from ebpf.classic import BY_CODE, ClassicInstruction, ancillary
 from ebpf.classic_convert import HELPERS as CLASSIC_CALLS
 from ebpf.classic_convert import Loads, convert
 from ebpf.classic_text import is_classic, read_classic
+from ebpf.context import ContextKind
 from ebpf.context import size as context_size
 from ebpf.context_access import context_accesses
 from ebpf.files import read_bytes, read_text
@@ -231,12 +232,21 @@ def _row_name(path: str, program: Program, loaded: Sequence[_Loaded]) -> str:
     return file if len(loaded) == 1 or loaded[0].classic else f"{file} {program.section}"
 
 
+def with_context(program: Program, kind: ContextKind | None) -> Program:
+    """The program as one that looks at packets: with that kind of context, or what its section says. A classic filter has one already.
+
+    Raises ProgramError where it accesses the context in a way that is not permitted.
+    """
+    if program.context == "memory":
+        program = replace(program, context=kind or ("xdp" if program.section.startswith("xdp") else "skb"))
+    context_accesses(program, program.context)
+    return program
+
+
 def _packet_subjects(name: str, one: _Loaded, program: Program, packets: Packets) -> Iterator[Subject | Refusal]:
     """A program with an input for each packet, and with an answer to each where it was a classic filter that only depends on the packet."""
-    if not one.classic:
-        program = replace(program, context=packets.kind or ("xdp" if program.section.startswith("xdp") else "skb"))
     try:
-        context_accesses(program, program.context)
+        program = with_context(program, packets.kind)
     except ProgramError as error:
         yield Refusal(str(error), False)
         return

@@ -158,3 +158,28 @@ def test_a_directory_of_filters(tmp_path: Path) -> None:
     named = check(tmp_path / "README.txt", "--packets", SAMPLE)
     assert named.exit_code == 2
     assert "line 1: expected an element of an array" in named.stderr
+
+
+def test_oracle_and_jit_show_programs_that_look_at_packets() -> None:
+    """One packet of a capture for the oracle; the compiler's listing has the loads of pointers that the program was rewritten to."""
+
+    def run(*arguments: object) -> Result:
+        return CliRunner().invoke(main, [*map(str, arguments)])
+
+    arp, reflect = FILTERS / "arp.txt", FILTERS.parent / "packets" / "objects" / "xdp_reflect.v3.el.o"
+    for number, captured in enumerate(read_capture(str(SAMPLE))[:6]):
+        expected = "r0 = 128 (0x80)" if captured.contents[12:14] == b"\x08\x06" else "r0 = 0 (0x0)"
+        for loads in ("legacy", "direct"):
+            result = run("oracle", arp, "--section", loads, "--packets", SAMPLE, "--packet", number)
+            assert result.stdout.splitlines()[0] == expected, result.output
+    for arguments, message in (
+        ((arp,), "bpfmips: a program that looks at packets needs one: give a capture with --packets"),
+        ((arp, "--mem", "00"), "bpfmips: a program that looks at packets needs one: give a capture with --packets"),
+        ((arp, "--packets", SAMPLE, "--mem", "00"), "bpfmips: --packets: the context of a packet is not for --mem to choose"),
+        ((arp, "--packets", SAMPLE, "--packet", 48), f"bpfmips: --packet: {SAMPLE} has packets 0 to 47"),
+    ):
+        result = run("oracle", *arguments)
+        assert (result.exit_code, result.stderr) == (2, message + "\n")
+    listing = run("jit", reflect, "--context", "xdp", "--config", "mips64r2-64le").stdout
+    assert "r2 = *(u64 *)(r1 + 8)" in listing
+    assert "w2 = *(u32 *)(r1 + 4)" in run("jit", reflect, "--context", "xdp", "--config", "mips32r2-32le").stdout
