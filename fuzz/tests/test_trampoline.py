@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ebpf.assembler import assemble
 from ebpf.program import DataSection, ProgramError
-from ebpf.trampoline import Attached, Signature, Traced, Trampoline, read
+from ebpf.trampoline import MAXIMUM_ARGUMENTS, SIZES, Attached, Signature, Traced, Trampoline, read
 from fuzz.cli import main
 from fuzz.cli_trampoline import SHIPPED
 from fuzz.trampoline import judge
 from fuzz.trampoline_target import TrampolineTarget
-from jit.config import Config
+from jit.config import BASE_CONFIGS, Config
 from jit.trampoline import Parts, layout
 
 FILES = sorted(SHIPPED.glob("*.toml"))
@@ -78,11 +80,11 @@ def test_the_array_is_read_only(target: TrampolineTarget) -> None:
 
 
 def test_programs_with_data_are_refused(target: TrampolineTarget) -> None:
-    given = traced("r0 = 0; exit")
-    program = replace(given.trampoline.fentry[0].program, data=(DataSection(".data", b"x", True),))
-    given = replace(given, trampoline=replace(given.trampoline, fentry=(Attached(program),)))
+    plain = traced("r0 = 0; exit")
+    program = replace(plain.trampoline.fentry[0].program, data=(DataSection(".data", b"x", True),))
+    with_data = replace(plain, trampoline=replace(plain.trampoline, fentry=(Attached(program),)))
     with pytest.raises(ProgramError, match="have no place in programs of a trampoline"):
-        judge(given, CONFIGS[0], target)
+        judge(with_data, CONFIGS[0], target)
 
 
 def test_command() -> None:
@@ -135,3 +137,38 @@ def test_what_is_no_description_is_refused(text: str, reason: str, tmp_path: Pat
     assert done.stderr.startswith(f"{path}: ")
     assert reason in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+# Any signature: what all programs see is compared at each call of the kernel, so that they need do little themselves.
+
+_kinds = st.sampled_from(sorted(SIZES))
+_values = st.integers(0, (1 << 64) - 1) | st.sampled_from((0, 1, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 63, (1 << 64) - 1))
+_programs = st.builds(
+    lambda text, cookie: Attached(assemble(text, "generated"), cookie),
+    st.sampled_from(("r0 = 0; exit", "r0 = *(u64 *)(r1 - 8); exit", "r0 = -3; exit", "r6 = r1; call 5; r0 = *(u64 *)(r6 - 16); exit")),
+    _values,
+)
+
+
+@st.composite
+def any_traced(draw: st.DrawFn) -> Traced:
+    arguments = tuple(draw(st.lists(_kinds, max_size=MAXIMUM_ARGUMENTS)))
+    result = draw(_kinds | st.just("void"))
+    few = st.lists(_programs, max_size=2).map(tuple)
+    entered, left = draw(few), draw(few)
+    modified = draw(few) if result in ("s32", "s64") else ()
+    if not entered + left + modified:
+        entered = (draw(_programs),)
+    trampoline = Trampoline(Signature(arguments, result), entered, modified, left)
+    given = tuple(draw(st.tuples(*[_values] * len(arguments))))
+    skipped = draw(st.frozensets(st.integers(0, len(trampoline.programs) - 1)))
+    return Traced("generated", trampoline, ((given, draw(_values)),), skipped)
+
+
+@settings(max_examples=25)
+@given(any_traced(), st.sampled_from(BASE_CONFIGS))
+def test_any_signature(any_one: Traced, config: Config) -> None:
+    assert judge(any_one, config, _SHARED) == (), str(any_one.trampoline.signature)
+
+
+_SHARED = TrampolineTarget()
