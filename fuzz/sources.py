@@ -317,10 +317,11 @@ def _answer_table(path: Path) -> Mapping[str, Callable[[ByteOrder], Sequence[Any
 
 
 def suite_subjects(row_glob: str) -> Iterator[Subject]:
-    """The instruction suites of the rows of `ebpf.opcodes.ROWS` whose names match, those with misaligned accesses behind the others."""
-    from fuzz.suite import misaligned_suites, suites
+    """The instruction suites of the rows of `ebpf.opcodes.ROWS` whose names match, then those with
+    misaligned accesses and those with long jumps."""
+    from fuzz.suite import far_suites, misaligned_suites, suites
 
-    for family, suffix in ((suites(), ""), (misaligned_suites(), " misaligned")):
+    for family, suffix in ((suites(), ""), (misaligned_suites(), " misaligned"), (far_suites(), " far")):
         for suite in family:
             if fnmatchcase(suite.row_name, row_glob):
                 for byte_order in BYTE_ORDERS:

@@ -12,13 +12,15 @@ from fuzz.suite_arithmetic import arithmetic_suites
 from fuzz.suite_atomic import atomic_suites
 from fuzz.suite_calls import call_suites
 from fuzz.suite_jumps import jump_suites
+from fuzz.suite_long import long_suite
 from fuzz.suite_loops import loop_suites
 from fuzz.suite_memory import memory_suites, misaligned_suites
 from fuzz.suite_packet import packet_suites
 from fuzz.suite_program import Suite
+from fuzz.suite_reach import reach_suites
 from fuzz.suite_symbols import symbol_suites
 
-__all__ = ["EXCLUDED", "Suite", "misaligned_suites", "suites"]
+__all__ = ["EXCLUDED", "Suite", "far_suites", "misaligned_suites", "suites"]
 
 EXCLUDED: Mapping[str, str] = MappingProxyType(
     {
@@ -33,3 +35,8 @@ def suites() -> tuple[Suite, ...]:
     """The suites of all rows but the excluded ones; all accesses are naturally aligned."""
     families = (arithmetic_suites, jump_suites, call_suites, memory_suites, atomic_suites, packet_suites, symbol_suites, loop_suites)
     return tuple(suite for family in families for suite in family())
+
+
+def far_suites() -> tuple[Suite, ...]:
+    """Programs with jumps and calls beyond the reach of MIPS branches, and at it."""
+    return (long_suite(), *reach_suites())
