@@ -106,6 +106,29 @@ def test_conversion_means_what_the_filter_means(
     assert converted(instructions, captured, order, loads) == run_classic(instructions, captured.packet, captured.length, captured.values)
 
 
+def written(*steps: tuple[str, int]) -> list[ClassicInstruction]:
+    return [ClassicInstruction(BY_NAME[name].code, 0, 0, k) for name, k in steps]
+
+
+@pytest.mark.parametrize("loads", LOADS)
+def test_the_end_of_the_packet(loads: Loads) -> None:
+    """To the byte, for each kind of load and for both ways."""
+    for name, k, size in (("LD_B_ABS", 14, 1), ("LD_H_ABS", 12, 2), ("LD_W_ABS", 14, 4), ("LD_W_ABS", 15, 4), ("LDX_MSH", 14, 1)):
+        instructions = written(("LD_IMM", 0), (name, k), *([("TXA", 0)] if name == "LDX_MSH" else []), ("OR_K", 1), ("RET_A", 0))
+        for length in range(k + size + 3):
+            captured = Captured(bytes(range(1, length + 1)), length, 1)
+            result = converted(instructions, captured, "big", loads)
+            assert result == run_classic(instructions, captured.packet, length, {})
+            assert bool(result) == (length >= k + size), (name, length)
+
+
+def test_words_of_memory_are_apart() -> None:
+    stores = [step for word in range(16) for step in (("LDX_IMM", word * 3 + 1), ("STX", word))]
+    for word in range(16):
+        captured = Captured(bytes(14), 14, 1)
+        assert converted(written(*stores, ("LD_MEM", word), ("RET_A", 0)), captured, "big", "legacy") == word * 3 + 1
+
+
 def test_direct_loads_go_through_pointers() -> None:
     """Those that are aligned in memory, and whose offset is not too far for the packet."""
     aligned = (("LD_H_ABS", 12), ("LD_W_ABS", 26), ("LD_B_ABS", 23), ("LDX_MSH", 14), ("LD_W_ABS", 40002))
