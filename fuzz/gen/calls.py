@@ -10,6 +10,7 @@ from fuzz.gen.state import Pointer, Region, Scalar
 from fuzz.gen.values import immediate
 from fuzz.gen.writer import ADD_IMM, BUDGET, MOV_IMM, MOV_REG, Writer
 from fuzz.suite_memory import access_size
+from oracle.packet import LINK_BASE, NETWORK_BASE
 
 PACKET = 64
 """Bytes of packet."""
@@ -121,9 +122,16 @@ def packet(w: Writer) -> None:
     if load.src == "r":
         index = w.changeable_scalar()
         w.arithmetic(_AND, index, imm=w.choose.pick((0xF, 0x1F, 7)))
-        w.emit(load, 0, index, imm=w.choose.number(0, last - 0x1F))
+        place = w.choose.number(0, last - 0x1F)
+        moved = w.choose.pick((0, 0, 1 << 30, -(1 << 31), -1))
+        if moved:
+            # Index and immediate count modulo 2^32.
+            w.arithmetic(ADD_IMM, index, imm=moved)
+        w.emit(load, 0, index, imm=(place - moved + (1 << 31)) % (1 << 32) - (1 << 31))
     else:
-        outside = w.choose.rarely(16)
-        w.emit(load, imm=w.choose.pick((last + 1, PACKET, 0x7FFFFFFF, -1)) if outside else w.choose.number(0, last))
+        kind = w.choose.number(0, 15)
+        base = LINK_BASE if 7 <= kind < 10 else NETWORK_BASE if 10 <= kind < 15 else 0
+        place = w.choose.number(0, last)
+        w.emit(load, imm=w.choose.pick((last + 1, PACKET, 0x7FFFFFFF, -1)) if kind == 15 else base + place)
     w.read(_CONTEXT)
     returned(w, Scalar((1 << 8 * size) - 1))

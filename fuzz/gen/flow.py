@@ -15,7 +15,7 @@ from fuzz.gen.arithmetic import operate
 from fuzz.gen.code import row
 from fuzz.gen.state import Pointer, Scalar
 from fuzz.gen.values import immediate
-from fuzz.gen.writer import ADD_IMM, MOV_IMM, Writer
+from fuzz.gen.writer import ADD_IMM, MOV_IMM, MOV_REG, Writer
 from fuzz.layout import LOOPS
 
 Block = Callable[[Writer], None]
@@ -63,6 +63,8 @@ def branch_on(w: Writer, block: Block, test: Row) -> None:
     """The same with a jump of this row."""
     dst, src = _compared(w, test.src == "r")
     imm = immediate(w.choose) if test.imm == "imm" else 0
+    if w.choose.rarely(3):
+        dst = _close(w, dst, src, imm, test.src == "r")
     layout = w.choose.pick((_skip, _choice, _backward))
     layout(w, block, lambda target: w.emit(test, dst, src, imm=imm, target=target))
 
@@ -75,6 +77,19 @@ def _compared(w: Writer, two: bool) -> tuple[int, int]:
     if w.features.addresses and w.choose.rarely(8):
         return (dst, FRAME_POINTER) if w.choose.rarely(2) else (FRAME_POINTER, dst)
     return dst, dst if w.choose.rarely(8) else w.some_scalar()
+
+
+def _close(w: Writer, dst: int, src: int, imm: int, two: bool) -> int:
+    """A register that is equal to what it is compared with, or one above or below: at random this is rare."""
+    if dst in w.state.pinned or dst == FRAME_POINTER:
+        return dst
+    step = w.choose.pick((0, 0, 1, -1))
+    if two and src not in (dst, FRAME_POINTER):
+        w.arithmetic(MOV_REG, dst, src)
+        w.arithmetic(ADD_IMM, dst, imm=step)
+    elif not two and -(1 << 31) <= imm + step < 1 << 31:
+        w.arithmetic(MOV_IMM, dst, imm=imm + step)
+    return dst
 
 
 def _arm(w: Writer, block: Block) -> bool:
