@@ -142,7 +142,7 @@ class Service:
             return ROUTINES[name], lambda *arguments: meaning(memory, packet, *arguments)
         helper = self._helper(function)
         served = partial(helper.function, self._program_memory) if helper.memory else helper.function
-        return abi.helper_signature(helper.arguments), served
+        return abi.helper_signature(helper.arguments + helper.more), served
 
     def _helper(self, function: Function) -> Helper:
         table = self._environment.helpers if function.kind == "helper" else self._environment.kernel_functions

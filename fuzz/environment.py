@@ -9,15 +9,19 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ebpf.instruction import KERNEL_FUNCTIONS as KERNEL_FUNCTIONS_BY_NAME
+from fuzz.helpers import MAXIMUM_FORMAT, Surroundings, csum_diff, printed, skb_load_bytes
 from fuzz.maps import Maps
-from oracle.world import Helper, HelperMemory
+from oracle.world import Helper, HelperMemory, RefusedCallError
 
 MAP_LOOKUP_ELEM = 1
 MAP_UPDATE_ELEM = 2
 MAP_DELETE_ELEM = 3
 KTIME_GET_NS = 5
+TRACE_PRINTK = 6
 GET_PRANDOM_U32 = 7
 GET_SMP_PROCESSOR_ID = 8
+SKB_LOAD_BYTES = 26
+CSUM_DIFF = 28
 """Helper functions by the numbers of Linux's enum bpf_func_id."""
 
 MIX = KERNEL_FUNCTIONS_BY_NAME["mix"]
@@ -30,6 +34,9 @@ _U64 = (1 << 64) - 1
 
 # Odd and pairwise different, so that each argument has a weight of its own in every bit from its lowest one up.
 _WEIGHTS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
+
+
+_NOWHERE = Surroundings()
 
 
 class Call(NamedTuple):
@@ -69,8 +76,8 @@ def mix(first: int, second: int, third: int, fourth: int, fifth: int) -> int:
     return state
 
 
-def environment(seed: int, maps: Maps | None = None) -> Environment:
-    """A fresh set of functions: a clock that starts at a time of the seed's and goes on, pseudo-random numbers, a processor number, `mix`, maps."""
+def environment(seed: int, maps: Maps | None = None, surroundings: Surroundings = _NOWHERE) -> Environment:
+    """A fresh set of functions: a clock that starts at a time of the seed's, random numbers, a processor number, `mix`; those of maps and memory."""
     calls: list[Call] = []
     known = Maps((), "little") if maps is None else maps
     start = scramble((seed ^ _WEIGHTS[1]) & _U64)
@@ -88,6 +95,9 @@ def environment(seed: int, maps: Maps | None = None) -> Environment:
     return Environment(
         {
             **_map_functions(calls, known),
+            TRACE_PRINTK: _trace_printk(calls, surroundings),
+            SKB_LOAD_BYTES: _reading(calls, "skb_load_bytes", 4, lambda memory, *given: skb_load_bytes(memory, surroundings, *given)),
+            CSUM_DIFF: _reading(calls, "csum_diff", 5, lambda memory, *given: csum_diff(memory, surroundings, *given)),
             KTIME_GET_NS: _recorded(calls, "ktime_get_ns", 0, ktime_get_ns),
             GET_PRANDOM_U32: _recorded(calls, "get_prandom_u32", 0, get_prandom_u32),
             GET_SMP_PROCESSOR_ID: _recorded(calls, "get_smp_processor_id", 0, get_smp_processor_id),
@@ -123,6 +133,21 @@ def _map_functions(calls: list[Call], maps: Maps) -> dict[int, Helper]:
         MAP_UPDATE_ELEM: _reading(calls, "map_update_elem", 4, update),
         MAP_DELETE_ELEM: _reading(calls, "map_delete_elem", 2, delete),
     }
+
+
+def _trace_printk(calls: list[Call], known: Surroundings) -> Helper:
+    """What it prints is written down with its format. It takes as many of r3 to r5 as the format says."""
+
+    def print_format(memory: HelperMemory, address: int, size: int, *others: int | None) -> int:
+        if not 0 < size & 0xFFFFFFFF <= MAXIMUM_FORMAT:
+            raise RefusedCallError(f"r2 is {size:#x}; a format has 1 to {MAXIMUM_FORMAT} bytes here")
+        text = memory.read(address, size & 0xFFFFFFFF)
+        done = printed(text, others, known.width)
+        given = tuple(other for other in others[: done.taken] if other is not None)
+        calls.append(Call("trace_printk", (address, size, *given), done.result, (text, done.text)))
+        return done.result
+
+    return Helper("trace_printk", 2, print_format, memory=True, more=3)
 
 
 def _recorded(calls: list[Call], name: str, arguments: int, function: Callable[..., int]) -> Helper:

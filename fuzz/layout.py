@@ -40,6 +40,7 @@ from ebpf.program import ByteOrder, DataSection, Map, MapAddress, MapKind, Progr
 from fuzz.case import Case
 from fuzz.contexts import DEVICES, DEVICES_SIZE, PACKET, PACKET_OFFSET, Structures, context_size, rewritten
 from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, THROW, Environment, conforming, environment
+from fuzz.helpers import Surroundings
 from fuzz.maps import Maps, PlacedMap
 from fuzz.marks import marked
 from jit.compiled import ENTRY_SIZE, Addresses
@@ -211,7 +212,9 @@ class Placement:
 
     def environment(self) -> Environment:
         """The functions in their initial state."""
-        functions = environment(self.seed, Maps(self.maps, self.world.byte_order))
+        world = self.world
+        surroundings = Surroundings(world.arguments[0], world.packet, world.byte_order, world.address_width)
+        functions = environment(self.seed, Maps(self.maps, world.byte_order), surroundings)
         return conforming(functions) if self.conformance else functions
 
     def fresh_world(self) -> tuple[World, Environment]:

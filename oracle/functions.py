@@ -21,7 +21,8 @@ def _call(table: Mapping[int, Helper], kind: str, instruction: Decoded, machine:
     helper = table.get(instruction.imm)
     if helper is None:
         raise FaultError(FaultKind.UNKNOWN_FUNCTION, detail=f"{kind} {instruction.imm}")
-    arguments = tuple(machine.read(register) for register in range(1, 1 + helper.arguments))
+    arguments: tuple[int | None, ...] = tuple(machine.read(register) for register in range(1, 1 + helper.arguments))
+    arguments += tuple(machine.registers[1 + helper.arguments : 1 + helper.arguments + helper.more])
     try:
         result = helper.function(machine.memory, *arguments) if helper.memory else helper.function(*arguments)
     except RefusedCallError as error:

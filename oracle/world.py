@@ -30,16 +30,18 @@ class Helper:
     """A function that the program may call: `arguments` (0 to 5) unsigned 64-bit integers, from r1 on, to an unsigned 64-bit result.
 
     It sees no more registers than it declares, because the others may hold nothing. With `memory` it gets the memory of the run (HelperMemory)
-    as an argument before the others. Raises ValueError for a number out of range.
+    as an argument before the others. `more` is how many further registers it is given behind those that it declares, as it may have a use for them:
+    None for one that holds nothing. Raises ValueError for a number out of range.
     """
 
     name: str
     arguments: int
     function: Callable[..., int]
     memory: bool = False
+    more: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.arguments <= 5:
+        if not 0 <= self.arguments <= self.arguments + self.more <= 5:
             raise ValueError(f"{self.name}: {self.arguments} arguments; a helper has 0 to 5")
 
 
