@@ -3,7 +3,7 @@
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -13,6 +13,7 @@ import click
 
 from ebpf.program import ProgramError
 from fuzz.cli_options import INTERRUPTED, UNUSABLE, config_globs, refuse, select_configs
+from jit.config import BASE_CONFIGS, all_configs
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -108,6 +109,8 @@ def fuzz(
 ) -> None:
     """Generate programs and judge them, on all configurations, with all tripwires.
 
+    Each case is judged on all base configurations that --config chooses, and on some of those with options and errata: each batch draws one for each.
+
     Everything is kept in DIR: what was reached and found in campaign.sqlite, cases that reached something new in corpus/, findings in findings/. A
     campaign goes on past its findings. It can be interrupted, or killed, at any moment, and goes on with --resume.
 
@@ -133,19 +136,28 @@ def fuzz(
             refuse(f"--tier: no tier {tier!r}; there is {', '.join(TIERS)}")
         if seconds is None and cases is None:
             seconds, cases = PROFILES[profile]
-        configs = tuple(map(str, select_configs(globs)))
-        plan = Plan(_version(), int.from_bytes(os.urandom(4), "big") if seed is None else seed, tier, configs, "all", cases)
+        swept, drawn = _configurations(globs)
+        plan = Plan(_version(), int.from_bytes(os.urandom(4), "big") if seed is None else seed, tier, swept, "all", cases, drawn)
         state.create(plan)
     if resume is not None and plan.cases is None:
         # So much more.
         seconds = state.elapsed + (seconds or PROFILES[profile].seconds or 60)
     where = f"cluster {cluster}" if cluster else f"{jobs} processes"
-    click.echo(f"seed {plan.seed}, tier {plan.tier}, {len(plan.configs)} configurations, {where}, {state.directory}")
+    click.echo(
+        f"seed {plan.seed}, tier {plan.tier}, {len(plan.configs)} configurations and of {len(plan.drawn)} others some, {where}, {state.directory}"
+    )
     try:
         interrupted = _campaign(plan, state, *_workers(cluster, jobs), seconds)
         _end(ctx, plan, state, interrupted)
     finally:
         state.close()
+
+
+def _configurations(globs: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those on which each case is judged, and those of which each batch draws some: so many have options that nobody can judge on all."""
+    chosen = select_configs(globs) if globs else all_configs()
+    swept = tuple(str(config) for config in chosen if config in BASE_CONFIGS or len(chosen) <= len(BASE_CONFIGS))
+    return swept, tuple(name for config in chosen if (name := str(config)) not in swept)
 
 
 def _version() -> str:
@@ -195,7 +207,7 @@ def _campaign(plan: "Plan", state: "State", executor: "Executor", ahead: "Callab
 def _end(ctx: click.Context, plan: "Plan", state: "State", interrupted: bool) -> None:
     from fuzz.campaign.progress import figures, summary
 
-    found = figures(state, len(plan.configs), state.elapsed)
+    found = figures(state, frozenset(plan.configs), state.elapsed)
     for line in summary(found):
         click.echo(line)
     for fingerprint, finding in state.buckets.items():

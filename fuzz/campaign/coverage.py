@@ -3,7 +3,7 @@
 A feature is a text of four parts, so that a report can take it apart:
 
     class of configurations | row | operands | code
-    o32 32r6 | JSLT64_IMM | imm16 forward taken | slt bnez
+    o32 32r6 | JSLT64_IMM | one imm+16 forward taken | slti bne nop
 
 `operands` says which registers are the same, what kind of immediate or offset there is, and where a jump goes. `code` are the MIPS mnemonics of the
 instruction in the image: they show which alternative of the lowering table was taken, the form of a branch, and what the passes made of it. Only
@@ -102,14 +102,15 @@ def features(found: Reached, compiled: Compiled) -> Iterator[str]:
     code: dict[int, list[str]] = {}
     for owner, word in zip(compiled.slot_of, compiled.words, strict=True):
         code.setdefault(owner, []).append(names[word])
-    kind = config_class(compiled.config)
+    kinds = config_classes(compiled.config)
     for slot, described in found.slots.items():
         text = " ".join(code.get(slot, ()))
         for row, operands in described:
-            yield f"{kind} | {row} | {operands} | {text}"
+            for kind in kinds:
+                yield f"{kind} | {row} | {operands} | {text}"
 
 
 @lru_cache(maxsize=1024)
-def config_class(config: Config) -> str:
-    """The class of a configuration, as the tables have it: ABI and ISAs."""
-    return CLASSES[class_of(config)][0].replace("\n", " ")
+def config_classes(config: Config) -> tuple[str, ...]:
+    """The class of a configuration, ABI and ISAs as the tables have it; with options it is each of them, whatever the rest."""
+    return tuple(f"+{option}" for option in config.options) or (CLASSES[class_of(config)][0].replace("\n", " "),)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from rich.console import Console
@@ -43,16 +43,16 @@ class Figures(NamedTuple):
         return int(self.inconclusive.total())
 
 
-def figures(state: State, configs: int, elapsed: float) -> Figures:
-    """The figures of a campaign on so many configurations."""
+def figures(state: State, configs: Collection[str], elapsed: float) -> Figures:
+    """The figures of a campaign that judges each case on these configurations: the matrix is one of these."""
     verdicts = state.counts.get("verdicts", Counter())
     shared = int(verdicts["shared"])
     return Figures(
         cases=int(state.counts.get("cases", Counter())["generated"]),
         judged=int(judged_of(verdicts)) - shared,
         shared=shared,
-        cells=len(state.matrix),
-        possible=REACHABLE * configs,
+        cells=sum(config in configs for _, config in state.matrix),
+        possible=REACHABLE * len(configs),
         findings=len(state.buckets),
         sightings=state.sightings.total(),
         inconclusive=state.counts.get("inconclusive", Counter()),
@@ -90,7 +90,7 @@ class Progress:
         if now - self._shown < every or run.state.next_batch == self._batches:
             return
         self._shown, self._batches = now, run.state.next_batch
-        found = figures(run.state, len(run.plan.configs), run.elapsed)
+        found = figures(run.state, frozenset(run.plan.configs), run.elapsed)
         self._recent = [(at, judged) for at, judged in self._recent if now - at < _WINDOW] + [(now, found.judged + found.shared)]
         first, judged = self._recent[0]
         speed = (found.judged + found.shared - judged) / (now - first) if now > first else 0.0

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from fuzz.campaign.generation import BATCH, Generated
@@ -102,6 +103,8 @@ class Run:
             self._reduce(finding)
         while not self.stopping:
             self._submit()
+            if self.deadline is not None and self.elapsed >= self.deadline:
+                self._call_off()
             if not self._running:
                 break
             done, _ = wait(self._running, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -114,6 +117,12 @@ class Run:
         while self._batches_under_way() < self.ahead() and (task := self._next_task()) is not None:
             self._send(_Pending(task))
             self._number += 1
+
+    def _call_off(self) -> None:
+        """Batches that nobody has begun with are not waited for when it is time to end."""
+        for future, pending in list(self._running.items()):
+            if isinstance(pending, _Pending) and future.cancel():
+                del self._running[future]
 
     def _batches_under_way(self) -> int:
         numbers = {pending.task.number for pending in self._running.values() if isinstance(pending, _Pending)}
@@ -128,7 +137,8 @@ class Run:
         cases = BATCH if plan.cases is None else min(BATCH, plan.cases - number * BATCH)
         if cases <= 0 or (self.deadline is not None and self.elapsed >= self.deadline):
             return None
-        task = Task(plan.seed, number, plan.tier, cases, plan.configs, plan.tripwires)
+        configs = (*plan.configs, *drawn(plan.seed, number, plan.drawn))
+        task = Task(plan.seed, number, plan.tier, cases, configs, plan.tripwires)
         if number % _EVERY != _EVERY - 1:
             return task
         horizon = (number // _EPOCH - 1) * _EPOCH
@@ -208,3 +218,18 @@ class Run:
 def _lost(pending: _Pending, result: BatchResult) -> Iterator[Finding]:
     for number, reason in pending.lost:
         yield engine_finding(pending.task, number, result.cases.get(number), reason)
+
+
+def drawn(seed: int, number: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The configurations that a batch draws: for each option one of those that have it, and one of those that have none."""
+    draw = random.Random(f"configurations {seed}/{number}")
+    return tuple(dict.fromkeys(draw.choice(group) for group in _by_option(names)))
+
+
+@cache
+def _by_option(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        for option in name.split("+")[1:] or [""]:
+            groups.setdefault(option, []).append(name)
+    return tuple(tuple(group) for _, group in sorted(groups.items()))

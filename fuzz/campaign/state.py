@@ -45,7 +45,11 @@ _RARE = 3
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What decides which cases a campaign has. It cannot be changed when it is resumed."""
+    """What decides which cases a campaign has. It cannot be changed when it is resumed.
+
+    configs  on which each case is judged
+    drawn    of which each batch draws one for each option that occurs in them (`jit.options`)
+    """
 
     version: str
     seed: int
@@ -53,6 +57,7 @@ class Plan:
     configs: tuple[str, ...]
     tripwires: str
     cases: int | None
+    drawn: tuple[str, ...] = ()
 
 
 class State:
@@ -107,7 +112,7 @@ class State:
             plan = {name: json.loads(value) for name, value in rows.items()}
             self._read()
             self._remove_unapplied()
-        return Plan(**{**plan, "configs": tuple(plan["configs"])})
+        return Plan(**{**plan, "configs": tuple(plan["configs"]), "drawn": tuple(plan["drawn"])})
 
     def _open(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)

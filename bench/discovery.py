@@ -1,0 +1,147 @@
+"""Discovery: how long a campaign takes to find each of the seeded bugs of `bpfmips selftest`, of which it knows nothing.
+
+Usage: python bench/discovery.py [--limit SECONDS] [--seed N] [--bug GLOB] [--every N] [--jobs N]; writes bench/discovery.md, but not with --bug.
+
+For each bug a campaign is begun over the compiler with the bug in it, on all configurations, in this process, and ends with its first finding.
+Seconds are those of the processor, so that other work on the machine does not count; cases are those up to the one that shows the bug.
+"""
+
+import argparse
+import os
+import platform
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fuzz.campaign.generation import BATCH
+from fuzz.campaign.run import Run
+from fuzz.campaign.state import Plan, State
+from fuzz.case import Compiler
+from fuzz.seeded_bug import Bug
+from fuzz.selftest import bugs, compiler
+from jit.compiler import compile_program
+from jit.config import BASE_CONFIGS, all_configs
+
+COMMAND = "python bench/discovery.py"
+BAR = 60.0
+
+
+class Found(NamedTuple):
+    """How a bug was found: `cases` and `seconds` until then, or until it was given up, with an empty fingerprint."""
+
+    bug: Bug
+    cases: int
+    seconds: float
+    fingerprint: str
+
+
+class Inline(Executor):
+    """Does everything at once, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """See `concurrent.futures.Executor`."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def discover(under_test: Compiler, seed: int, limit: float) -> tuple[int, float, str]:
+    """Cases, seconds and fingerprint of the first finding; an empty one when there is none within the limit."""
+    with tempfile.TemporaryDirectory() as directory:
+        state = State(Path(directory))
+        plan = Plan(
+            "bench",
+            seed,
+            "all",
+            tuple(map(str, BASE_CONFIGS)),
+            "all",
+            None,
+            tuple(str(config) for config in all_configs() if config not in BASE_CONFIGS),
+        )
+        state.create(plan)
+        started = time.process_time()
+        seconds = 0.0
+
+        def watch(run: Run) -> None:
+            nonlocal seconds
+            # What comes after the first finding is making it small, which is not looked at here.
+            if not seconds and (state.buckets or time.process_time() - started > limit):
+                seconds = time.process_time() - started
+                run.stopping = True
+
+        Run(plan, state, Inline(), under_test, lambda: 1, None, watch).run()
+        state.close()
+        for fingerprint, finding in state.buckets.items():
+            found = re.search(r"batch (\d+), case (\d+)", finding.origin)
+            assert found is not None
+            return int(found[1]) * BATCH + int(found[2]) + 1, seconds, fingerprint
+        return state.next_batch * BATCH, seconds, ""
+
+
+def look_for(name: str, seed: int, limit: float) -> tuple[int, float, str]:
+    """The same for one of the seeded bugs."""
+    return discover(compiler(next(bug for bug in bugs() if bug.name == name)), seed, limit)
+
+
+def table(results: Sequence[Found], seed: int, limit: float, all_bugs: int) -> Iterator[str]:
+    """The file."""
+    found = [result for result in results if result.fingerprint]
+    quick = [result for result in found if result.seconds <= BAR]
+    seconds = sorted(result.seconds for result in found)
+    cases = sorted(result.cases for result in found)
+    yield "# How long a campaign takes to find the seeded bugs"
+    yield ""
+    made_with = f"Python {platform.python_version()} on {platform.machine()}, one process, seed {seed}"
+    yield f"Made by `{COMMAND}` ({made_with}): for each bug of `bpfmips selftest` a campaign that knows nothing of it, with the defaults of"
+    yield f"`bpfmips fuzz`, until its first finding, at most {limit:g} s of processor time. Bars: all found, 95 % within {BAR:g} s on one core."
+    yield ""
+    share = f"{len(quick)} ({100 * len(quick) / len(results):.1f} %) within {BAR:g} s"
+    median = f"Median {statistics.median(seconds):.1f} s and {statistics.median(cases):g} cases"
+    sample = "" if len(results) == all_bugs else f" (a sample of the {all_bugs} that there are)"
+    yield f"{len(found)} of {len(results)}{sample} found, {share}. {median}, worst {seconds[-1]:.1f} s and {cases[-1]} cases."
+    yield ""
+    yield "| bug | class | cases | seconds | first finding |"
+    yield "|---|---|---:|---:|---|"
+    for result in sorted(results, key=lambda result: (result.fingerprint != "", -result.seconds)):
+        yield f"| {result.bug.name} | {result.bug.kind} | {result.cases} | {result.seconds:.1f} | {result.fingerprint or '**not found**'} |"
+
+
+def main() -> None:
+    """Look for all bugs, or for some."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--limit", type=float, default=180)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--bug", default="*")
+    parser.add_argument("--every", type=int, default=1, help="look for one of so many bugs")
+    parser.add_argument("--jobs", type=int, default=1)
+    given = parser.parse_args()
+    # The first batch of a process loads and compiles what all others use.
+    _, _, false = discover(compile_program, given.seed, 1)
+    if false:
+        raise SystemExit(f"the compiler as it is has a finding: {false}")
+    chosen = [bug for bug in bugs() if fnmatchcase(bug.name, given.bug)][:: given.every]
+    results = []
+    with ProcessPoolExecutor(given.jobs) as pool:
+        answers = pool.map(look_for, [bug.name for bug in chosen], [given.seed] * len(chosen), [given.limit] * len(chosen))
+        for bug, answer in zip(chosen, answers, strict=True):
+            results.append(Found(bug, *answer))
+            last = results[-1]
+            print(f"{bug.name}: {last.cases} cases, {last.seconds:.1f} s, {last.fingerprint or 'NOT FOUND'}", flush=True)
+    if given.bug == "*":
+        (Path(__file__).parent / "discovery.md").write_text("\n".join(table(results, given.seed, given.limit, len(bugs()))) + "\n", encoding="utf-8")
+    if not all(result.fingerprint for result in results):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
