@@ -125,9 +125,12 @@ def test_killed_at_any_moment_it_goes_on_as_if_nothing_had_been(tmp_path: Path) 
 def test_interrupted_it_ends_cleanly(tmp_path: Path) -> None:
     arguments = _command("--time", "60s", "--seed", "3", "--config", "mips32r2-32be", "--jobs", "1", "--out", str(tmp_path / "campaign"))
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    time.sleep(4)
+    until = time.monotonic() + 60
+    while not (tmp_path / "campaign" / "campaign.sqlite").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    time.sleep(2)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "everything is kept" in err
     assert "Traceback" not in err
