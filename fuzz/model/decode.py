@@ -293,4 +293,6 @@ def decoded(words: tuple[int, ...], base: int, config: Config) -> Numbers:
     _decode(np.array(words, np.int64), base, *table(config.isa), code)
     if not config.cpu_64:
         code[:, RESTRICTED] = 0
+        # What an instruction makes of its address is a word as well.
+        code[:, I1] = (code[:, I1] & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
     return code
