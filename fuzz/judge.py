@@ -13,13 +13,15 @@ All runs of an image pass a screen first, which takes a small part of the time (
 they must be are run again and looked at in words.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import NamedTuple
 
 from ebpf.program import Program
 from fuzz.case import Case, Compiler, Input
 from fuzz.compare import compare
+from fuzz.erratum_models import occurrences
 from fuzz.layout import LAYOUTS, Layout, Placement, Setting, place, setting
 from fuzz.lockstep import first_difference
 from fuzz.record import Recording
@@ -59,14 +61,17 @@ def judge_all(
     layouts: Mapping[int, Layout] = LAYOUTS,
     wires: Sequence[Wire] = WIRES,
     lockstep: bool = True,
+    cpu: Callable[[Config], str] | None = None,
 ) -> Iterator[Verdict]:
     """The verdicts on all inputs on the first configuration, in their order, then on the next one.
 
-    `layouts` says by code width where things lie. With `lockstep` registers are compared at every eBPF instruction.
+    `layouts` says by code width where things lie. With `lockstep` registers are compared at every eBPF instruction. With `cpu`, which names the
+    target's CPU for a configuration, an image that has agreed before on the same CPU is not run again: its verdicts are marked as repeated.
     Raises ProgramError for a program that cannot be placed.
     """
     judge = Judge(target, compiler, tuple(wires), recordings(wires, lockstep), lockstep)
     known: dict[Setting, Expectations] = {}
+    repeats = None if cpu is None else Repeats(cpu)
     for config in configs:
         order = "big" if config.big_endian else "little"
         if program.byte_order not in (None, order):
@@ -77,7 +82,15 @@ def judge_all(
         if key not in known:
             cases = [Case(program, given) for given in inputs]
             known[key] = Expectations([judge.expectation(case, place(case, config, layouts[config.width])) for case in cases], [])
-        yield from judge.image(config, known[key])
+        yield from judge.image(config, known[key], repeats)
+
+
+class Repeats:
+    """The verdicts on images that have agreed, by what they and their runs depend on; `cpu` names the target's CPU for a configuration."""
+
+    def __init__(self, cpu: Callable[[Config], str]) -> None:
+        self.cpu = cpu
+        self.agreed: dict[bytes, tuple[Verdict, ...]] = {}
 
 
 class Expectation(NamedTuple):
@@ -146,13 +159,19 @@ class Judge:
             return made._replace(expected=replace(made.expected, outcome=replace(made.expected.outcome, trace=())))
         return made
 
-    def image(self, config: Config, world: Expectations) -> Iterator[Verdict]:
+    def image(self, config: Config, world: Expectations, repeats: Repeats | None = None) -> Iterator[Verdict]:
         """The verdicts on one image."""
         if not world.inputs:
             return
         first = world.inputs[0]
+        key = None
         try:
             compiled = self._compile(config, first.placement)
+            if repeats is not None:
+                key = self._key(compiled, world, repeats)
+                if key in repeats.agreed and not any(self._trips(compiled, first.placement)):
+                    yield from (replace(verdict, config=config, repeated=True) for verdict in repeats.agreed[key])
+                    return
             self.target.load(compiled, first.placement)
         except NoRoomError as error:
             yield from (Verdict(Status.INCONCLUSIVE, config, number, reason=str(error)) for number in range(len(world.inputs)))
@@ -161,7 +180,7 @@ class Judge:
             # Whatever a compiler may raise, that there is no image is its failure.
             yield from (Verdict(Status.DIFFER, config, number, (_refusal(error),)) for number in range(len(world.inputs)))
             return
-        trips = tuple(trip for wire in self.wires if wire.code for trip in wire.code(compiled, first.placement))
+        trips = tuple(self._trips(compiled, first.placement))
         here, elsewhere = self._wanted(compiled, world)
         variants = tuple(self._vary_elsewhere(compiled, *pair) for pair in elsewhere)
         if elsewhere:
@@ -169,8 +188,34 @@ class Judge:
         found = self._screen([*world.inputs, *(expectation for _, expectation in here)], self.recordings, len(here))
         suspects = found[: len(world.inputs)]
         variants += tuple(self._vary(compiled, *pair, self.recordings, suspect) for pair, suspect in zip(here, found[len(suspects) :], strict=True))
+        verdicts: list[Verdict] = []
         for number, (expectation, suspect) in enumerate(zip(world.inputs, suspects, strict=True)):
-            yield self._run(number, compiled, trips, expectation, () if number else variants, suspect)
+            verdicts.append(self._run(number, compiled, trips, expectation, () if number else variants, suspect))
+            yield verdicts[-1]
+        if key is not None and repeats is not None and all(verdict.status is Status.AGREE for verdict in verdicts):
+            repeats.agreed[key] = tuple(verdicts)
+
+    def _trips(self, compiled: Compiled, placement: Placement) -> Iterator[Trip]:
+        """What tripwires find in the words of an image."""
+        for wire in self.wires:
+            if wire.code:
+                yield from wire.code(compiled, placement)
+
+    def _key(self, compiled: Compiled, world: Expectations, repeats: Repeats) -> bytes | None:
+        """Equal for images of which the runs, of all inputs and all their variants, cannot differ; None where the CPU would show its errata."""
+        if occurrences(compiled):
+            return None
+        _, elsewhere = self._wanted(compiled, world)
+        try:
+            images = [compiled, *(self._compile(compiled.config, expectation.placement) for _, expectation in elsewhere)]
+        except Exception:
+            # The run of the variant reports it.
+            return None
+        parts = [(image.words, image.bpf_at, image.slot_of, image.exits, image.registers, image.stack_size, image.frame_pointer) for image in images]
+        config = compiled.config
+        # Errata, and what an image does not show of other options, are no affair of a run.
+        others = [name for name in config.options if name not in (*config.errata, "nollsc", "nospec")]
+        return blake2b(repr((id(world), config.isa, config.width, repeats.cpu(config), others, parts)).encode()).digest()
 
     def _screen(self, expectations: Sequence[Expectation], recordings: frozenset[Recording], variants: int = 0) -> list[bool]:
         """Of which of these runs of the loaded image it is not certain that they are as they must be."""

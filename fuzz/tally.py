@@ -20,6 +20,7 @@ class Result:
     inconclusive    verdicts that are INCONCLUSIVE
     context         the kind of context
     returned        where the inputs are packets: how many of them it returns each value for
+    repeated        how many of the agreed were not run, because the same image had agreed on the same CPU
     unseen          how often a judged pair was not watched to the end, by what was missed
     wrong           where the oracle is at odds with the answer, one line each
     failure         why the subject could not be judged to the end: the engine died, or an exception in the harness
@@ -44,6 +45,7 @@ class Result:
     unseen: Mapping[str, int] = field(default_factory=dict)
     context: ContextKind = "memory"
     returned: Mapping[int, int] = field(default_factory=dict)
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Summary:
     failures: int
     expected_errors: int
     unseen: Mapping[str, int]
+    repeated: int = 0
 
 
 _ADDRESS = re.compile(r" of \d+ bytes at 0x[0-9a-f]+")
@@ -106,4 +109,5 @@ def summarise(results: Iterable[Result]) -> Summary:
         failures=sum(result.failure != "" for result in found),
         expected_errors=sum(result.expected_errors for result in found),
         unseen=dict(sorted(unseen.items())),
+        repeated=sum(result.repeated for result in found),
     )

@@ -66,6 +66,7 @@ class Verdict:
     reason       why nothing was compared; in a verdict that is not INCONCLUSIVE what was not watched to the end
     explanation  for people
     outcome      what the oracle says of the input; where the verdict is AGREE, so does the image
+    repeated     whether the image was not run, because the same one had agreed on the same CPU before
     """
 
     status: Status
@@ -76,6 +77,7 @@ class Verdict:
     reason: str = ""
     explanation: str = ""
     outcome: Outcome | None = field(default=None, compare=False, repr=False)
+    repeated: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         details = [str(detail) for detail in (*self.differences, *self.trips)] or [self.reason]

@@ -17,6 +17,7 @@ from fuzz.explain import explain
 from fuzz.judge import judge_all
 from fuzz.sources import Answer, Subject
 from fuzz.tally import Result, without_address
+from fuzz.unicorn_engine import MODELS
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import select
@@ -26,6 +27,10 @@ from jit.config import Config
 from oracle.outcome import Outcome
 
 _ROOT = Path(__file__).parent.parent
+
+
+def _cpu(config: Config) -> str:
+    return MODELS[config.cpu].name
 
 
 @cache
@@ -51,9 +56,10 @@ def judge_subject(
     expected_errors = 0
     wrong: dict[str, list[Config]] = {}
     failure = unusable = ""
+    repeated = 0
     try:
         wires = select(tripwires)
-        for verdict in judge_all(subject.program, subject.inputs, selected, _target(), compiler, wires=wires, lockstep=bool(wires)):
+        for verdict in judge_all(subject.program, subject.inputs, selected, _target(), compiler, wires=wires, lockstep=bool(wires), cpu=_cpu):
             outcome, verdict = verdict.outcome, replace(verdict, outcome=None)
             if verdict.status is Status.INCONCLUSIVE:
                 expected_errors += subject.error
@@ -66,6 +72,7 @@ def judge_subject(
                 findings.append(verdict)
                 continue
             agreed[verdict.config] += 1
+            repeated += verdict.repeated
             if outcome is not None and outcome.return_value is not None:
                 returned[verdict.input] = outcome.return_value
             for line in _contradictions(subject, verdict, outcome):
@@ -95,6 +102,7 @@ def judge_subject(
         unseen,
         subject.program.context,
         Counter(returned.values()) if subject.packets else {},
+        repeated,
     )
 
 
