@@ -12,7 +12,7 @@ import click
 from ebpf.files import decode_text, read_bytes, read_stream, read_text
 from ebpf.instruction import Instruction
 from ebpf.program import ByteOrder, Program, ProgramError, printable
-from fuzz import cli_check, cli_conform, cli_fuzz, cli_prove, cli_selftest, cli_show, cli_trampoline
+from fuzz import cli_check, cli_conform, cli_errata, cli_fuzz, cli_prove, cli_selftest, cli_show, cli_trampoline
 from fuzz.cli_options import UNUSABLE, Commands, all_configurations, as_json, file_or_hexadecimal, refuse, section, select_configs, write_output
 
 _BYTE_ORDER = click.Choice(("little", "big"))
@@ -35,6 +35,7 @@ main.add_command(cli_check.check)
 main.add_command(cli_check.suite)
 main.add_command(cli_selftest.selftest)
 main.add_command(cli_prove.prove_model)
+main.add_command(cli_errata.errata)
 main.add_command(cli_conform.conform)
 main.add_command(cli_conform.plugin)
 main.add_command(cli_fuzz.fuzz)

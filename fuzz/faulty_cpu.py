@@ -10,8 +10,9 @@ from collections.abc import Callable, MutableMapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ebpf.instruction import Instruction
+from fuzz.atomics import is_atomic
 from fuzz.erratum_models import Effect, Occurrence, image_of, occurrences
-from fuzz.interference import interruptions, is_atomic
+from fuzz.interference import interruptions
 from fuzz.verdict import Difference
 from fuzz.wires.flow import successors
 from jit.compiled import Compiled

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from ebpf.instruction import Instruction
 from fuzz.abi import SP
+from fuzz.atomics import is_atomic
 from fuzz.erratum_models import SIZES, Action, Core, Effect, Image, Occurrence, address_of
 from fuzz.wires.flow import Word
 from jit.compiled import Compiled
@@ -24,14 +25,7 @@ from jit.compiled import Compiled
 MORE = 2
 """After the last attempt that is broken the next one succeeds; there may be one more."""
 
-_STX, _ATOMIC = 3, 0xC0
-_ORDERED = (0x100, 0x110)
 _AFTER_LOAD, _AT_STORE, _BEFORE_STORE = range(3)
-
-
-def is_atomic(slot: Instruction) -> bool:
-    """Whether an instruction reads, changes and writes memory in one step."""
-    return slot.opcode & 7 == _STX and slot.opcode & 0xE0 == _ATOMIC and slot.imm not in _ORDERED
 
 
 def interruptions(image: Image, compiled: Compiled, slots: tuple[Instruction, ...]) -> Iterator[Occurrence]:

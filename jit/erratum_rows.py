@@ -62,7 +62,7 @@ ROWS: tuple[Row, ...] = (
         "LL may be executed as a plain load: SC succeeds although somebody else has written",
         "ll without a sync before it, or a way out of the sequence between ll and sc that does not begin with one",
         "sync before each ll, and where a sequence is left early",
-        "binutils, -mfix-loongson3-llsc; Linux, commit 1c6c1ca31816",
+        "binutils, -mfix-loongson3-llsc; Linux, CONFIG_CPU_LOONGSON3_WORKAROUNDS",
         excludes=("nollsc",)),
     Row("loongson2f-nop", ("Loongson-2F",),
         "2F01 and 2F02: the CPU hangs when nops fill the queues of its out-of-order core",

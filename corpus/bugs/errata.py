@@ -91,7 +91,7 @@ BUGS = (
     Bug("erratum-loongson2f-jump", KIND, "Registers are not masked before a jump.",
         _without("loongson2f-jump"), ("CALL", "ADD64_REG"), ("mips3-*+loongson2f-jump",)),
     Bug("erratum-r4000-multiply", KIND, "Products are not finished.",
-        _without("r4000-multiply"), ("MUL32_REG", "MUL64_REG"), ("mips3-*+r4000-multiply",), "Linux, before 5.17", _PRODUCTS),
+        _without("r4000-multiply"), ("MUL32_REG", "MUL64_REG"), ("mips3-*+r4000-multiply",), "", _PRODUCTS),
     Bug("erratum-r4000-daddiu", KIND, "Constants are added as immediates.",
         _without("r4000-daddiu"), (), ("mips3-64*+r4000-daddiu",), "", _OVERFLOW),
     Bug("erratum-r7000-hilo", KIND, "Results are used as soon as they are read from HI and LO.",

@@ -34,7 +34,7 @@ def test_version() -> None:
     assert lines("--version") == ["bpfmips 0.1.0"]
 
 
-@pytest.mark.parametrize("command", ["check", "suite", "jit", "oracle", "configs", "asm", "disasm"])
+@pytest.mark.parametrize("command", ["check", "suite", "errata", "jit", "oracle", "configs", "asm", "disasm"])
 def test_every_command_has_a_help_text_with_an_example(command: str) -> None:
     assert "Example: " in run(command, "--help").stdout
 
@@ -59,6 +59,16 @@ def test_configs_all_counts_by_axis() -> None:
 def test_a_glob_with_an_option_chooses_among_all() -> None:
     assert [row.split()[0] for row in lines("configs", "mips2-32*+nollsc")[1:3]] == ["mips2-32le+nollsc", "mips2-32le@mips32r1+nollsc"]
     assert len(lines("configs", "mips2-32*")) == 4
+
+
+def test_errata_are_listed_with_what_shows_them() -> None:
+    text = "\n".join(lines("errata"))
+    found = json.loads(run("errata", "--json").stdout)
+    for row in found["errata"]:
+        assert f"tripwire errata, seeded bug erratum-{row['name']}" in text
+        assert row["seeded_bugs"] == [f"erratum-{row['name']}"]
+        assert row["configurations"]
+    assert all(f"because     {entry['reason']}" in text for entry in found["not_taken"])
 
 
 def test_configs_json() -> None:

@@ -6,8 +6,8 @@ What they do is in `fuzz.interference`. A target that cannot play other CPUs run
 from collections.abc import Iterator
 from dataclasses import replace
 
+from fuzz.atomics import is_atomic
 from fuzz.case import Case
-from fuzz.interference import is_atomic
 from fuzz.kept import kept
 from fuzz.layout import Placement
 from fuzz.wires.wire import Example, Wire

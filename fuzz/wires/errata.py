@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fuzz.erratum_models import occurrences
+from fuzz import erratum_models
 from fuzz.layout import Placement
 from fuzz.verdict import Trip
 from fuzz.wires.wire import Example, Wire, trip
@@ -13,7 +13,7 @@ NAME = "errata"
 
 def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
     """All that the text shows."""
-    for found in occurrences(compiled):
+    for found in erratum_models.occurrences(compiled):
         yield trip(NAME, compiled, found.word, found.detail)
 
 
