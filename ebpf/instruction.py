@@ -26,7 +26,7 @@ MAXIMUM_CALL_DEPTH = 8
 TAIL_CALL = 12
 """The number of the helper function that is none: `tail_call` (Linux, enum bpf_func_id)."""
 
-KERNEL_FUNCTIONS: Mapping[str, int] = MappingProxyType({"mix": 1, "bpf_throw": 64})
+KERNEL_FUNCTIONS: Mapping[str, int] = MappingProxyType({"mix": 1, "mix_small": 2, "mix_wide": 3, "mix_signed": 4, "bpf_throw": 64})
 """Functions of the kernel that objects call by name, and the BTF ids that they have here."""
 
 

@@ -37,6 +37,11 @@ PRESERVED = (*range(16, 24), 26, 27, GP, SP, 30)
 HOME_AREA = 16
 """Bytes at sp that belong to the called function in o32."""
 
+_SMALL = {"u8": 8, "s8": 8, "u16": 16, "s16": 16, "s32": 32}
+"""Integers that a register holds extended by their type; a u32 is sign-extended in n64."""
+
+_WIDE = ("u64", "s64")
+
 STACK_ALIGNMENT = {32: 8, 64: 16}
 """By width."""
 
@@ -79,13 +84,24 @@ class Caller(NamedTuple):
 
     def _n64(self, types: Sequence[str]) -> Iterator[int]:
         for number, kind in enumerate(types, A0):
-            yield self.word(number) if kind == "u32" else self.registers[number]
+            yield self.word(number) if kind == "u32" else self._extended(kind, self.registers[number], 64, register_name(number, self.config))
+
+    def _extended(self, kind: str, value: int, width: int, place: str) -> int:
+        """The argument in a register of that width; raises AbiError when it is not extended by its type."""
+        if kind not in _SMALL:
+            return value
+        bits = _SMALL[kind]
+        cut = value & (1 << bits) - 1
+        wanted = cut | ((1 << width) - (1 << bits) if kind[0] == "s" and cut >> bits - 1 else 0)
+        if value != wanted:
+            raise AbiError(place, f"{wanted:#x}, the {kind} extended", f"{value:#x}")
+        return cut
 
     def _o32(self, types: Sequence[str]) -> Iterator[int]:
         at = 0
         for kind in types:
-            if kind != "u64":
-                yield self._argument_word(at)
+            if kind not in _WIDE:
+                yield self._extended(kind, self._argument_word(at), 32, f"word {at}")
                 at += 1
                 continue
             at += at % 2
@@ -106,7 +122,7 @@ def argument_area(types: Sequence[str], width: int) -> int:
         return 0
     at = 0
     for kind in types:
-        at = at + at % 2 + 2 if kind == "u64" else at + 1
+        at = at + at % 2 + 2 if kind in _WIDE else at + 1
     return max(HOME_AREA, 4 * at)
 
 
@@ -114,9 +130,13 @@ def result(kind: str, value: int, config: Config) -> dict[int, int]:
     """The registers of a result and their values, words sign-extended to 64 bits; raises ValueError for a value that is not of the type."""
     if kind == "void":
         return {}
-    bits = 32 if kind == "u32" else 64
+    bits = _SMALL.get(kind, 32 if kind == "u32" else 64)
     if not 0 <= value < 1 << bits:
         raise ValueError(f"{value:#x} is no {kind}")
+    if kind in _SMALL:
+        # A 32-bit word in 32-bit code is what n64 has sign-extended.
+        value |= (1 << 32) - (1 << bits) if kind[0] == "s" and value >> bits - 1 else 0
+        return {V0: sign_extended(value)}
     if kind == "u32" or config.width == 64:
         return {V0: value if bits == 64 else sign_extended(value)}
     low, high = sign_extended(value & 0xFFFFFFFF), sign_extended(value >> 32)

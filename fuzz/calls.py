@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from fuzz import abi
 from fuzz.abi import CALLER_SAVED, GP, REGISTERS, SP, STACK_ALIGNMENT, AbiError, Caller
-from fuzz.environment import Call
+from fuzz.environment import SIGNATURES, Call
 from fuzz.layout import Function, Placement, Segment
 from fuzz.maps import Entry
 from fuzz.routines import MEANINGS, RoutineError
@@ -141,6 +141,9 @@ class Service:
             meaning, memory, packet = MEANINGS[name], self._program_memory, self._placement.world.packet
             return ROUTINES[name], lambda *arguments: meaning(memory, packet, *arguments)
         helper = self._helper(function)
+        typed = SIGNATURES.get(int(function.key)) if function.kind == "kernel function" else None
+        if typed is not None:
+            return typed, lambda *arguments: helper.function(*arguments) & (1 << int(typed.result[1:])) - 1
         served = partial(helper.function, self._program_memory) if helper.memory else helper.function
         return abi.helper_signature(helper.arguments + helper.more), served
 

@@ -6,11 +6,13 @@ not used, and so is one that finds other bytes where its arguments point to.
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ebpf.instruction import KERNEL_FUNCTIONS as KERNEL_FUNCTIONS_BY_NAME
 from fuzz.helpers import MAXIMUM_FORMAT, Surroundings, csum_diff, printed, skb_load_bytes
 from fuzz.maps import Maps
+from jit.runtime import Routine
 from oracle.world import Helper, HelperMemory, RefusedCallError
 
 MAP_LOOKUP_ELEM = 1
@@ -29,6 +31,15 @@ MIX = KERNEL_FUNCTIONS_BY_NAME["mix"]
 
 THROW = KERNEL_FUNCTIONS_BY_NAME["bpf_throw"]
 """BTF id of bpf_throw, which is no function that returns: oracle and compiler know it themselves."""
+
+SIGNATURES: Mapping[int, Routine] = MappingProxyType(
+    {
+        KERNEL_FUNCTIONS_BY_NAME["mix_small"]: Routine("s32", ("u8", "s8", "u16", "s16", "u32")),
+        KERNEL_FUNCTIONS_BY_NAME["mix_wide"]: Routine("u16", ("s32", "u64", "u32", "s64", "u8")),
+        KERNEL_FUNCTIONS_BY_NAME["mix_signed"]: Routine("s8", ("s64", "s16", "s32", "u32", "s8")),
+    }
+)
+"""Kernel functions of five arguments that do what `mix` does, with the types that they declare: the result is cut to its type."""
 
 _U64 = (1 << 64) - 1
 
@@ -59,6 +70,9 @@ class Environment(NamedTuple):
     kernel_functions: Mapping[int, Helper]
     calls: list[Call]
     maps: Maps
+
+
+_NAMES = {number: name for name, number in KERNEL_FUNCTIONS_BY_NAME.items()}
 
 
 def scramble(value: int) -> int:
@@ -102,10 +116,30 @@ def environment(seed: int, maps: Maps | None = None, surroundings: Surroundings 
             GET_PRANDOM_U32: _recorded(calls, "get_prandom_u32", 0, get_prandom_u32),
             GET_SMP_PROCESSOR_ID: _recorded(calls, "get_smp_processor_id", 0, get_smp_processor_id),
         },
-        {MIX: _recorded(calls, "mix", 5, mix)},
+        {MIX: _recorded(calls, "mix", 5, mix), **{number: _typed(calls, _NAMES[number], signature) for number, signature in SIGNATURES.items()}},
         calls,
         known,
     )
+
+
+def as_type(kind: str, value: int) -> int:
+    """A value as one of the type, extended by it to 64 bits; unsigned."""
+    bits = int(kind[1:])
+    value &= (1 << bits) - 1
+    return (value - (1 << bits)) & _U64 if kind[0] == "s" and value >> bits - 1 else value
+
+
+def _typed(calls: list[Call], name: str, signature: Routine) -> Helper:
+    """Oracle and target may give an argument with more bits than its type has."""
+
+    def function(*given: int) -> int:
+        arguments = tuple(as_type(kind, value) for kind, value in zip(signature.arguments, given, strict=True))
+        first, second, third, fourth, fifth = arguments
+        result = as_type(signature.result, mix(first, second, third, fourth, fifth))
+        calls.append(Call(name, arguments, result))
+        return result
+
+    return Helper(name, len(signature.arguments), function)
 
 
 def conforming(functions: Environment) -> Environment:

@@ -39,7 +39,7 @@ from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import ByteOrder, DataSection, Map, MapAddress, MapKind, Program, ProgramError, functions_by_address, link
 from fuzz.case import Case
 from fuzz.contexts import DEVICES, DEVICES_SIZE, PACKET, PACKET_OFFSET, Structures, context_size, rewritten
-from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, THROW, Environment, conforming, environment
+from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, SIGNATURES, THROW, Environment, conforming, environment
 from fuzz.helpers import Surroundings
 from fuzz.maps import Maps, PlacedMap
 from fuzz.marks import marked
@@ -172,6 +172,7 @@ def addresses(layout: Layout) -> Addresses:
         kernel_functions={int(key): address for key, address in tables["kernel function"].items()},
         loops=LOOPS,
         throw=THROW,
+        signatures=SIGNATURES,
     )
 
 

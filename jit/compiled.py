@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jit.config import Config
+from jit.runtime import Routine
 
 ENTRY_SIZE = 16
 """Bytes from one entry of an image's table to the next."""
@@ -18,6 +19,8 @@ class Addresses:
     `jit.runtime`, by name; `helpers` are eBPF helper functions by number; `kernel_functions` by BTF id. `loops` is how often `may_goto` goes on in
     one call of a function before it jumps, 0 to 2**31 - 1. `seed`, not negative, chooses what is secret of an image: the keys of
     constant blinding (`jit.blinding`).
+
+    `signatures` are those of kernel functions, by BTF id, whose arguments and results are not all of 64 bits.
 
     `throw` is the BTF id of bpf_throw, and `exception_callback` the first slot of the program's exception callback, None where there is none.
 
@@ -34,6 +37,7 @@ class Addresses:
     seed: int = 0
     functions: Mapping[int, int] = field(default_factory=dict)
     throw: int | None = None
+    signatures: Mapping[int, Routine] = field(default_factory=dict)
     exception_callback: int | None = None
     programs: frozenset[int] = frozenset()
 

@@ -140,8 +140,8 @@ def helper(operation: Operation) -> Cell:
     return cell
 
 
-def kernel_function(operation: Operation) -> Cell:
-    """(address of the function)."""
+def kernel_function(operation: Operation, typed: Operation) -> Cell:
+    """(address of the function), and its signature where it is given."""
 
     def cell(e: Emitter, i: Instruction) -> None:
         if i.imm == e.place_of_instruction.addresses.throw:
@@ -150,7 +150,11 @@ def kernel_function(operation: Operation) -> Cell:
         address = e.place_of_instruction.addresses.kernel_functions.get(i.imm)
         if address is None:
             raise CompileError(f"instruction {e.place_of_instruction.slot}: call of unknown kernel function {i.imm}")
-        operation(e, address)
+        signature = e.place_of_instruction.addresses.signatures.get(i.imm)
+        if signature is None:
+            operation(e, address)
+        else:
+            typed(e, address, signature)
 
     return cell
 
@@ -280,7 +284,7 @@ LOWERING: Mapping[str, Lowering] = MappingProxyType({
     "JA32":             both(_long_jump),
     "MAY_GOTO":         both(_may_goto),
     "CALL":             Lowering(helper(sc.helper),                        helper(pc.helper)),
-    "CALL_KERNEL":      Lowering(kernel_function(sc.helper),               kernel_function(pc.helper)),
+    "CALL_KERNEL":      Lowering(kernel_function(sc.helper, sc.kernel_function),               kernel_function(pc.helper, pc.kernel_function)),
     "CALL_LOCAL":       both(_subprogram),
     "CALLX":            both(_address_in_register),
     **{

@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 
 class Routine(NamedTuple):
-    """A C signature: `result` and each of `arguments` are "u32", "u64" or "pointer"."""
+    """A C signature: `result` and each of `arguments` are "u32", "u64" or "pointer".
+
+    That of a kernel function has integers of other sizes too: "u8", "s8", "u16", "s16", "s32", "s64".
+    """
 
     result: str
     arguments: tuple[str, ...]

@@ -6,9 +6,11 @@ from ebpf.instruction import Instruction
 from fuzz.seeded_bug import Bug, Change, before, drop, in_cells, operands, rename, rewrite, with_cells
 from jit import call
 from jit import frame as frames
-from jit.code import Emitter
+from jit.code import Emitter, Op
 from jit.compiler import Parts
 from jit.frame import COUNT, Frame
+from jit.lowering import LOWERING
+from jit.pair import call as pair_calls
 from jit.registers import FP, RA, S0, SP, T9, V0, V1, ZERO
 from jit.tails import LIMIT, TAIL_ENTRY
 
@@ -37,6 +39,7 @@ other:
     exit
 """
 
+ARGUMENT = "argument of a kernel function"
 TARGET = "wrong target of a call"
 COUNTED = "tail calls are miscounted"
 LEFT = "what a tail call leaves behind"
@@ -62,6 +65,21 @@ def _high_half(e: Emitter, i: Instruction) -> None:
     call.register(e, e.registers[i.dst][1])
 
 
+def _unpaired(e: Emitter, i: Instruction) -> None:
+    """All arguments are passed one behind the other."""
+    addresses = e.place_of_instruction.addresses
+    signature = addresses.signatures.get(i.imm)
+    if signature is None:
+        LOWERING["CALL_KERNEL"].pair(e, i)
+        return
+    types = tuple("u32" for kind in signature.arguments for _ in range(2 if kind in ("u64", "s64") else 1))
+    pair_calls.kernel_function(e, addresses.kernel_functions[i.imm], signature._replace(arguments=types[:5]))
+
+
+def _zero_extended(e: Emitter, op: Op) -> list[Op]:
+    return [e.make("dext", op.operands[0], op.operands[1], 0, 32)]
+
+
 def _half_frames() -> Parts:
     """Frames of subprograms have 256 bytes."""
     change = operands("addiu daddiu", lambda rt, rs, imm: (rt, rs, imm // 2), when=lambda rt, rs, imm: rt == rs == FP)
@@ -85,6 +103,15 @@ BUGS = (
         with_cells({"CALLX": _high_half}), ("CALLX",), O32),
     Bug("callx-low-half", TARGET, "A call through a register takes the address for a word.",
         in_cells("CALLX", rewrite("jalr", lambda e, op: [e.make("sll", T9, op.operands[1], 0), e.make("jalr", RA, T9)])), ("CALLX",), N64),
+    Bug("kernel-function-u8", ARGUMENT, "An argument of 8 bits is passed as it is.",
+        in_cells("CALL_KERNEL", drop("andi", nth=0)), ("CALL_KERNEL",), SOME),
+    Bug("kernel-function-unpaired", ARGUMENT, "A 64-bit argument begins at the next word.",
+        with_cells({"CALL_KERNEL": _unpaired}), ("CALL_KERNEL",), O32),
+    Bug("kernel-function-u32-zero-extended", ARGUMENT, "An unsigned word is passed zero-extended.",
+        in_cells("CALL_KERNEL", rewrite("sll", _zero_extended, when=lambda rd, rt, sa: rd == rt and sa == 0)), ("CALL_KERNEL",), ("mips64r6-64*",)),
+    Bug("kernel-function-result", ARGUMENT, "The upper half of a signed result is zero.",
+        in_cells("CALL_KERNEL", rewrite("sra", lambda e, op: [e.make("or", op.operands[0], ZERO, ZERO)], when=lambda rd, rt, sa: sa == 31)),
+        ("CALL_KERNEL",), O32),
     Bug("nested-frame-256", "wrong frame size", "The frame of a nested call is 256 bytes below that of its caller.",
         _half_frames(), ("CALL_LOCAL",), SOME),
     Bug("tail-call-limit-34", COUNTED, "There may be 34 tail calls.",

@@ -1,9 +1,11 @@
 """The functions that programs may call: deterministic, and sensitive to every bit that they are given."""
 
+import struct
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuzz.environment import GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, KTIME_GET_NS, MIX, environment, mix, scramble
+from fuzz.environment import GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, KTIME_GET_NS, MIX, SIGNATURES, as_type, environment, mix, scramble
 
 U64 = st.integers(0, (1 << 64) - 1)
 ARGUMENTS = st.tuples(U64, U64, U64, U64, U64)
@@ -67,3 +69,20 @@ def test_helpers_declare_their_arguments() -> None:
     functions = environment(0)
     assert [functions.helpers[number].arguments for number in (KTIME_GET_NS, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID)] == [0, 0, 0]
     assert functions.kernel_functions[MIX].arguments == 5
+
+
+@given(st.sampled_from(("u8", "s8", "u16", "s16", "u32", "s32", "u64", "s64")), U64)
+def test_a_value_as_a_type_is_what_struct_makes_of_it(kind: str, value: int) -> None:
+    letter = {"8": "b", "16": "h", "32": "i", "64": "q"}[kind[1:]]
+    (expected,) = struct.unpack_from(f"<{letter.upper() if kind[0] == 'u' else letter}", value.to_bytes(8, "little"))
+    assert as_type(kind, value) == expected % (1 << 64)
+
+
+@given(st.sampled_from(sorted(SIGNATURES)), ARGUMENTS, st.integers(0, 4), st.integers(0, 63))
+def test_kernel_functions_look_at_the_bits_of_their_types(number: int, arguments: tuple[int, int, int, int, int], at: int, bit: int) -> None:
+    functions, signature = environment(0), SIGNATURES[number]
+    changed = tuple(value ^ (1 << bit if which == at else 0) for which, value in enumerate(arguments))
+    results = [functions.kernel_functions[number].function(*given) for given in (arguments, changed)]
+    assert all(result == as_type(signature.result, result) for result in results)
+    first, second = functions.calls
+    assert (first.arguments == second.arguments) == (bit >= int(signature.arguments[at][1:]))

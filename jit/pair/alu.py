@@ -381,16 +381,16 @@ def mov32_imm(e: Emitter, d: Pair, imm: int) -> None:
 
 
 def movsx(e: Emitter, d: Pair, s: Pair, bits: int) -> None:
-    _extend_low(e, d[0], s[0], bits)
+    extend_low(e, d[0], s[0], bits)
     extend_sign(e, d)
 
 
 def movsx32(e: Emitter, d: Pair, s: Pair, bits: int) -> None:
-    _extend_low(e, d[0], s[0], bits)
+    extend_low(e, d[0], s[0], bits)
     finish(e, d)
 
 
-def _extend_low(e: Emitter, rd: int, rs: int, bits: int) -> None:
+def extend_low(e: Emitter, rd: int, rs: int, bits: int) -> None:
     mnemonic = {8: "seb", 16: "seh"}.get(bits)
     if mnemonic is None:
         e.move(rd, rs)

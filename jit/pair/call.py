@@ -13,8 +13,9 @@ from jit.code import Emitter
 from jit.constants import load
 from jit.frame import SPILL
 from jit.moves import Source, move_all
-from jit.pair.alu import Pair
+from jit.pair.alu import Pair, extend_low
 from jit.registers import A0, A1, A2, A3, AT, SP, V0, V1, ZERO, pairs
+from jit.runtime import Routine
 
 _SPILLABLE = (V0, V1, A0, A1, A2, A3, 8, 9, 10, 11, 12, 13)
 
@@ -36,6 +37,36 @@ def helper(e: Emitter, address: int) -> None:
             e.op("sw", first, offset, SP)
             e.op("sw", second, offset + 4, SP)
     call.function(e, address)
+
+
+def kernel_function(e: Emitter, address: int, signature: Routine) -> None:
+    """Arguments of up to 32 bits are a word each, extended by their types; r0 gets the result extended by its type."""
+    words: list[Argument | None] = []
+    for pair, kind in zip(pairs(e.config)[1:], signature.arguments, strict=False):
+        if kind in ("u64", "s64"):
+            words += [None] * (len(words) % 2)
+            words += in_order(e, pair)
+        else:
+            _extend(e, pair[0], kind)
+            words.append(Argument(pair[0]))
+    _pass(e, words)
+    call.function(e, address)
+    if signature.result in ("u64", "s64"):
+        return
+    low, high = pairs(e.config)[0]
+    e.move(low, V0)
+    _extend(e, low, signature.result)
+    if signature.result[0] == "u":
+        e.move(high, ZERO)
+    else:
+        e.op("sra", high, low, 31)
+
+
+def _extend(e: Emitter, register: int, kind: str) -> None:
+    if kind in ("u8", "u16"):
+        e.op("andi", register, register, (1 << int(kind[1:])) - 1)
+    elif kind in ("s8", "s16"):
+        extend_low(e, register, register, int(kind[1:]))
 
 
 def in_order(e: Emitter, pair: Pair) -> list[Argument]:
@@ -91,9 +122,9 @@ def _receive(e: Emitter, result: Pair, bits: int) -> None:
 def _pass(e: Emitter, arguments: Sequence[Argument | None]) -> None:
     """Put the words where o32 wants them."""
     for number, argument in enumerate(arguments[4:], 4):
-        assert argument is not None
-        assert argument.constant == 0
-        e.op("sw", argument.register, 4 * number, SP)
+        if argument is not None:
+            assert argument.constant == 0
+            e.op("sw", argument.register, 4 * number, SP)
     move_all(e, {A0 + number: Source(*argument) for number, argument in enumerate(arguments[:4]) if argument and argument.register != ZERO})
     for number, argument in enumerate(arguments[:4]):
         if argument and argument.register == ZERO:

@@ -7,11 +7,35 @@ from jit.code import Emitter
 from jit.constants import load
 from jit.moves import Source, move_all
 from jit.registers import A0, A1, A2, S0, SINGLES, SP, V0, ZERO
+from jit.runtime import Routine
 from jit.single import alu
 
 
 def helper(e: Emitter, address: int) -> None:
     call.function(e, address)
+
+
+def kernel_function(e: Emitter, address: int, signature: Routine) -> None:
+    """Arguments are extended to 64 bits by their types, 32-bit ones by their sign whatever their type; r0 gets the result extended by its type."""
+    for register, kind in zip(SINGLES[1:], signature.arguments, strict=False):
+        if kind == "u32":
+            alu.sign_extend(e, register, register)
+        else:
+            _extend(e, register, kind)
+    call.function(e, address)
+    _extend(e, V0, signature.result)
+
+
+def _extend(e: Emitter, register: int, kind: str) -> None:
+    match kind:
+        case "u8":
+            e.op("andi", register, register, 0xFF)
+        case "u16":
+            e.op("andi", register, register, 0xFFFF)
+        case "u32":
+            alu.zero_extend(e, register, register)
+        case "s8" | "s16" | "s32":
+            alu.movsx(e, register, register, int(kind[1:]))
 
 
 def routine(e: Emitter, name: str, arguments: Sequence[Source], words: Sequence[int], result: int | None) -> None:
