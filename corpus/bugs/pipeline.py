@@ -137,6 +137,10 @@ BUGS = (
         with_cells({"ADD32_REG": _doubleword}), ("ADD32_REG",), ("mips64r2-32*", "mips3-32*"), "Linux, arch/mips/net/ebpf_jit.c, before 5.16"),
     Bug("lwu-in-32-bit-code", LEVEL, "32-bit code loads a word zero-extended.",
         with_cells({"LDX_W": _zero_extended}), ("LDX_W",), ("mips64r2-32*", "mips3-32*")),
+    Bug("ll-in-code-without", LEVEL, "LL and SC, in code that does without them.",
+        with_cells({"ATOMIC_ADD_W": _linked}), ("ATOMIC_ADD_W",), ("mips32r2-32??+nollsc", "mips2-32??+nollsc")),
+    Bug("ext-on-a-newer-cpu", LEVEL, "Code for release 1 uses ext, which the CPU has.",
+        with_cells({"RSH32_IMM": _bit_field}), ("RSH32_IMM",), ("mips32r1-32??@mips32r[235]",)),
     Bug("ext-before-release-2", LEVEL, "A field is taken by ext, which came with release 2.",
         with_cells({"RSH32_IMM": _bit_field}), ("RSH32_IMM",), ("mips32r1-32*", "mips2-32*")),
 )
