@@ -64,7 +64,7 @@ def of_row(row: Row, dst: int, src: int) -> Instruction:
 )
 def test_reading_a_register_that_holds_nothing(row: Row, field: str) -> None:
     """r7 holds nothing; all that the instruction reads besides does."""
-    others = slot("MOV64_IMM", 0), slot("MOV64_IMM", 6)
+    others = slot("MOV64_IMM", 0), slot("MOV64_REG", 6, 1)
     instruction = of_row(row, 7, 1) if field == "dst" else of_row(row, 1, 7)
     outcome = execute(*others, instruction, EXIT)
     assert outcome.fault == Fault(FaultKind.UNINITIALISED, 2, detail="r7")
