@@ -1,0 +1,115 @@
+"""The engines beside each other on fresh code, and judged executions: `python bench/engines.py`.
+
+The program is straight eBPF of 64 instructions, arithmetic and stores to its stack. Every figure is the least of `ROUNDS` rounds, in microseconds.
+
+    model, run         native loop alone, everything recorded
+    model, fresh       words decoded, then that
+    Unicorn, fresh     image loaded, then run: without hooks, and with those that record everything
+    screen             for one of 16 inputs of a loaded image: memory filled, run, all compared natively
+    judged             for one of 16 inputs: compilation, loading, the runs, variants and all wires, oracle included
+"""
+
+import random
+import time
+from collections.abc import Callable
+
+from ebpf.assembler import assemble
+from ebpf.program import Program
+from fuzz.case import Case, Input
+from fuzz.judge import interpret, judge_all, recordings
+from fuzz.layout import place
+from fuzz.model.target import ModelTarget
+from fuzz.unicorn_target import UnicornTarget
+from fuzz.verdict import Status
+from fuzz.wires import WIRES
+from jit.compiler import compile_program
+from jit.config import BASE_CONFIGS, Config
+
+CONFIGS = ("mips1-32le", "mips32r2-32be", "mips3-32le", "mips64r2-64le", "mips64r6-64be")
+INPUTS = 16
+ROUNDS = 15
+
+
+def program() -> Program:
+    """64 instructions."""
+    draw = random.Random(1)
+    lines = ["r2 = 1", "r3 = *(u32 *)(r1 + 0)", "r4 = 3", "r5 = 4"]
+    while len(lines) < 60:
+        left, right = draw.randint(2, 5), draw.randint(2, 5)
+        lines += [f"r{left} += r{right}", f"w{right} ^= w{left}", f"r{left} <<= {draw.randint(1, 40)}", "*(u64 *)(r10 - 8) = r3"]
+    return assemble("\n".join((*lines[:62], "r0 = r3", "exit")), "bench")
+
+
+def least(work: Callable[[], object]) -> float:
+    """Microseconds."""
+    work()
+    found = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return 1e6 * min(found)
+
+
+def measure(config: Config) -> list[float]:
+    """A row of the table."""
+    given = [Input(bytes(range(64)), seed=number) for number in range(INPUTS)]
+    placements = [place(Case(program(), each), config) for each in given]
+    first, wanted = placements[0], recordings(WIRES, lockstep=True)
+    compiled = compile_program(first.slots, config, first.addresses)
+    model, unicorn = ModelTarget(), UnicornTarget()
+    expected = [(each, interpret(each, trace=True)) for each in placements]
+    model.load(compiled, first)
+
+    image, service = model._loaded(), model._service(first, compiled)
+
+    def native() -> float:
+        model._prepare(first, wanted)
+        model._begin(first, compiled)
+        start = time.perf_counter()
+        model._execute(image, first, service)
+        return time.perf_counter() - start
+
+    def fresh(target: UnicornTarget, everything: bool) -> None:
+        target.load(compiled, first)
+        target.run(first, wanted if everything else frozenset())
+
+    # With its image still the loaded one.
+    run = 1e6 * min(native() for _ in range(20 * ROUNDS))
+    load = least(lambda: model.load(compiled, first))
+    bare, hooked = least(lambda: fresh(unicorn, False)), least(lambda: fresh(unicorn, True))
+    model.load(compiled, first)
+    assert model.screen(expected, wanted) == [0] * INPUTS
+    screen = least(lambda: model.screen(expected, wanted)) / INPUTS
+    return [len(compiled.words), run, load + run, screen, bare, hooked, hooked / run, hooked / (load + run)]
+
+
+def judged() -> float:
+    """Microseconds for one input on one configuration, over all base configurations, each with an image of its own."""
+    given = [Input(bytes(range(64)), seed=number) for number in range(INPUTS)]
+    target, made = ModelTarget(), program()
+
+    def work() -> None:
+        verdicts = list(judge_all(made, given, BASE_CONFIGS, target, compile_program))
+        assert {verdict.status for verdict in verdicts} == {Status.AGREE}
+        assert len(verdicts) == INPUTS * len(BASE_CONFIGS)
+
+    work()
+    start = time.perf_counter()
+    work()
+    return 1e6 * (time.perf_counter() - start) / (INPUTS * len(BASE_CONFIGS))
+
+
+def main() -> None:
+    """Print the tables."""
+    print("| configuration | words | model, run | model, fresh | screen | Unicorn, fresh | with hooks | hooks / run | hooks / fresh |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for name in CONFIGS:
+        cells = " | ".join(f"{value:.0f}" if number == 0 else f"{value:.1f}" for number, value in enumerate(measure(Config.parse(name))))
+        print(f"| {name} | {cells} |")
+    each = judged()
+    print(f"\njudged on the model, everything on, {INPUTS} inputs an image: {each:.1f} us each, {1e6 / each:.0f} a second")
+
+
+if __name__ == "__main__":
+    main()
