@@ -98,7 +98,7 @@ def coverage(seconds: float) -> str:
         if not missing:
             break
     rest = f"\nNot reached: {', '.join(' '.join(pair) for pair in sorted(missing)[:20])}" if missing else ""
-    head = f"{len(wanted())} pairs of instruction and operand class or alias (bar: all within 600 s on one core)"
+    head = f"{len(wanted())} pairs of instruction and operand class or alias (bar: all within 600 s on one core); looked at for {seconds:g} s"
     return "\n".join((head, "", "| reached | programs | s |", "|---|---:|---:|", *reports)) + rest
 
 
