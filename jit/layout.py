@@ -128,6 +128,10 @@ class _Layout:
             if isinstance(item, Label):
                 current = item.number if item.number < self.slots else -1 if item.number in self.outside else current
                 continue
+            if item.target is None and "delay" not in item.facts:
+                words.append(item.word)
+                owner.append(current if item.owner is None else item.owner)
+                continue
             start = len(words)
             if at in self.long:
                 self._emit_long(item)
