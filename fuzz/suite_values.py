@@ -44,14 +44,14 @@ EDGES_NARROW = (
 """For instructions that take bytes, half-words or words out of a register: the edges of all four sizes, and bytes that all differ."""
 
 IMMEDIATES = (
-    0, 1, -1, 2, -2, 3, -3, 5, 7, -7,
-    8, 10, -10, 16, 31, 100, 127, 128, -128, 255,
-    256, -256, 1000, 4095, 4096, 32767, 32768, -32767, -32768, -32769,
+    0, 1, -1, 2, -2, 3, -3, 5, 7, -33554433,
+    8, 1048575, -1048577, 16, 33554431, 131071, 127, 33554432, -131072, 255,
+    256, -256, 131072, -131073, 1048576, 32767, 32768, -32767, -32768, -32769,
     65535, 65536, 65537, -65535, -65536, 0x7FFFFFFF, 0x7FFFFFFE, -0x80000000, -0x7FFFFFFF, 0x12345678,
     0x0000FF00, 0x00FF00FF, 0x00FFFF00, 0x7FFF0000, 0x7FFF8000, 0x0FFFFFFE, 0x40000000, -0x0000FF01, -0x00FF0100, -0x789ABCDF,
 )
-"""Signed 32-bit immediates: small ones of both signs, the edges of what MIPS encodes in 16 signed and 16 unsigned bits, a power of two, contiguous
-masks and their complements, and arbitrary ones."""
+"""Signed 32-bit immediates: small ones of both signs, the edges of what MIPS encodes in 16 signed and 16 unsigned bits and of its fields of 18, 21
+and 26 bits, powers of two, contiguous masks and their complements, and arbitrary ones."""
 
 CONSTANTS = (
     *(1 << bit for bit in (0, 1, 14, 15, 16, 30, 31, 32, 33, 46, 47, 48, 62, 63)),

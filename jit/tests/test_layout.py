@@ -165,3 +165,24 @@ def test_branches_that_push_one_another_out_of_reach_take_a_bounded_number_of_tu
     assert len(turns) <= 20
     for step in range(steps):
         assert laid.labels[step] in destinations(laid.words, laid.labels[steps + step], e.config.isa, BASE)
+
+
+@pytest.mark.parametrize(("distance", "short"), [((1 << 20) - 1, True), (1 << 20, False), (-(1 << 20), True), (-(1 << 20) - 1, False)])
+def test_reach_of_21_bits(distance: int, short: bool) -> None:
+    words, at, label = branch_over("mips32r6-32le", "beqzc", (8,), distance)
+    decoded = decode(words[at], "mips32r6")
+    assert decoded is not None
+    assert (decoded[0].mnemonic == "beqzc") == short
+    assert label in destinations(words, at, "mips32r6", BASE)
+
+
+def test_reach_of_26_bits() -> None:
+    """An image of that many words would be longer than any target has room for."""
+    e = Emitter(Config.parse("mips32r6-32le"))
+    e.branch("bc", to=1)
+    (op,) = e.take()
+    assert isinstance(op, Op)
+    layout = _Layout(Code([], 0, frozenset()), e.config, BASE, frozenset())
+    for distance, reached in (((1 << 25) - 1, True), (1 << 25, False), (-(1 << 25), True), (-(1 << 25) - 1, False)):
+        layout.labels[1] = 100_000_000 + 1 + distance
+        assert layout._reaches(op, 100_000_000) == reached
