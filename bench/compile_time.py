@@ -21,7 +21,7 @@ from fuzz.suite_program import instruction
 from jit.compiler import compile_program
 from jit.config import Config
 
-CONFIGS = ("mips32r2-32le", "mips64r6-64be", "mips64r2-64le+blind")
+CONFIGS = ("mips32r2-32le", "mips64r6-64be+blind")
 SIZES = (64, 256, 1024, 4096, 16384, 65536, 262144, 1_000_000)
 MEASURED = 16384
 """So many instructions are compiled in one measurement at least, in as many programs as it takes."""
