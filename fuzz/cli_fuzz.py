@@ -93,6 +93,7 @@ class Jobs(_ParamType):
 )
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Where the campaign is kept: an empty or new directory.")
 @click.option("--resume", metavar="DIR", type=click.Path(path_type=Path), help="Go on with the campaign in this directory.")
+@click.option("--minimize-corpus", is_flag=True, help="With --resume: keep only the cases that are needed for all that the corpus reaches, and end.")
 @click.pass_context
 def fuzz(
     ctx: click.Context,
@@ -106,6 +107,7 @@ def fuzz(
     cluster: str | None,
     out: Path | None,
     resume: Path | None,
+    minimize_corpus: bool,
 ) -> None:
     """Generate programs and judge them, on all configurations, with all tripwires.
 
@@ -122,6 +124,8 @@ def fuzz(
     from fuzz.campaign.generation import TIERS
     from fuzz.campaign.state import Plan, State
 
+    if minimize_corpus and resume is None:
+        refuse("--minimize-corpus: --resume DIR says of which campaign")
     if (out is None) == (resume is None):
         refuse("fuzz: --out DIR begins a campaign, --resume DIR goes on with one; give one of them")
     state = State(resume or out or Path())
@@ -131,6 +135,9 @@ def fuzz(
         plan = state.resume()
         if plan.version != _version():
             refuse(f"{resume}: begun with version {plan.version}, this is {_version()}: the same seed would not be the same cases")
+        if minimize_corpus:
+            _minimise(plan, state)
+            return
     else:
         if tier not in TIERS:
             refuse(f"--tier: no tier {tier!r}; there is {', '.join(TIERS)}")
@@ -151,6 +158,16 @@ def fuzz(
         _end(ctx, plan, state, interrupted)
     finally:
         state.close()
+
+
+def _minimise(plan: "Plan", state: "State") -> None:
+    from fuzz.campaign.minimise import minimise
+    from jit.compiler import compile_program
+
+    before = len(state.corpus)
+    dropped = minimise(state, plan, compile_program)
+    state.close()
+    click.echo(f"{before} cases, {dropped} of them not needed and dropped")
 
 
 def _configurations(globs: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

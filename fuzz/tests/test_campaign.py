@@ -15,10 +15,12 @@ from ebpf.program import ProgramError
 from fuzz import replay
 from fuzz.campaign import run
 from fuzz.campaign.generation import generate
+from fuzz.campaign.minimise import features_of, minimise
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult
 from fuzz.cli import main
 from fuzz.tests.campaigns import CONFIGS, Bad, Seeded, campaign, contents
+from jit.compiler import compile_program
 from jit.config import Config
 
 PLAN = Plan("test", 1, "all", CONFIGS, "all", 16)
@@ -205,6 +207,18 @@ def test_a_file_that_is_no_finding_cannot_be_judged(text: str, tmp_path: Path) -
     assert result.exit_code == 125
     assert str(path) in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+def test_a_corpus_made_small_reaches_all_that_it_did(tmp_path: Path) -> None:
+    state = campaign(tmp_path / "campaign", cases=24, configs=CONFIGS[:1])
+    configs = (Config.parse(CONFIGS[0]),)
+    reached = {name: features_of(state.parents(name), configs, compile_program) for _, name in state.corpus}
+    plan = Plan("test", 1, "all", CONFIGS[:1], "all", 24)
+    dropped = minimise(state, plan, compile_program)
+    left = {name for _, name in state.corpus}
+    assert dropped == len(reached) - len(left) > 0
+    assert frozenset().union(*(reached[name] for name in left)) == frozenset().union(*reached.values())
+    assert left == {path.name for path in (state.directory / "corpus").iterdir()}
 
 
 def test_a_campaign_in_use_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""The corpus made small: only as many cases as are needed for all features that the corpus reaches on the configurations of the campaign.
+
+A case stays when it was the first on a way through the compiler's own Python, which is seen of a sample only. Of the others the one that adds most is
+taken again and again, until nothing is missing (the greedy set cover).
+"""
+
+from collections.abc import Callable, Sequence
+
+from fuzz.campaign.coverage import features, reached
+from fuzz.campaign.generation import Generated
+from fuzz.campaign.images import compile_all
+from fuzz.campaign.state import Plan, State
+from fuzz.case import Case, Compiler
+from fuzz.judge import interpret
+from fuzz.layout import place
+from jit.config import Config
+
+
+def features_of(case: Generated, configs: Sequence[Config], compiler: Compiler) -> frozenset[str]:
+    """The features of a case on these configurations."""
+    program, inputs = case
+    worlds = {config.big_endian: config for config in configs}
+    placements = [place(Case(program, given), config) for config in worlds.values() for given in inputs]
+    found = reached(placements[0].slots, [interpret(placement, trace=True) for placement in placements])
+    images = compile_all(program, inputs[0], configs, compiler, ())
+    return frozenset(name for group in images.groups if group.compiled is not None for name in features(found, group.compiled))
+
+
+def minimise(state: State, plan: Plan, compiler: Compiler, tick: Callable[[], None] = lambda: None) -> int:
+    """Drop the cases that are not needed; how many they were. `tick` is called for each case."""
+    configs = tuple(map(Config.parse, plan.configs))
+    wanted: dict[str, frozenset[str]] = {}
+    for _, name in state.corpus:
+        wanted[name] = features_of(state.parents(name), configs, compiler)
+        tick()
+    first = {f"{batch:06d}-{number}.toml" for batch, number in state.database.execute("SELECT batch, number FROM feature WHERE name LIKE 'jit | %'")}
+    kept = first & set(wanted)
+    covered = frozenset[str]().union(*(wanted[name] for name in kept))
+    left = set(wanted) - kept
+    while left:
+        best = min(left, key=lambda name: (-len(wanted[name] - covered), name))
+        if not wanted[best] - covered:
+            break
+        covered |= wanted[best]
+        left.discard(best)
+    state.drop(left)
+    return len(left)
