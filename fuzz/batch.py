@@ -30,16 +30,17 @@ def judge_subjects(
     tick: Callable[[], None] = lambda: None,
     *,
     tripwires: str = "all",
+    engine: str = "both",
     explained: bool = False,
 ) -> Iterator[Result]:
     """Judge each subject on the configurations of its byte order, in `jobs` processes. Results come in the order in which they are ready.
 
-    `tripwires` names them as `fuzz.wires.select` understands it; findings are `explained` if so asked.
+    `tripwires` names them as `fuzz.wires.select` understands it, `engine` is one of `fuzz.engines`; findings are `explained` if so asked.
     `tick` is called at least five times a second, and may raise. A subject that kills its process twice becomes a Result with a failure.
     """
     from fuzz.worker import judge_subject
 
-    yield from run_all(subjects, partial(judge_subject, configs=tuple(configs), tripwires=tripwires, explained=explained), jobs, tick)
+    yield from run_all(subjects, partial(judge_subject, configs=tuple(configs), tripwires=tripwires, engine=engine, explained=explained), jobs, tick)
 
 
 def run_all(subjects: Sequence[Subject], work: Work, jobs: int, tick: Callable[[], None]) -> Iterator[Result]:

@@ -16,6 +16,7 @@ from fuzz.cli_options import (
     as_json,
     config_globs,
     context,
+    engine,
     memory,
     packets,
     parse_memory,
@@ -74,6 +75,7 @@ _explain = click.option("--explain", "explained", is_flag=True, help="Show where
 @packets
 @context
 @_tripwires
+@engine
 @_explain
 @_jobs
 @as_json
@@ -88,6 +90,7 @@ def check(
     packets: str | None,
     context: Literal["skb", "xdp"] | None,
     tripwires: str,
+    engine: str,
     explained: bool,
     jobs: int,
     as_json: bool,
@@ -113,7 +116,7 @@ def check(
     given = parse_memory(memory_text)
     configs = select_configs(globs, everything)
     subjects = file_subjects(paths, section, given, _packets(packets, context)) if paths else shipped_subjects(section)
-    _judge(ctx, subjects, configs, _Options(tripwires, explained, jobs, as_json))
+    _judge(ctx, subjects, configs, _Options(tripwires, engine, explained, jobs, as_json))
 
 
 def _packets(path: str | None, kind: Literal["skb", "xdp"] | None) -> "Packets | None":
@@ -128,6 +131,7 @@ def _packets(path: str | None, kind: Literal["skb", "xdp"] | None) -> "Packets |
 @click.option("--row", metavar="GLOB", default="*", help="Only instructions whose name matches, such as 'ADD32_*'.")
 @click.option("--systematic", is_flag=True, help="All combinations of operand magnitudes, offsets and registers instead of a sample: takes hours.")
 @_tripwires
+@engine
 @_explain
 @_jobs
 @as_json
@@ -139,6 +143,7 @@ def suite(
     row: str,
     systematic: bool,
     tripwires: str,
+    engine: str,
     explained: bool,
     jobs: int,
     as_json: bool,
@@ -156,13 +161,14 @@ def suite(
     subjects = tuple((systematic_subjects if systematic else suite_subjects)(row))
     if not subjects:
         refuse(f"no instruction matches {row!r}")
-    _judge(ctx, subjects, configs, _Options(tripwires, explained, jobs, as_json))
+    _judge(ctx, subjects, configs, _Options(tripwires, engine, explained, jobs, as_json))
 
 
 class _Options(NamedTuple):
     """Of both commands."""
 
     tripwires: str
+    engine: str
     explained: bool
     jobs: int
     as_json: bool
@@ -198,7 +204,7 @@ def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Se
         click.echo(line, err=True)
     _show(results, seconds, refused, notes, options.as_json)
     summary = summarise(results)
-    if summary.differ or summary.tripped or summary.wrong or summary.failures:
+    if summary.differ or summary.tripped or summary.engine or summary.wrong or summary.failures:
         ctx.exit(DIFFERENT)
     if refused or unusable or not (summary.judged or summary.expected_errors or expected):
         ctx.exit(UNUSABLE)
@@ -252,7 +258,7 @@ def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], opt
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         jobs, explained = min(options.jobs, len(subjects)), options.explained
-        for result in judge_subjects(subjects, configs, jobs, tick, tripwires=options.tripwires, explained=explained):
+        for result in judge_subjects(subjects, configs, jobs, tick, tripwires=options.tripwires, engine=options.engine, explained=explained):
             bar.advance(task)
             yield result
     finally:

@@ -136,6 +136,16 @@ def _complete_section(ctx: click.Context, parameter: click.Parameter, incomplete
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+ENGINE_NAMES = ("both", "model", "unicorn")
+
+engine: Decorator = click.option(
+    "--engine",
+    type=click.Choice(ENGINE_NAMES),
+    default="both",
+    show_default=True,
+    help="What runs the code: our own model of the architecture, Unicorn, or both, which must agree.",
+)
+
 config_globs: Decorator = click.option(
     "--config",
     "globs",

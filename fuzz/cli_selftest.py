@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fuzz.cli_options import as_json, refuse
+from fuzz.cli_options import as_json, engine, refuse
 
 if TYPE_CHECKING:
     from fuzz.selftest import Result
@@ -19,9 +19,10 @@ _COLUMNS = ("bug", "class", "caught by", "first on", "values alone")
 @click.command()
 @click.option("--bug", "globs", metavar="GLOB", multiple=True, help="Only bugs whose names match, such as 'div*'.")
 @click.option("--everywhere", is_flag=True, help="On all configurations where a bug applies, not only the first and the last.")
+@engine
 @as_json
 @click.pass_context
-def selftest(ctx: click.Context, globs: tuple[str, ...], everywhere: bool, as_json: bool) -> None:
+def selftest(ctx: click.Context, globs: tuple[str, ...], everywhere: bool, engine: str, as_json: bool) -> None:
     """Put each seeded bug into the compiler, and show what finds it: differences in values, or tripwires.
 
     Each bug is judged on the first and the last of the configurations where it applies. The table names what differs, and [in brackets] the tripwires
@@ -31,14 +32,14 @@ def selftest(ctx: click.Context, globs: tuple[str, ...], everywhere: bool, as_js
     \b
     Example: bpfmips selftest --bug 'div32*'
     """
+    from fuzz.engines import ENGINES
     from fuzz.selftest import bugs, examine
-    from fuzz.unicorn_target import UnicornTarget
 
     chosen = [bug for bug in bugs() if not globs or any(fnmatchcase(bug.name, glob) for glob in globs)]
     if not chosen:
         refuse(f"no seeded bug matches {' or '.join(map(repr, globs))}")
     widths = (max(len(bug.name) for bug in chosen), max(len(bug.kind) for bug in chosen), 60, 13)
-    target, results = UnicornTarget(), []
+    target, results = ENGINES[engine](), []
     if not as_json:
         click.echo(_line(_COLUMNS, widths))
     for bug in chosen:

@@ -16,7 +16,7 @@ class Result:
     """One subject, judged.
 
     agreed, judged  pairs of input and configuration, by configuration; a pair that is inconclusive is not judged
-    findings        verdicts that are DIFFER or TRIPPED
+    findings        verdicts that are DIFFER, TRIPPED or ENGINE
     inconclusive    verdicts that are INCONCLUSIVE
     context         the kind of context
     returned        where the inputs are packets: how many of them it returns each value for
@@ -65,6 +65,7 @@ class Summary:
     agree: int
     differ: int
     tripped: int
+    engine: int
     inconclusive: Mapping[str, int]
     wrong: int
     failures: int
@@ -94,7 +95,7 @@ def summarise(results: Iterable[Result]) -> Summary:
     unseen: Counter[str] = Counter()
     for result in found:
         unseen.update(result.unseen)
-    tripped = sum(verdict.status is Status.TRIPPED for result in found for verdict in result.findings)
+    statuses = Counter(verdict.status for result in found for verdict in result.findings)
     return Summary(
         programs=len({result.name for result in found}),
         versions=len({(result.source, result.section) for result in found}),
@@ -102,8 +103,9 @@ def summarise(results: Iterable[Result]) -> Summary:
         configurations=len({config for result in found for config in result.judged}),
         judged=sum(sum(result.judged.values()) for result in found),
         agree=sum(sum(result.agreed.values()) for result in found),
-        differ=sum(len(result.findings) for result in found) - tripped,
-        tripped=tripped,
+        differ=statuses[Status.DIFFER],
+        tripped=statuses[Status.TRIPPED],
+        engine=statuses[Status.ENGINE],
         inconclusive=dict(sorted(reasons.items())),
         wrong=sum(len(result.wrong) for result in found),
         failures=sum(result.failure != "" for result in found),

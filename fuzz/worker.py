@@ -13,12 +13,12 @@ from pathlib import Path
 
 from ebpf.program import ProgramError
 from fuzz.case import Case, Compiler
+from fuzz.engines import ENGINES
 from fuzz.explain import explain
 from fuzz.judge import judge_all
 from fuzz.sources import Answer, Subject
 from fuzz.tally import Result, without_address
-from fuzz.unicorn_engine import MODELS
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import select
 from fuzz.wires.wire import Wire
@@ -30,18 +30,25 @@ _ROOT = Path(__file__).parent.parent
 
 
 def _cpu(config: Config) -> str:
-    return MODELS[config.cpu].name
+    """What tells CPUs apart: the model has each as it is."""
+    return config.cpu
 
 
 @cache
-def _target() -> UnicornTarget:
-    return UnicornTarget()
+def _target(engine: str) -> Target:
+    return ENGINES[engine]()
 
 
 def judge_subject(
-    subject: Subject, configs: Sequence[Config], compiler: Compiler = compile_program, *, tripwires: str = "all", explained: bool = False
+    subject: Subject,
+    configs: Sequence[Config],
+    compiler: Compiler = compile_program,
+    *,
+    tripwires: str = "all",
+    engine: str = "both",
+    explained: bool = False,
 ) -> Result:
-    """Judge a subject on those of the configurations that have its byte order, with the tripwires of these names.
+    """Judge a subject on those of the configurations that have its byte order, with the tripwires and the engine of these names.
 
     Without any tripwire only the ends of runs are compared. If `explained`, of findings that are alike one gets an explanation.
     Any exception is a failure of this subject, so that it does not end the judging of others; a program that cannot be placed is unusable.
@@ -59,7 +66,7 @@ def judge_subject(
     repeated = 0
     try:
         wires = select(tripwires)
-        for verdict in judge_all(subject.program, subject.inputs, selected, _target(), compiler, wires=wires, lockstep=bool(wires), cpu=_cpu):
+        for verdict in judge_all(subject.program, subject.inputs, selected, _target(engine), compiler, wires=wires, lockstep=bool(wires), cpu=_cpu):
             outcome, verdict = verdict.outcome, replace(verdict, outcome=None)
             if verdict.status is Status.INCONCLUSIVE:
                 expected_errors += subject.error
@@ -78,7 +85,7 @@ def judge_subject(
             for line in _contradictions(subject, verdict, outcome):
                 wrong.setdefault(line, []).append(verdict.config)
         if explained:
-            findings = list(_explained(subject, findings, compiler, wires))
+            findings = list(_explained(subject, findings, _target(engine), compiler, wires))
     except ProgramError as error:
         unusable = str(error)
     except Exception as error:
@@ -115,7 +122,7 @@ def _exception(error: Exception) -> str:
     return f"{type(error).__name__}{': ' + message if message else ''} ({place}:{at.lineno})"
 
 
-def _explained(subject: Subject, findings: Sequence[Verdict], compiler: Compiler, wires: Sequence[Wire]) -> Iterator[Verdict]:
+def _explained(subject: Subject, findings: Sequence[Verdict], target: Target, compiler: Compiler, wires: Sequence[Wire]) -> Iterator[Verdict]:
     """The findings, and with the first of those that are put together in a report its explanation."""
     known = set[tuple[object, ...]]()
     for verdict in findings:
@@ -124,7 +131,7 @@ def _explained(subject: Subject, findings: Sequence[Verdict], compiler: Compiler
             continue
         known.add(key)
         case = Case(subject.program, subject.inputs[verdict.input])
-        yield replace(verdict, explanation=explain(case, verdict, _target(), compiler, wires))
+        yield replace(verdict, explanation=explain(case, verdict, target, compiler, wires))
 
 
 def _contradictions(subject: Subject, verdict: Verdict, outcome: Outcome | None) -> Iterator[str]:

@@ -155,6 +155,8 @@ def _summary(summary: Summary, seconds: float, notes: Sequence[str]) -> Iterator
     yield f"AGREE         {summary.agree}{repeated}"
     yield f"DIFFER        {summary.differ}"
     yield f"TRIPPED       {summary.tripped}"
+    if summary.engine:
+        yield f"ENGINE        {summary.engine} pairs on which the engines disagree"
     yield f"INCONCLUSIVE  {sum(summary.inconclusive.values())}"
     for reason, count in summary.inconclusive.items():
         yield f"    {count} {reason}"
