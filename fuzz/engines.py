@@ -2,7 +2,8 @@
 
     model     our own model of the architecture (`fuzz.model`): exact ISAs, hazards, fast
     unicorn   Unicorn, an emulator by others (`fuzz.unicorn_target`)
-    both      every input on both. The model records what wires and lockstep want; Unicorn runs without hooks, and is asked again where there is doubt
+    both      every input on both. The model records what wires and lockstep want; Unicorn runs without hooks, and again where there is doubt. What
+              only Unicorn plays, the errata of CPUs and other CPUs that come in between, runs there alone
 
 Where the engines end differently the verdict is about them (`Status.ENGINE`), unless a tripwire says that the image has left what the architecture
 defines.
@@ -13,6 +14,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from types import MappingProxyType
 
+from fuzz.erratum_models import occurrences
 from fuzz.layout import Placement
 from fuzz.model.target import ModelTarget
 from fuzz.observe import memory_difference, runs
@@ -54,14 +56,22 @@ class Both:
 
     def __init__(self) -> None:
         self._model, self._unicorn = ModelTarget(), UnicornTarget()
+        self._faulty = False
 
     def load(self, compiled: Compiled, placement: Placement) -> None:
         """Make the image ready to run. Raises ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
         self._model.load(compiled, placement)
         self._unicorn.load(compiled, placement)
+        self._faulty = any(occurrences(compiled))
+
+    def _alone(self, placement: Placement) -> bool:
+        """Whether Unicorn runs it alone: it plays the errata of CPUs, and other CPUs that come in between, which the model does not."""
+        return self._faulty or bool(placement.interference)
 
     def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
         """Run the loaded image on an input. What happens to the image is told in the outcome and never raised."""
+        if self._alone(placement):
+            return self._unicorn.run(placement, recordings)
         run = self._model.run(placement, recordings)
         # Inverted operands are a question to one engine: the other one computes as if they were none.
         other = self._unicorn.run(placement)
@@ -69,10 +79,19 @@ class Both:
         return replace(run, disagreements=tuple(disagreements(plain, other)))
 
     def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = frozenset(), variants: int = 0) -> list[int]:
-        """Run the loaded image on inputs, and say of each what may not be as it must be; see `fuzz.target`. Variants are run on the model only."""
-        found = self._model.screen(inputs, recordings)
-        certain = [number for number in range(len(inputs) - variants) if not found[number]]
+        """Run the loaded image on inputs, and say of each what may not be as it must be; see `fuzz.target`.
+
+        Variants run on one engine: that the other one agrees about the image the inputs show.
+        """
+        alone = [number for number, (placement, _) in enumerate(inputs) if self._alone(placement)]
+        common = [number for number in range(len(inputs)) if number not in alone]
+        found = [0] * len(inputs)
+        for number, doubt in zip(common, self._model.screen([inputs[number] for number in common], recordings), strict=True):
+            found[number] = doubt
+        certain = [number for number in common if number < len(inputs) - variants and not found[number]]
         for number, doubt in zip(certain, self._unicorn.screen([inputs[number] for number in certain]), strict=True):
+            found[number] = doubt
+        for number, doubt in zip(alone, self._unicorn.screen([inputs[number] for number in alone], recordings) if alone else (), strict=True):
             found[number] = doubt
         return found
 
