@@ -30,7 +30,8 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
     def run_all(number, resumed, expectations, memories, image, state, code, places, data, breaks, noise, host, found):  # type: ignore[no-untyped-def]
         """Run an image on inputs from `number` on; those after it begin at the beginning.
 
-        Returns the number of the input that waits at a function, to be called again with it, or how many there are when all have been run.
+        Returns the number of the input that waits at a function, to be called again with it, or how many there are when all have been run. After one
+        that does not end the others are not run, and said to be wrong as well.
         """
         _ = source
         while number < len(expectations):
@@ -47,6 +48,10 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
             if status == engine.CALLED:
                 return number
             found[number] = native.ENDING
+            if status == engine.LIMITED:
+                # What ends on no input would take long: the others are looked at one by one.
+                found[number:] = native.ENDING
+                return len(expectations)
             if status == engine.RETURNED:
                 left, after = state[engine.LEFT :], state[engine.GENERAL :]
                 found[number] = native.holds(native.words_at(expectations[number]), memory, image, data, host, after, left)
