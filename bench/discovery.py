@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from fnmatch import fnmatchcase
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,6 +88,13 @@ def discover(under_test: Compiler, seed: int, limit: float) -> tuple[int, float,
         return state.next_batch * BATCH, seconds, ""
 
 
+def warm_up(seed: int) -> None:
+    """The first batch of a process loads and compiles what all others use. Raises ValueError when the compiler as it is has a finding."""
+    _, _, fingerprint = discover(compile_program, seed, 1)
+    if fingerprint:
+        raise ValueError(f"the compiler as it is has a finding: {fingerprint}")
+
+
 def look_for(name: str, seed: int, limit: float) -> tuple[int, float, str]:
     """The same for one of the seeded bugs."""
     return discover(compiler(next(bug for bug in bugs() if bug.name == name)), seed, limit)
@@ -124,13 +132,10 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="look for one of so many bugs")
     parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
-    # The first batch of a process loads and compiles what all others use.
-    _, _, false = discover(compile_program, given.seed, 1)
-    if false:
-        raise SystemExit(f"the compiler as it is has a finding: {false}")
     chosen = [bug for bug in bugs() if fnmatchcase(bug.name, given.bug)][:: given.every]
     results = []
-    with ProcessPoolExecutor(given.jobs) as pool:
+    # Not copies of this process: those of one that has an engine would share its memory.
+    with ProcessPoolExecutor(given.jobs, get_context("spawn"), warm_up, (given.seed,)) as pool:
         answers = pool.map(look_for, [bug.name for bug in chosen], [given.seed] * len(chosen), [given.limit] * len(chosen))
         for bug, answer in zip(chosen, answers, strict=True):
             results.append(Found(bug, *answer))
