@@ -2,9 +2,9 @@
 
 Usage: python bench/tripwires.py; writes bench/tripwires.md.
 
-The bare engine has no hook at all: image and inputs are put into memory, the registers are written, and the code is translated and run. To judge an
-image is to look at its words with all wires, to run it on all inputs and on the variants of the first one that wires want, and to compare everything.
-Both take turns on each image, so that what else the machine does meets both; of several turns the fastest counts.
+The bare engine is Unicorn without any hook: image and inputs are put into memory, the registers are written, and the code is translated and run. To
+judge an image, on both engines, is to look at its words with all wires, to run it on all inputs and on the variants of the first one that wires want, and
+to compare everything. The two take turns on each image, so that what else the machine does meets both; of several turns the fastest counts.
 """
 
 import os
@@ -21,12 +21,12 @@ from ebpf.assembler import assemble
 from ebpf.instruction import Instruction
 from ebpf.program import Program
 from fuzz.case import Case, Input
+from fuzz.engines import Both
 from fuzz.entry import entry_registers
 from fuzz.judge import Expectation, Expectations, Judge, interpret, recordings
 from fuzz.layout import place
 from fuzz.target import Target
 from fuzz.unicorn_engine import INTERRUPT_HOOK, Engine, HostMemory
-from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status
 from fuzz.wires import WIRES
 from jit.compiled import Addresses, Compiled
@@ -134,7 +134,7 @@ def measure(ways: Sequence[Callable[[Subject, int], None]], chosen: Sequence[Sub
 
 def main() -> int:
     """Measure, write the table; 1 when a bar is not met."""
-    target = UnicornTarget()
+    target = Both()
     met = True
     lines = []
     for name in CONFIGS:
@@ -157,7 +157,7 @@ def report(lines: Sequence[str]) -> str:
     return f"""# What tripwires and lockstep cost
 
 Made by `{COMMAND}` ({machine}): {PROGRAMS} programs of 64 eBPF instructions, fastest of {TURNS} turns, microseconds per image for all its inputs,
-loading and translation included. Judged: all wires on the words and on each run, the further runs of the first input that they want, lockstep,
+loading and translation included. Judged, on both engines: all wires on the words and on each run, the further runs of the first input that they want, lockstep,
 comparison of everything. Not counted: compiling, and the runs of the oracle, of which there is one for all configurations of a byte order and width.
 The bars: {BARS[1]:g} with one input, {BARS[INPUTS]:g} with {INPUTS}.
 
