@@ -3,8 +3,8 @@
 Usage: python bench/tripwires.py; writes bench/tripwires.md.
 
 The bare engine is Unicorn without any hook: image and inputs are put into memory, the registers are written, and the code is translated and run. To
-judge an image, on both engines, is to look at its words with all wires, to run it on all inputs and on the variants of the first one that wires want, and
-to compare everything. The two take turns on each image, so that what else the machine does meets both; of several turns the fastest counts.
+judge an image, on both engines, is to look at its words with all wires, to run it on all inputs and on the variants of the first one that wires want,
+and to compare everything. The two take turns on each image, so that what else the machine does meets both; of several turns the fastest counts.
 """
 
 import os
@@ -157,8 +157,8 @@ def report(lines: Sequence[str]) -> str:
     return f"""# What tripwires and lockstep cost
 
 Made by `{COMMAND}` ({machine}): {PROGRAMS} programs of 64 eBPF instructions, fastest of {TURNS} turns, microseconds per image for all its inputs,
-loading and translation included. Judged, on both engines: all wires on the words and on each run, the further runs of the first input that they want, lockstep,
-comparison of everything. Not counted: compiling, and the runs of the oracle, of which there is one for all configurations of a byte order and width.
+loading and translation included. Judged, on both engines: all wires on the words and on each run, the further runs of the first input that they want,
+lockstep, comparison of everything. Not counted: compiling, and the runs of the oracle, of which there is one for all configurations of a byte order and width.
 The bars: {BARS[1]:g} with one input, {BARS[INPUTS]:g} with {INPUTS}.
 
 | configuration | words | inputs | bare engine | judged | judged : bare engine |
