@@ -158,7 +158,7 @@ def report(lines: Sequence[str]) -> str:
 
 Made by `{COMMAND}` ({machine}): {PROGRAMS} programs of 64 eBPF instructions, fastest of {TURNS} turns, microseconds per image for all its inputs,
 loading and translation included. Judged, on both engines: all wires on the words and on each run, the further runs of the first input that they want,
-lockstep, comparison of everything. Not counted: compiling, and the runs of the oracle, of which there is one for all configurations of a byte order and width.
+lockstep, comparison of everything. Not counted: compiling, and the runs of the oracle, one for all configurations of a byte order and width.
 The bars: {BARS[1]:g} with one input, {BARS[INPUTS]:g} with {INPUTS}.
 
 | configuration | words | inputs | bare engine | judged | judged : bare engine |
