@@ -101,7 +101,7 @@ def test_what_is_as_it_must_be_passes(engine: Target, config: Config) -> None:
     assert engine.screen([(at, interpret(at)) for at in placements]) == [0] * len(placements)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), config=st.sampled_from(CONFIGS))
 def test_changed_words(engine: Target, data: st.DataObject, config: Config) -> None:
     """Verdicts with the screen are those without it, whatever the image does."""
@@ -113,7 +113,7 @@ def test_changed_words(engine: Target, data: st.DataObject, config: Config) -> N
     assert verdicts(engine, PROGRAM, changed) == verdicts(Unscreened(engine), PROGRAM, changed)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), config=st.sampled_from(CONFIGS))
 def test_changed_descriptions(engine: Target, data: st.DataObject, config: Config) -> None:
     """The same for images that lie about themselves."""
