@@ -101,7 +101,8 @@ def _about_to_store(word: Word) -> Action:
         if _kind(core) == _BEFORE_STORE:
             _write(core)
         elif _kind(core) == _AT_STORE and "sc" in word.facts:
-            core.memo["old"] = int.from_bytes(core.load(core.memo["address"], SIZES[word.row.mnemonic]), "little")
+            core.memo["width"] = SIZES[word.row.mnemonic]
+            core.memo["old"] = int.from_bytes(core.load(core.memo["address"], core.memo["width"]), "little")
 
     return about
 
@@ -110,7 +111,7 @@ def _stored(word: Word) -> Action:
     def stored(core: Core) -> None:
         if "old" in core.memo:
             # The link was lost: sc has stored nothing, and says so.
-            core.store(core.memo["address"], core.memo.pop("old").to_bytes(core.memo["size"], "little"))
+            core.store(core.memo["address"], core.memo.pop("old").to_bytes(core.memo["width"], "little"))
             core[word.named("rt")] = 0
         _undo(core)
 

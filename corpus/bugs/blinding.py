@@ -133,7 +133,7 @@ BUGS = (
         Parts(blinding=Blinding(forms={name: form.replace("SDIV", "DIV").replace("SMOD", "MOD") for name, form in FORMS.items()})),
         ("SDIV32_IMM", "SMOD64_IMM"), BLIND, f"{LINUX}: the offset that makes a division signed was lost"),
     Bug("blind-backward-jump", "wrong target", "Jumps back are lengthened by the instructions that blinding adds, which are no slots.",
-        _with_cells(["JNE64_REG", "JGE64_REG", "JLT64_REG", "JSGT32_REG"], _backwards_by_two), ("JNE64_IMM", "JSGT32_IMM"), BLIND,
+        _with_cells(["JNE64_REG", "JGE64_REG", "JLT64_REG", "JSGT32_REG"], _backwards_by_two), ("JSGT32_IMM",), BLIND,
         f"{LINUX}: the same correction, where it did not fit 16 bits"),
     Bug("blind-clobber", "clobbered register", "The address of a store takes the register that holds the constant.",
         _with_cells(["STX_DW"], _through_t8), ("ST_DW",), O32),
