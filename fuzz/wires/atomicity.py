@@ -38,12 +38,12 @@ WIRE = Wire(
     source="MIPS64 volume II-A (MD00087), LL and SC: a store by another processor, and any exception, makes SC fail; `fuzz.interference`",
     variants=variants,
     examples=(
-        Example("mips32r2-32be", f"{_TRY}; 1> beq $t0, $zero, -4; nop", trips=False, program=_ADD),
-        Example("mips64r6-32le", f"{_TRY}; 1> beq $t0, $zero, -4; nop", trips=False, program=_ADD),
+        Example("mips32r2-32be", f"{_TRY}; 1> beq $t0, $zero, -4; 1> nop", trips=False, program=_ADD),
+        Example("mips64r6-32le", f"{_TRY}; 1> beq $t0, $zero, -4; 1> nop", trips=False, program=_ADD),
         Example("mips32r2-32be", "1> lw $t0, 0($a0); 1> addiu $t0, $t0, 1; 1> sw $t0, 0($a0)", trips=True, program=_ADD),
         Example("mips64r2-64be", _TRY, trips=True, program=_ADD),
         Example(
-            "mips64r2-64be", "1> ll $t0, 0($a0); 1> addiu $t1, $t0, 1; 1> sc $t1, 0($a0); 1> beq $t1, $zero, -3; nop", trips=True, program=_ADD
+            "mips64r2-64be", "1> ll $t0, 0($a0); 1> addiu $t1, $t0, 1; 1> sc $t1, 0($a0); 1> beq $t1, $zero, -3; 1> nop", trips=True, program=_ADD
         ),
     ),
 )
