@@ -76,7 +76,8 @@ def subjects(config: Config) -> list[Subject]:
         cases = [Case(program(seed), Input(random.Random(number).randbytes(64), seed=number)) for number in range(INPUTS)]
         placements = [place(case, config) for case in cases]
         compiled = compile_program(placements[0].slots, config, placements[0].addresses)
-        result.append(Subject(compiled, tuple(Expectation(case, at, interpret(at, trace=True)) for case, at in zip(cases, placements, strict=True))))
+        expectations = tuple(Expectation(case, at, interpret(at, trace=True), at) for case, at in zip(cases, placements, strict=True))
+        result.append(Subject(compiled, expectations))
     return result
 
 
@@ -93,7 +94,7 @@ class Bare:
         compiled = subject.compiled
         self._host.write_image(compiled.image(), compiled.base, compiled.config.big_endian)
         self._engine.install(())
-        for _, placement, _ in subject.expectations[:inputs]:
+        for _, placement, _, _ in subject.expectations[:inputs]:
             self._engine.map(placement.segments)
             for segment in placement.segments:
                 self._host.write(segment)

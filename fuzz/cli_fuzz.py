@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ebpf.program import ProgramError
-from fuzz.cli_options import INTERRUPTED, UNUSABLE, config_globs, refuse, select_configs
+from fuzz.cli_options import ENGINE_NAMES, INTERRUPTED, UNUSABLE, config_globs, refuse, select_configs
 from jit.config import BASE_CONFIGS, all_configs
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ CANNOT_JUDGE = 125
 
 MEMORY = 2 << 30
 """Bytes that a worker may have in memory; 300 MiB are usual."""
+
+CONFIRM = 32
+"""Of so many images the model's word for one is not enough."""
 
 SILENCE = 60.0
 """Seconds after which a worker that does not come to another case is taken to hang."""
@@ -89,6 +92,20 @@ class Jobs(_ParamType):
 @click.option("--tier", help="What is generated; all by default.", default="all", show_default=True)
 @click.option("--profile", type=click.Choice(tuple(PROFILES)), default="dev", show_default=True, help="dev 1 minute, ci 400 cases, nightly 8 hours.")
 @click.option(
+    "--engine",
+    type=click.Choice(ENGINE_NAMES),
+    default="model",
+    show_default=True,
+    help="What runs the code: our own model of the architecture, with Unicorn beside it where --confirm says so; Unicorn; or both, always.",
+)
+@click.option(
+    "--confirm",
+    type=click.IntRange(1),
+    default=CONFIRM,
+    show_default=True,
+    help="With the model: of so many images one runs on Unicorn as well, with all of its inputs, besides all about which there is doubt.",
+)
+@click.option(
     "--cluster", metavar="ADDRESS", help="The scheduler of a dask.distributed cluster, such as tcp://host:8786, that takes the place of processes."
 )
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Where the campaign is kept: an empty or new directory.")
@@ -104,6 +121,8 @@ def fuzz(
     seed: int | None,
     tier: str,
     profile: str,
+    engine: str,
+    confirm: int,
     cluster: str | None,
     out: Path | None,
     resume: Path | None,
@@ -111,6 +130,7 @@ def fuzz(
 ) -> None:
     """Generate programs and judge them, on all configurations, with all tripwires.
 
+    The model runs everything, and Unicorn every finding and each --confirm-th image as well; where they end differently that is a finding (ENGINE).
     Each case is judged on all base configurations that --config chooses, and on some of those with options and errata: each batch draws one for each.
 
     Everything is kept in DIR: what was reached and found in campaign.sqlite, cases that reached something new in corpus/, findings in findings/. A
@@ -130,8 +150,8 @@ def fuzz(
         refuse("fuzz: --out DIR begins a campaign, --resume DIR goes on with one; give one of them")
     state = State(resume or out or Path())
     if resume is not None:
-        if globs or seed is not None or cases is not None or tier != "all":
-            refuse("--resume: seed, tier, configurations and number of cases are those of the campaign")
+        if globs or seed is not None or cases is not None or tier != "all" or engine != "model" or confirm != CONFIRM:
+            refuse("--resume: seed, tier, engine, configurations and number of cases are those of the campaign")
         plan = state.resume()
         if plan.version != _version():
             refuse(f"{resume}: begun with version {plan.version}, this is {_version()}: the same seed would not be the same cases")
@@ -144,7 +164,7 @@ def fuzz(
         if seconds is None and cases is None:
             seconds, cases = PROFILES[profile]
         swept, drawn = _configurations(globs)
-        plan = Plan(_version(), int.from_bytes(os.urandom(4), "big") if seed is None else seed, tier, swept, "all", cases, drawn)
+        plan = Plan(_version(), int.from_bytes(os.urandom(4), "big") if seed is None else seed, tier, swept, "all", cases, drawn, engine, confirm)
         state.create(plan)
     if resume is not None and plan.cases is None:
         # So much more.

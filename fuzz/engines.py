@@ -3,7 +3,8 @@
     model     our own model of the architecture (`fuzz.model`): exact ISAs, hazards, fast
     unicorn   Unicorn, an emulator by others (`fuzz.unicorn_target`)
     both      every input on both. The model records what wires and lockstep want; Unicorn runs without hooks, and again where there is doubt. What
-              only Unicorn plays, the errata of CPUs and other CPUs that come in between, runs there alone
+              only Unicorn plays, the errata of CPUs and other CPUs that come in between, runs there alone. A campaign confirms by Unicorn one image
+              of so many, and all about which there is doubt
 
 Where the engines end differently the verdict is about them (`Status.ENGINE`), unless a tripwire says that the image has left what the architecture
 defines.
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from types import MappingProxyType
+from zlib import crc32
 
 from fuzz.erratum_models import occurrences
 from fuzz.layout import Placement
@@ -52,17 +54,34 @@ def disagreements(first: Run, second: Run) -> Iterator[Difference]:
 
 
 class Both:
-    """See `fuzz.target.Target`. What is recorded is the model's."""
+    """See `fuzz.target.Target`. What is recorded is the model's.
 
-    def __init__(self) -> None:
+    confirm  of so many images one runs on Unicorn although there is no doubt; which, the words of an image decide, so that it is the same whoever
+             judges it, and when
+    """
+
+    def __init__(self, confirm: int = 1) -> None:
         self._model, self._unicorn = ModelTarget(), UnicornTarget()
-        self._faulty = False
+        self._confirm = confirm
+        self._image: tuple[Compiled, Placement] | None = None
+        self._loaded = self._faulty = self._confirmed = False
 
     def load(self, compiled: Compiled, placement: Placement) -> None:
         """Make the image ready to run. Raises ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
         self._model.load(compiled, placement)
-        self._unicorn.load(compiled, placement)
+        self._image, self._loaded = (compiled, placement), False
         self._faulty = any(occurrences(compiled))
+        self._confirmed = self._confirm == 1 or crc32(compiled.image()) % self._confirm == 0
+
+    @property
+    def _second(self) -> UnicornTarget:
+        """Unicorn with the image, which most images of a campaign never need there."""
+        if not self._loaded:
+            if self._image is None:
+                raise ValueError("no image is loaded")
+            self._unicorn.load(*self._image)
+            self._loaded = True
+        return self._unicorn
 
     def _alone(self, placement: Placement) -> bool:
         """Whether Unicorn runs it alone: it plays the errata of CPUs, and other CPUs that come in between, which the model does not."""
@@ -71,10 +90,10 @@ class Both:
     def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
         """Run the loaded image on an input. What happens to the image is told in the outcome and never raised."""
         if self._alone(placement):
-            return self._unicorn.run(placement, recordings)
+            return self._second.run(placement, recordings)
         run = self._model.run(placement, recordings)
         # Inverted operands are a question to one engine: the other one computes as if they were none.
-        other = self._unicorn.run(placement)
+        other = self._second.run(placement)
         plain = self._model.run(placement) if Recording.FLIPS in recordings and run.record.operands else run
         return replace(run, disagreements=tuple(disagreements(plain, other)))
 
@@ -88,12 +107,17 @@ class Both:
         found = [0] * len(inputs)
         for number, doubt in zip(common, self._model.screen([inputs[number] for number in common], recordings), strict=True):
             found[number] = doubt
-        certain = [number for number in common if number < len(inputs) - variants and not found[number]]
-        for number, doubt in zip(certain, self._unicorn.screen([inputs[number] for number in certain]), strict=True):
+        certain = [number for number in common if number < len(inputs) - variants and not found[number]] if self._confirmed else []
+        for number, doubt in zip(certain, self._second.screen([inputs[number] for number in certain]) if certain else (), strict=True):
             found[number] = doubt
-        for number, doubt in zip(alone, self._unicorn.screen([inputs[number] for number in alone], recordings) if alone else (), strict=True):
+        for number, doubt in zip(alone, self._second.screen([inputs[number] for number in alone], recordings) if alone else (), strict=True):
             found[number] = doubt
         return found
 
 
 ENGINES: Mapping[str, Callable[[], Target]] = MappingProxyType({"both": Both, "model": ModelTarget, "unicorn": UnicornTarget})
+
+
+def engine(name: str, confirm: int = 1) -> Target:
+    """The engine of a campaign: of the images that the model runs Unicorn confirms one of `confirm`, and all about which there is doubt."""
+    return Both(confirm) if name == "model" else ENGINES[name]()

@@ -81,12 +81,17 @@ def judge_all(
         key = setting(config)
         if key not in known:
             cases = [Case(program, given) for given in inputs]
-            known[key] = Expectations([judge.expectation(case, place(case, config, layouts[config.width])) for case in cases], [])
+            found = [judge.expectation(case, place(case, config, layouts[config.width])) for case in cases]
+            most = max((each.expected.outcome.executed for each in found), default=0)
+            known[key] = Expectations([each.within(most) for each in found], [])
         yield from judge.image(config, known[key], repeats)
 
 
 class Repeats:
-    """The verdicts on images that have agreed, by what they and their runs depend on; `cpu` names the target's CPU for a configuration."""
+    """The verdicts on images that have agreed, by what they and their runs depend on.
+
+    `cpu` names the target's CPU for a configuration: all of it, the ISA included, that a run or a tripwire that watches one depends on.
+    """
 
     def __init__(self, cpu: Callable[[Config], str]) -> None:
         self.cpu = cpu
@@ -94,11 +99,18 @@ class Repeats:
 
 
 class Expectation(NamedTuple):
-    """A case, where it lies, and what the oracle says of it."""
+    """A case, where it lies, and what the oracle says of it; `bounded` is the placement for the image, which may execute little more."""
 
     case: Case
     placement: Placement
     expected: Run
+    bounded: Placement
+
+    def within(self, executed: int) -> "Expectation":
+        """With room for so many eBPF instructions, and for what an image does besides: one that runs away is stopped soon."""
+        world = self.placement.world
+        limit = min(world.instruction_limit, 2 * executed + 1000)
+        return self._replace(bounded=replace(self.placement, world=replace(world, instruction_limit=limit)))
 
 
 class Expectations(NamedTuple):
@@ -153,11 +165,11 @@ class Judge:
 
     def expectation(self, case: Case, placement: Placement) -> Expectation:
         """A case, and what the oracle says of it."""
-        made = Expectation(case, placement, interpret(placement, Recording.BOUNDARIES in self.recordings))
+        made = Expectation(case, placement, interpret(placement, Recording.BOUNDARIES in self.recordings), placement)
         if _promises_nothing(made):
             # Nothing is compared with the trace, and of a program that never ends it is long.
             return made._replace(expected=replace(made.expected, outcome=replace(made.expected.outcome, trace=())))
-        return made
+        return made.within(made.expected.outcome.executed)
 
     def image(self, config: Config, world: Expectations, repeats: Repeats | None = None) -> Iterator[Verdict]:
         """The verdicts on one image."""
@@ -215,13 +227,13 @@ class Judge:
         config = compiled.config
         # Errata, and what an image does not show of other options, are no affair of a run.
         others = [name for name in config.options if name not in (*config.errata, "nollsc", "nospec")]
-        return blake2b(repr((id(world), config.isa, config.width, repeats.cpu(config), others, parts)).encode()).digest()
+        return blake2b(repr((id(world), config.width, repeats.cpu(config), others, parts)).encode()).digest()
 
     def _screen(self, expectations: Sequence[Expectation], recordings: frozenset[Recording], variants: int = 0) -> list[bool]:
         """Of which of these runs of the loaded image it is not certain that they are as they must be."""
         if not self.screening:
             return [True] * len(expectations)
-        return [found != 0 for found in self.target.screen([(each.placement, each.expected) for each in expectations], recordings, variants)]
+        return [found != 0 for found in self.target.screen([(each.bounded, each.expected) for each in expectations], recordings, variants)]
 
     def _compile(self, config: Config, placement: Placement) -> Compiled:
         return self.compiler(placement.slots, config, placement.addresses)
@@ -247,7 +259,7 @@ class Judge:
                 return known
         for known in (world.inputs[0], *world.variants):
             if known.placement.world == placement.world and known.placement.slots == placement.slots:
-                world.variants.append(known._replace(placement=placement))
+                world.variants.append(known._replace(placement=placement).within(known.expected.outcome.executed))
                 return world.variants[-1]
         world.variants.append(self.expectation(world.inputs[0].case, placement))
         return world.variants[-1]
@@ -267,7 +279,7 @@ class Judge:
         placement, expected = expectation.placement, expectation.expected
         if _promises_nothing(expectation):
             return _Variant(wire, placement, (), f"{wire.name}: with memory from {placement.layout.context:#x} on {expected.outcome.fault}")
-        differences = compare(expected, self.target.run(placement, recordings), compiled, placement) if suspect else ()
+        differences = compare(expected, self.target.run(expectation.bounded, recordings), compiled, placement) if suspect else ()
         return _Variant(wire, placement, differences, "")
 
     def _run(
@@ -279,7 +291,7 @@ class Judge:
         if not suspect:
             found = (*trips, *(trip for variant in variants for trip in variant.trips(placement, ())))
             return self._verdict(number, compiled, (), found, [variant.fault for variant in variants], expected)
-        actual = self.target.run(placement, self.recordings)
+        actual = self.target.run(expectation.bounded, self.recordings)
         ends = differences = compare(expected, actual, compiled, placement)
         if self.lockstep and compiled.bpf_at and (divergence := first_difference(placement.slots, expected.outcome, actual, compiled)) is not None:
             differences = (*differences, divergence.difference())

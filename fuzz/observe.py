@@ -80,6 +80,8 @@ def _written(segment: Segment, contents: bytes, start: int, end: int, where: str
 
 def runs(expected: bytes, actual: bytes) -> Iterator[tuple[int, int]]:
     """The longest stretches of bytes in which all differ, as (first, behind the last); both are of the same length."""
+    if expected == actual:
+        return
     first = None
     for at, (left, right) in enumerate(chain(zip(expected, actual, strict=True), [(0, 0)])):
         if left != right and first is None:

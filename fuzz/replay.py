@@ -8,10 +8,11 @@ from ebpf.program import ProgramError
 from ebpf.validity import check
 from fuzz.campaign.pool import DeadWorkerError, WorkerPool
 from fuzz.case import Case, Compiler
+from fuzz.engines import ENGINES
 from fuzz.explain import explain
 from fuzz.finding import Finding, read
 from fuzz.judge import judge_all
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES
 from jit.compiler import compile_program
@@ -51,11 +52,11 @@ def _own(finding: Finding, path: str) -> tuple[Config, ...]:
 
 
 def _judge(finding: Finding, configs: Sequence[Config], explained: bool, compiler: Compiler) -> Again:
-    target = UnicornTarget()
+    target = ENGINES["both"]()
     verdicts = list(judge_all(finding.program, finding.inputs, configs, target, compiler))
     explanation: Callable[[Verdict], str] = partial(_explanation, finding, target, compiler) if explained else lambda verdict: ""
     lines = [line for verdict in verdicts for line in _lines(verdict, explanation)]
-    failed = [verdict for verdict in verdicts if verdict.status in (Status.DIFFER, Status.TRIPPED)]
+    failed = [verdict for verdict in verdicts if verdict.status in (Status.DIFFER, Status.TRIPPED, Status.ENGINE)]
     judged = [verdict for verdict in verdicts if verdict.status is not Status.INCONCLUSIVE]
     status = FAIL if failed else PASS if judged else CANNOT_JUDGE
     name = {PASS: "PASS", FAIL: "FAIL", CANNOT_JUDGE: "CANNOT JUDGE"}[status]
@@ -63,7 +64,7 @@ def _judge(finding: Finding, configs: Sequence[Config], explained: bool, compile
     return Again(tuple(lines), status)
 
 
-def _explanation(finding: Finding, target: UnicornTarget, compiler: Compiler, verdict: Verdict) -> str:
+def _explanation(finding: Finding, target: Target, compiler: Compiler, verdict: Verdict) -> str:
     return explain(Case(finding.program, finding.inputs[verdict.input]), verdict, target, compiler, WIRES)
 
 

@@ -31,7 +31,7 @@ _ROOT = Path(__file__).parent.parent
 
 def _cpu(config: Config) -> str:
     """What tells CPUs apart: the model has each as it is."""
-    return config.cpu
+    return f"{config.isa} {config.cpu}"
 
 
 @cache

@@ -5,10 +5,10 @@ taken again and again, until nothing is missing (the greedy set cover).
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from fuzz.campaign.coverage import features, reached
 from fuzz.campaign.generation import Generated
-from fuzz.campaign.images import compile_all
 from fuzz.campaign.state import Plan, State
 from fuzz.case import Case, Compiler
 from fuzz.judge import interpret
@@ -22,8 +22,13 @@ def features_of(case: Generated, configs: Sequence[Config], compiler: Compiler) 
     worlds = {config.big_endian: config for config in configs}
     placements = [place(Case(program, given), config) for config in worlds.values() for given in inputs]
     found = reached(placements[0].slots, [interpret(placement, trace=True) for placement in placements])
-    images = compile_all(program, inputs[0], configs, compiler, ())
-    return frozenset(name for group in images.groups if group.compiled is not None for name in features(found, group.compiled))
+    names = set[str]()
+    for config in configs:
+        placement = place(Case(program, inputs[0]), config)
+        # Where the compiler raises an error there is no image; the campaign has told.
+        with suppress(Exception):
+            names.update(features(found, compiler(placement.slots, config, placement.addresses)))
+    return frozenset(names)
 
 
 def minimise(state: State, plan: Plan, compiler: Compiler, tick: Callable[[], None] = lambda: None) -> int:

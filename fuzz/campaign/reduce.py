@@ -65,7 +65,7 @@ def reduce(finding: Finding, target: Target, compiler: Compiler, wires: Sequence
             if not _ends(case, config):
                 return None
             verdict = judge(case, config, target, compiler, wires)
-            if verdict.status not in (Status.DIFFER, Status.TRIPPED):
+            if verdict.status not in (Status.DIFFER, Status.TRIPPED, Status.ENGINE):
                 return None
             found = diagnose(case, verdict, target, compiler, wires)
         except ProgramError:

@@ -138,7 +138,7 @@ class Run:
         if cases <= 0 or (self.deadline is not None and self.elapsed >= self.deadline):
             return None
         configs = (*plan.configs, *drawn(plan.seed, number, plan.drawn))
-        task = Task(plan.seed, number, plan.tier, cases, configs, plan.tripwires)
+        task = Task(plan.seed, number, plan.tier, cases, configs, plan.tripwires, plan.engine, plan.confirm)
         if number % _EVERY != _EVERY - 1:
             return task
         horizon = (number // _EPOCH - 1) * _EPOCH
@@ -211,7 +211,7 @@ class Run:
 
     def _reduce(self, finding: Finding) -> None:
         if not finding.reduced:
-            future = self.executor.submit(reduce_finding, finding, self.plan.tripwires, self.compiler)
+            future = self.executor.submit(reduce_finding, finding, self.plan.tripwires, self.plan.engine, self.compiler)
             self._running[future] = finding
 
 

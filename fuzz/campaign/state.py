@@ -49,6 +49,7 @@ class Plan:
 
     configs  on which each case is judged
     drawn    of which each batch draws one for each option that occurs in them (`jit.options`)
+    engine   what runs images, and of how many one is confirmed: see `fuzz.engines.engine`
     """
 
     version: str
@@ -58,6 +59,8 @@ class Plan:
     tripwires: str
     cases: int | None
     drawn: tuple[str, ...] = ()
+    engine: str = "model"
+    confirm: int = 1
 
 
 class State:

@@ -1,8 +1,8 @@
 """The unit of work: the number of a batch goes to a worker, and what came of its cases comes back.
 
-    number ─► cases ─┬─ oracle ───────────────► which instructions are executed ─┐
-                     ├─ images, the same once ─► features                        ├─► BatchResult
-                     └─ judge_all ─────────────► verdicts ─► findings ───────────┘
+    number ─► cases ─┬─ oracle ──────► which instructions are executed ─┬─► features ─┐
+                     └─ judge_all ─┬─► images ──────────────────────────┘             ├─► BatchResult
+                                   └─► verdicts ─► findings ──────────────────────────┘
 
 A batch depends on nothing but its Task: whoever works it off, as often as you like, comes to the same result.
 """
@@ -11,29 +11,34 @@ import time
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from ebpf.instruction import Instruction
 from ebpf.program import Program, ProgramError
 from fuzz.campaign.branches import traced
 from fuzz.campaign.coverage import Reached, features, reached
 from fuzz.campaign.generation import Generated, generate
-from fuzz.campaign.images import compile_all
 from fuzz.campaign.mutation import mutate
 from fuzz.campaign.pool import tell
 from fuzz.campaign.reduce import reduce
 from fuzz.case import Case, Compiler, Input
+from fuzz.engines import engine
 from fuzz.finding import ENGINE, HARNESS, Finding, diagnose, versions
 from fuzz.judge import interpret, judge_all
 from fuzz.layout import place
 from fuzz.suite_program import instruction
 from fuzz.tally import without_address, without_place
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.target import Target
+from fuzz.unicorn_engine import MODELS
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import select
+from fuzz.wires.hazards import HILO_DISTANCE, LOAD_DELAY
+from fuzz.wires.ordering import has_sync
 from fuzz.wires.wire import Wire
-from jit.config import Config
+from jit.compiled import Addresses, Compiled
+from jit.config import Config, ancestry
 
 _ROOT = Path(__file__).parent.parent.parent
 
@@ -45,6 +50,7 @@ class Task:
     seed, number, tier, cases  what to generate; `cases` is how many of the batch
     configs                    names
     tripwires                  as `fuzz.wires.select` understands it
+    engine, confirm            what runs images, as `fuzz.engines.engine` understands it
     parents                    what to mutate; where there is something nothing is generated
     skip                       numbers of cases in the batch to leave out, because workers died with them
     """
@@ -55,6 +61,8 @@ class Task:
     cases: int
     configs: tuple[str, ...]
     tripwires: str = "all"
+    engine: str = "model"
+    confirm: int = 1
     parents: tuple[Generated, ...] = ()
     skip: tuple[int, ...] = ()
 
@@ -111,9 +119,15 @@ def merged(results: Sequence[BatchResult]) -> BatchResult:
     return whole
 
 
-@cache
-def _target() -> UnicornTarget:
-    return UnicornTarget()
+target = cache(engine)
+"""Each process keeps its engines."""
+
+
+def machine(config: Config) -> str:
+    """What a run depends on besides the image, of that which an ISA brings; an instruction that one of two ISAs lacks trips a wire on its image."""
+    isa = config.isa
+    facts = "mips32r6" in ancestry(isa), isa in LOAD_DELAY, isa in HILO_DISTANCE, has_sync(config), config.cpu_64, config.big_endian
+    return f"{MODELS[config.cpu].name} {facts}"
 
 
 def run_batch(task: Task, compiler: Compiler) -> BatchResult:
@@ -140,9 +154,9 @@ def run_batch(task: Task, compiler: Compiler) -> BatchResult:
     return result
 
 
-def reduce_finding(finding: Finding, tripwires: str, compiler: Compiler) -> Finding:
+def reduce_finding(finding: Finding, tripwires: str, engine_name: str, compiler: Compiler) -> Finding:
     """Make a finding small."""
-    return reduce(finding, _target(), compiler, select(tripwires))
+    return reduce(finding, target(engine_name), compiler, select(tripwires))
 
 
 def _trace_one(task: Task, result: BatchResult, compiler: Compiler) -> None:
@@ -175,32 +189,40 @@ class _Examination:
         program, inputs = self.case
         configs = tuple(map(Config.parse, self.task.configs))
         wires = select(self.task.tripwires)
-        clock = _Clock(self.result.seconds)
+        seconds = self.result.seconds
+        clock = _Clock(seconds)
         found = self._reached(configs)
         clock.lap("coverage")
+        images = _Images(self.compiler)
+        failing: dict[tuple[object, ...], list[Verdict]] = {}
+        run: set[Config] = set()
         try:
-            images = compile_all(program, inputs[0], configs, self.compiler, wires)
+            for verdict in judge_all(program, inputs, configs, self.target, images.compiler, wires=wires, lockstep=bool(wires), cpu=machine):
+                self._count(verdict, found.rows)
+                if not verdict.repeated:
+                    run.add(verdict.config)
+                if verdict.status in (Status.DIFFER, Status.TRIPPED, Status.ENGINE):
+                    failing.setdefault(_alike(verdict), []).append(verdict)
         except ProgramError as error:
             self.result.verdicts[Status.INCONCLUSIVE.name] += len(inputs) * len(configs)
             self.result.reasons[f"unusable: {error}"] += len(inputs) * len(configs)
             return
-        clock.lap("compiler")
-        for group in images.groups:
-            if group.compiled is not None:
-                for feature in features(found, group.compiled):
+        clock.lap("judging")
+        seconds["judging"] -= images.seconds
+        seconds["compiler"] += images.seconds
+        for config in configs:
+            if config in run and config in images.first:
+                for feature in features(found, images.first[config]):
                     self.result.coverage.setdefault(feature, self.number)
         clock.lap("coverage")
-        groups = {group.config: group for group in images.groups}
-        failing: dict[tuple[object, ...], list[Verdict]] = {}
-        for verdict in judge_all(program, inputs, tuple(groups), _target(), images.compiler, wires=wires, lockstep=bool(wires)):
-            others = groups[verdict.config].others
-            self._count(verdict, others, found.rows)
-            if verdict.status in (Status.DIFFER, Status.TRIPPED):
-                failing.setdefault(_alike(verdict), []).extend(replace(verdict, config=config) for config in (verdict.config, *others))
-        clock.lap("judging")
         for verdicts in failing.values():
             self.result.findings.append(self._finding(verdicts, wires))
         clock.lap("findings")
+
+    @property
+    def target(self) -> Target:
+        """What runs the images."""
+        return target(self.task.engine, self.task.confirm)
 
     def _reached(self, configs: Sequence[Config]) -> Reached:
         """What is executed, on one world of each byte order."""
@@ -211,25 +233,24 @@ class _Examination:
         self.result.executed += runs[0].outcome.executed
         return reached(placements[0].slots, runs)
 
-    def _count(self, verdict: Verdict, others: Sequence[Config], rows: frozenset[str]) -> None:
+    def _count(self, verdict: Verdict, rows: frozenset[str]) -> None:
         result = self.result
-        result.verdicts[verdict.status.name] += 1 + len(others)
+        result.verdicts[verdict.status.name] += 1
         if verdict.status is Status.INCONCLUSIVE:
-            result.reasons[without_place(verdict.reason)] += 1 + len(others)
+            result.reasons[without_place(verdict.reason)] += 1
             return
-        result.shared += len(others)
+        result.shared += verdict.repeated
         if verdict.reason:
             result.unseen[without_address(verdict.reason)] += 1
-        for config in (verdict.config, *others):
-            name = str(config)
-            for row in rows:
-                result.matrix[row, name] += 1
+        name = str(verdict.config)
+        for row in rows:
+            result.matrix[row, name] += 1
 
     def _finding(self, verdicts: Sequence[Verdict], wires: Sequence[Wire]) -> Finding:
         first = verdicts[0]
         program, inputs = self.case
         given = inputs[first.input]
-        diagnosis = diagnose(Case(program, given), first, _target(), self.compiler, wires)
+        diagnosis = diagnose(Case(program, given), first, self.target, self.compiler, wires)
         return Finding(
             diagnosis.fingerprint,
             first.status.name,
@@ -244,6 +265,29 @@ class _Examination:
             _origin(self.task, self.number),
             versions(),
         )
+
+
+class _Images:
+    """The compiler of one case, which compiles nothing twice: the first image of each configuration, and the seconds that all took."""
+
+    def __init__(self, compiler: Compiler) -> None:
+        self.first: dict[Config, Compiled] = {}
+        self.seconds = 0.0
+        self._compiler = compiler
+        self._known: dict[Config, list[tuple[Sequence[Instruction], Addresses, Compiled]]] = {}
+
+    def compiler(self, slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+        """See `fuzz.case.Compiler`."""
+        known = self._known.setdefault(config, [])
+        for others, elsewhere, compiled in known:
+            if others == slots and elsewhere == addresses:
+                return compiled
+        begun = time.perf_counter()
+        compiled = self._compiler(slots, config, addresses)
+        known.append((slots, addresses, compiled))
+        self.first.setdefault(config, compiled)
+        self.seconds += time.perf_counter() - begun
+        return compiled
 
 
 class _Clock:

@@ -1,11 +1,13 @@
 """Judging, end to end: oracle, compiler, target and comparison."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from ebpf.assembler import assemble
 from ebpf.instruction import Instruction
 from ebpf.program import wide_slots
 from fuzz import judge as judging
@@ -209,3 +211,19 @@ def test_what_was_recorded_in_part_is_told(target: UnicornTarget) -> None:
 def test_what_was_not_watched_to_the_end_is_counted() -> None:
     results = [Result(name, "", name, ".text", "little", 1, unseen={"recorded in part: edges": count}) for name, count in (("a", 2), ("b", 3))]
     assert summarise(results).unseen == {"recorded in part: edges": 5}
+
+
+def test_an_image_that_runs_away_is_stopped_soon(target: UnicornTarget) -> None:
+    endless = assemble("again: r0 = 1; goto again; exit").slots
+
+    def looping(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+        return compile_program(endless, config, addresses)
+
+    program = assemble("r0 = 1; r0 += 1; exit")
+    for config in (Config.parse("mips32r2-32be"), Config.parse("mips64r6-64le")):
+        verdict = judge(Case(program, Input(b"")), config, target, looping)
+        assert verdict.status is Status.DIFFER
+        (found,) = (difference for difference in verdict.differences if difference.kind == "fault")
+        executed = re.search(r"(\d+) MIPS instructions", found.actual)
+        assert executed is not None
+        assert int(executed[1]) < 200_000

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ebpf.assembler import assemble
 from ebpf.instruction import Instruction
 from ebpf.program import Program
-from fuzz import entry, screen
 from fuzz import native_screen as native
+from fuzz import screen
 from fuzz.case import Case, Input
 from fuzz.engines import ENGINES
 from fuzz.judge import interpret, judge_all, recordings
@@ -68,12 +68,6 @@ class Unscreened:
         return [native.ENDING] * len(inputs)
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Changed words make endless loops."""
-    monkeypatch.setattr(entry, "INSTRUCTIONS_PER_SLOT", 0.1)
-
-
 @pytest.fixture(scope="module", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Target:
     return ENGINES[request.param]()
@@ -101,7 +95,7 @@ def test_what_is_as_it_must_be_passes(engine: Target, config: Config) -> None:
     assert engine.screen([(at, interpret(at)) for at in placements]) == [0] * len(placements)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), config=st.sampled_from(CONFIGS))
 def test_changed_words(engine: Target, data: st.DataObject, config: Config) -> None:
     """Verdicts with the screen are those without it, whatever the image does."""
@@ -113,7 +107,7 @@ def test_changed_words(engine: Target, data: st.DataObject, config: Config) -> N
     assert verdicts(engine, PROGRAM, changed) == verdicts(Unscreened(engine), PROGRAM, changed)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), config=st.sampled_from(CONFIGS))
 def test_changed_descriptions(engine: Target, data: st.DataObject, config: Config) -> None:
     """The same for images that lie about themselves."""
