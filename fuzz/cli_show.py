@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from fuzz.case import Input
 
 
+_DEFAULT = click.core.ParameterSource.DEFAULT
+
+
 def _require_byte_order(program: Program, byte_order: ByteOrder) -> None:
     if program.byte_order not in (None, byte_order):
         raise ProgramError(
@@ -79,7 +82,10 @@ def jit(path: str, config_text: str, section: str | None, context: "ContextKind 
 @context
 @click.option("--byte-order", type=click.Choice(("little", "big")), help="Of the machine; that of the object, else little.")
 @click.option("--width", type=click.Choice(("32", "64")), default="64", show_default=True, help="Of addresses, in bits.")
+@click.option("--witness", type=click.Choice(("kernel",)), help="Ask this machine's Linux kernel as well; PATH may be a directory.")
+@click.pass_context
 def oracle(
+    ctx: click.Context,
     path: str,
     trace: bool,
     section: str | None,
@@ -89,6 +95,7 @@ def oracle(
     context: "ContextKind | None",
     byte_order: ByteOrder | None,
     width: str,
+    witness: str | None,
 ) -> None:
     """Run a program in the reference interpreter: print r0, the registers, and the memory that it changed.
 
@@ -97,7 +104,15 @@ def oracle(
     \b
     Example: bpfmips oracle prog.o --trace --mem 0011223344556677
              bpfmips oracle filter.txt --packets capture.pcap --packet 17
+             bpfmips oracle --witness kernel corpus/programs
     """
+    if witness is not None:
+        from fuzz.cli_witness import ask_kernel
+
+        others = trace, packets, context, byte_order, ctx.get_parameter_source("width") is not _DEFAULT or None
+        if any(other not in (None, False) for other in others):
+            refuse("--witness: of programs that work on memory, on this machine: without --trace, --packets, --context, --byte-order and --width")
+        ctx.exit(ask_kernel(path, section, parse_memory(memory_text)))
     from fuzz.case import Case, Input
     from fuzz.layout import place
     from fuzz.sources import load_program
