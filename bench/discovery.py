@@ -23,7 +23,9 @@ from typing import Any, NamedTuple
 from fuzz.campaign.generation import BATCH
 from fuzz.campaign.run import Run
 from fuzz.campaign.state import Plan, State
+from fuzz.campaign.unit import reduce_finding
 from fuzz.case import Compiler
+from fuzz.cli_fuzz import CONFIRM
 from fuzz.seeded_bug import Bug
 from fuzz.selftest import bugs, compiler
 from jit.compiler import compile_program
@@ -43,13 +45,13 @@ class Found(NamedTuple):
 
 
 class Inline(Executor):
-    """Does everything at once, in this process."""
+    """Does everything at once, in this process, but for making findings small, which is not looked at here."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """See `concurrent.futures.Executor`."""
         future: Future[Any] = Future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            future.set_result(args[0] if fn is reduce_finding else fn(*args, **kwargs))
         except Exception as error:
             future.set_exception(error)
         return future
@@ -67,6 +69,7 @@ def discover(under_test: Compiler, seed: int, limit: float) -> tuple[int, float,
             "all",
             None,
             tuple(str(config) for config in all_configs() if config not in BASE_CONFIGS),
+            confirm=CONFIRM,
         )
         state.create(plan)
         started = time.process_time()
@@ -74,7 +77,6 @@ def discover(under_test: Compiler, seed: int, limit: float) -> tuple[int, float,
 
         def watch(run: Run) -> None:
             nonlocal seconds
-            # What comes after the first finding is making it small, which is not looked at here.
             if not seconds and (state.buckets or time.process_time() - started > limit):
                 seconds = time.process_time() - started
                 run.stopping = True
