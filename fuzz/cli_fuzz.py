@@ -30,7 +30,7 @@ CONFIRM = 32
 """Of so many images the model's word for one is not enough."""
 
 SILENCE = 60.0
-"""Seconds after which a worker that does not come to another case is taken to hang."""
+"""Seconds of processor time after which a worker that does not come to another case is taken to hang."""
 
 
 class _Profile(NamedTuple):

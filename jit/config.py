@@ -186,6 +186,10 @@ def all_configs() -> tuple[Config, ...]:
 
 def _sets_of_errata() -> list[tuple[str, ...]]:
     """The sets of errata that one CPU has: each single one, and all of a CPU together with every selection of them."""
-    errata = [option.name for option in options.OPTIONS if option.kind == options.ERRATUM]
-    sets = (chosen for size in range(1, len(errata) + 1) for chosen in combinations(errata, size))
-    return [chosen for chosen in sets if options.common_cpus(chosen)]
+    errata = [option for option in options.OPTIONS if option.kind == options.ERRATUM]
+    places = {option.name: place for place, option in enumerate(errata)}
+    found: set[tuple[str, ...]] = set()
+    for cpu in CPUS:
+        names = [option.name for option in errata if cpu in option.cpus]
+        found.update(chosen for size in range(1, len(names) + 1) for chosen in combinations(names, size))
+    return sorted(found, key=lambda chosen: (len(chosen), [places[name] for name in chosen]))

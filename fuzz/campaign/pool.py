@@ -31,6 +31,10 @@ _TRIES = 3
 """So often a task is given to another worker when one dies that had not begun with it."""
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+_ASLEEP = 10
+"""On a machine with much else to do a worker gets little done in a long time: one that does nothing at all is given so many times as long."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,6 +64,7 @@ class _Worker:
     pipe: Connection
     task: _Task | None = None
     heard: float = 0.0
+    spent: float = 0.0
     note: Any = None
     begun: bool = False
     killed: str = ""
@@ -79,7 +84,7 @@ class WorkerPool(Executor):
     """Worker processes, started when there is work for them.
 
     jobs      how many
-    silence   seconds without a note after which a worker is taken to hang, and is killed
+    silence   seconds of processor time without a note after which a worker is taken to hang, and is killed; ten times as many by the clock
     memory    bytes that a worker may have resident, None for no limit. It is looked after from outside, because engines reserve address space by the
               gigabyte that they never touch, so that a limit on that would say nothing
     preload   modules that are loaded once for all workers
@@ -166,7 +171,8 @@ class WorkerPool(Executor):
         task = self._waiting.popleft()
         if not task.future.running() and not task.future.set_running_or_notify_cancel():
             return
-        worker.task, worker.note, worker.begun, worker.heard = task, None, False, monotonic()
+        worker.task, worker.note, worker.begun = task, None, False
+        worker.heard, worker.spent = monotonic(), _processor_time(worker.process.pid)
         try:
             worker.pipe.send((task.function, task.arguments, task.keywords))
         except OSError:
@@ -185,7 +191,7 @@ class WorkerPool(Executor):
         except (EOFError, OSError):
             self._bury(worker)
             return
-        worker.heard = monotonic()
+        worker.heard, worker.spent = monotonic(), _processor_time(worker.process.pid)
         if kind == "begun":
             worker.begun = True
             return
@@ -204,12 +210,18 @@ class WorkerPool(Executor):
         for worker in self._workers:
             if worker.task is None or worker.killed:
                 continue
-            if monotonic() - worker.heard >= self._silence:
+            if self._is_silent(worker):
                 worker.killed = f"no sign of life for {self._silence:g} s"
             elif self._memory is not None and _resident(worker.process.pid) > self._memory:
                 worker.killed = "out of memory"
             if worker.killed:
                 worker.process.kill()
+
+    def _is_silent(self, worker: _Worker) -> bool:
+        quiet = monotonic() - worker.heard
+        if quiet < self._silence:
+            return False
+        return quiet >= _ASLEEP * self._silence or _processor_time(worker.process.pid) - worker.spent >= self._silence
 
     def _bury(self, worker: _Worker) -> None:
         worker.process.join()
@@ -239,6 +251,16 @@ def _resident(pid: int) -> int:
     """Bytes that a process has in memory, 0 where that cannot be told."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0
+
+
+def _processor_time(pid: int) -> float:
+    """Seconds of processor time that a process has spent, 0 where that cannot be told."""
+    try:
+        # Fields 14 and 15; the name of the program before them is in parentheses, and may have any characters.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return _TICK * (int(fields[11]) + int(fields[12]))
     except (OSError, IndexError):
         return 0
 

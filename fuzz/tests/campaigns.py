@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from time import sleep
 
 from ebpf.instruction import Instruction
 from fuzz.campaign.pool import WorkerPool
@@ -40,7 +39,8 @@ class Bad:
     def __call__(self, slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
         if slots == self.slots:
             if self.how == "hang":
-                sleep(100)
+                while True:
+                    pass
             else:
                 os.kill(os.getpid(), getattr(signal, self.how))
         return compile_program(slots, config, addresses)

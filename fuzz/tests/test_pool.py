@@ -23,7 +23,18 @@ def die(how: int) -> None:
 
 def hang() -> None:
     tell("hanging")
+    while True:
+        pass
+
+
+def sleep() -> None:
+    tell("asleep")
     time.sleep(60)
+
+
+def doze(seconds: float) -> str:
+    time.sleep(seconds)
+    return "awake"
 
 
 def allocate() -> None:
@@ -97,6 +108,17 @@ def test_a_task_that_is_silent_is_killed_and_one_that_talks_is_not(pool: WorkerP
     hanging, talking = pool.submit(hang), pool.submit(talk, 3.0)
     assert death(hanging) == ("no sign of life for 1.5 s", "hanging")
     assert talking.result(timeout=30) == "done"
+
+
+def test_a_task_that_does_nothing_is_given_longer_than_one_that_is_busy() -> None:
+    pool = WorkerPool(2, silence=0.5)
+    try:
+        awake, asleep = pool.submit(doze, 2.0), pool.submit(sleep)
+        assert awake.result(timeout=30) == "awake"
+        assert not asleep.done()
+        assert death(asleep) == ("no sign of life for 0.5 s", "asleep")
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def test_a_task_that_takes_too_much_memory_is_killed() -> None:
