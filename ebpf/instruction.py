@@ -26,6 +26,12 @@ MAXIMUM_CALL_DEPTH = 8
 TAIL_CALL = 12
 """The number of the helper function that is none: `tail_call` (Linux, enum bpf_func_id)."""
 
+LOOP = 181
+"""The number of the helper function that calls a function of the program again and again: `bpf_loop` (the same)."""
+
+MAXIMUM_LOOPS = 1 << 23
+"""Iterations of bpf_loop (Linux: BPF_MAX_LOOPS)."""
+
 KERNEL_FUNCTIONS: Mapping[str, int] = MappingProxyType({"mix": 1, "mix_small": 2, "mix_wide": 3, "mix_signed": 4, "bpf_throw": 64})
 """Functions of the kernel that objects call by name, and the BTF ids that they have here."""
 

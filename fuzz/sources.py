@@ -31,7 +31,7 @@ from ebpf.context import ContextKind
 from ebpf.context import size as context_size
 from ebpf.context_access import context_accesses
 from ebpf.files import read_bytes, read_text
-from ebpf.instruction import TAIL_CALL
+from ebpf.instruction import LOOP, TAIL_CALL
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import ByteOrder, Program, ProgramError, printable
 from ebpf.validity import check
@@ -137,7 +137,7 @@ def checked(program: Program | elf.Unlinkable) -> Program:
     check(program)
     for at, slot in enumerate(program.slots):
         row = lookup(slot)
-        known = (*HELPERS, TAIL_CALL) if row is BY_NAME["CALL"] else (*KERNEL_FUNCTIONS, THROW) if row is BY_NAME["CALL_KERNEL"] else None
+        known = (*HELPERS, TAIL_CALL, LOOP) if row is BY_NAME["CALL"] else (*KERNEL_FUNCTIONS, THROW) if row is BY_NAME["CALL_KERNEL"] else None
         if known is not None and slot.imm not in known:
             what = "helper" if row is BY_NAME["CALL"] else "kernel function"
             numbers = ", ".join(map(str, sorted(known)))

@@ -7,7 +7,7 @@ From high to low addresses:
                     stack pointer of main  in programs that throw (see `jit.exceptions`)
                     count of tail calls    a word, in images that have them
                     counter of `may_goto`  a word
-                    spilled registers      caller-saved registers that hold r0 to r5, around calls of runtime routines
+                    spilled registers      caller-saved registers that hold r0 to r5, around calls of runtime routines; the state of `bpf_loop`
              sp ->  argument area          o32 only: 16 bytes of home area, and three 64-bit arguments
 
 A subprogram has its eBPF stack in the frame of the main program, 512 bytes below that of its caller, wherever it was called from: fp is moved down by

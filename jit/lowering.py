@@ -10,8 +10,9 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ebpf.instruction import TAIL_CALL, Instruction
+from ebpf.instruction import LOOP, TAIL_CALL, Instruction
 from jit import call, compare, exceptions, loops, tails
+from jit.bpf_loop import bpf_loop
 from jit.call import CompileError
 from jit.code import Emitter
 from jit.pair import alu as pa
@@ -126,11 +127,14 @@ def packet(operation: Operation, size: int, indirect: bool) -> Cell:
 
 
 def helper(operation: Operation) -> Cell:
-    """(address of the helper). A tail call is code of its own."""
+    """(address of the helper). A tail call and `bpf_loop` are code of their own."""
 
     def cell(e: Emitter, i: Instruction) -> None:
         if i.imm == TAIL_CALL:
             tails.tail_call(e, _address(e.registers[2]), _address(e.registers[3]))
+            return
+        if i.imm == LOOP:
+            bpf_loop(e)
             return
         address = e.place_of_instruction.addresses.helpers.get(i.imm)
         if address is None:

@@ -2,19 +2,24 @@
 
 A function gets r1 to r5 as its caller left them and returns its result in r0. r1 to r5 hold nothing afterwards, r6 to r10 are as before.
 A local function has a frame of its own below that of its caller.
+
+Two helper functions are no functions outside of the program: `tail_call` and `bpf_loop` (Linux, bpf-helpers(7)).
 """
 
 from collections.abc import Mapping
 
-from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, MAXIMUM_CALL_DEPTH, TAIL_CALL
-from oracle.arithmetic import u32
+from ebpf.instruction import FRAME_POINTER, FRAME_SIZE, LOOP, MAXIMUM_CALL_DEPTH, MAXIMUM_LOOPS, TAIL_CALL
+from oracle.arithmetic import u32, u64
 from oracle.faults import FaultError
-from oracle.machine import EXITED, Decoded, Frame, Machine
+from oracle.machine import EXITED, Decoded, Frame, Machine, Repetition
 from oracle.outcome import FaultKind
 from oracle.world import Helper, RefusedCallError
 
 MAXIMUM_TAIL_CALLS = 33
 """Of a run (Linux: MAX_TAIL_CALL_CNT)."""
+
+_E2BIG, _EINVAL = 7, 22
+"""Numbers of errors (Linux, errno(3))."""
 
 
 def _call(table: Mapping[int, Helper], kind: str, instruction: Decoded, machine: Machine) -> int:
@@ -38,6 +43,8 @@ def call_helper(instruction: Decoded, machine: Machine) -> int:
     """R0 = the helper function with this number, of as many of r1 to r5 as it declares. Raises ValueError when its result does not fit 64 bits."""
     if instruction.imm == TAIL_CALL:
         return _tail_call(instruction, machine)
+    if instruction.imm == LOOP:
+        return _loop(instruction, machine)
     return _call(machine.world.helpers, "helper function", instruction, machine)
 
 
@@ -72,7 +79,7 @@ def call_kernel(instruction: Decoded, machine: Machine) -> int:
 
 def call_local(instruction: Decoded, machine: Machine) -> int:
     """Enter a function of this program."""
-    return _enter(instruction.target, instruction, machine)
+    return _enter(instruction.target, instruction.following, machine)
 
 
 def call_register(instruction: Decoded, machine: Machine) -> int:
@@ -81,15 +88,43 @@ def call_register(instruction: Decoded, machine: Machine) -> int:
     start = machine.world.functions.get(address)
     if start is None:
         raise FaultError(FaultKind.UNKNOWN_FUNCTION, detail=f"there is none at {address:#x}")
-    return _enter(start, instruction, machine)
+    return _enter(start, instruction.following, machine)
 
 
-def _enter(start: int, instruction: Decoded, machine: Machine) -> int:
+def _loop(instruction: Decoded, machine: Machine) -> int:
+    """Call the function of this program whose address is r2, as often as the word r1 says, with r1 = 0, 1, 2 … and r2 = r3, until it returns 1.
+
+    R0 is how many calls there were, or an error when r4 is not zero or r1 is too much (Linux, kernel/bpf/bpf_iter.c, bpf_loop). What its verifier
+    asks for besides is asked for here: a callback, a pointer to the stack or zero as r3, a result of 0 or 1.
+    """
+    number, callback, context, flags = (machine.read(register) for register in range(1, 5))
+    start = machine.world.functions.get(callback)
+    if start is None:
+        raise FaultError(FaultKind.ARGUMENT, detail=f"bpf_loop: r2 is {callback:#x}, which is no function of the program")
+    if context and not machine.memory.in_stack(context):
+        raise FaultError(FaultKind.ARGUMENT, detail=f"bpf_loop: r3 is {context:#x}, which is neither 0 nor an address of the stack")
+    count = u32(number)
+    if flags or count > MAXIMUM_LOOPS or not count:
+        machine.registers[0] = u64(-_EINVAL) if flags else u64(-_E2BIG) if count else 0
+        machine.forget_arguments()
+        return instruction.following
+    return _repeat(Repetition(start, count, context), instruction.following, machine)
+
+
+def _repeat(repetition: Repetition, following: int, machine: Machine) -> int:
+    """The next call of bpf_loop."""
+    start = _enter(repetition.callback, following, machine, repetition)
+    machine.forget_arguments()
+    machine.registers[1:3] = repetition.done, repetition.context
+    return start
+
+
+def _enter(start: int, following: int, machine: Machine, repetition: Repetition | None = None) -> int:
     """In the function at slot `start` r0 and r6 to r9 hold nothing, r10 is 512 below the caller's, and `may_goto` counts anew."""
     if len(machine.frames) + 1 >= MAXIMUM_CALL_DEPTH:
         raise FaultError(FaultKind.CALL_DEPTH)
     frame_pointer = machine.read(FRAME_POINTER)
-    machine.frames.append(Frame(instruction.following, tuple(machine.registers[6:10]), frame_pointer, machine.loops))
+    machine.frames.append(Frame(following, tuple(machine.registers[6:10]), frame_pointer, machine.loops, repetition))
     machine.loops = machine.world.loops
     machine.registers[0] = None
     machine.registers[6:10] = (None,) * 4
@@ -100,9 +135,11 @@ def _enter(start: int, instruction: Decoded, machine: Machine) -> int:
 def throw(machine: Machine) -> int:
     """Leave all functions with r1, the cookie: for the exception callback, which has the frame of the main program, or for the end with r0 = cookie.
 
-    Source: Linux, kernel/bpf/helpers.c, bpf_throw, and kernel/bpf/verifier.c, where it makes the default callback.
+    Source: Linux, kernel/bpf/helpers.c, bpf_throw, and kernel/bpf/verifier.c, where it makes the default callback, and does not let callbacks throw.
     """
     cookie = machine.read(1)
+    if any(frame.repetition for frame in machine.frames):
+        raise FaultError(FaultKind.ARGUMENT, detail="bpf_throw: called from a callback of bpf_loop")
     machine.frames.clear()
     machine.registers[:10] = (None,) * 10
     machine.set_frame_pointer(machine.world.frame_pointer)
@@ -119,9 +156,23 @@ def exit_function(instruction: Decoded, machine: Machine) -> int:
     if not machine.frames:
         machine.read(0)
         return EXITED
-    frame = machine.frames.pop()
+    frame = machine.frames[-1]
+    repetition = None if frame.repetition is None else _next(frame.repetition, machine)
+    machine.frames.pop()
     machine.forget_arguments()
     machine.registers[6:10] = frame.saved
     machine.loops = frame.loops
     machine.set_frame_pointer(frame.frame_pointer)
-    return frame.following
+    return frame.following if repetition is None else _repeat(repetition, frame.following, machine)
+
+
+def _next(repetition: Repetition, machine: Machine) -> Repetition | None:
+    """What is left to do for bpf_loop when a callback returns; r0 is its result when that is nothing."""
+    result = machine.read(0)
+    if result not in (0, 1):
+        raise FaultError(FaultKind.ARGUMENT, detail=f"bpf_loop: the callback returns {result:#x}, which is neither 0 nor 1")
+    done = repetition.done + 1
+    if not result and done < repetition.calls:
+        return repetition._replace(done=done)
+    machine.registers[0] = done
+    return None

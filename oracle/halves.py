@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from ebpf.instruction import Instruction
+from ebpf.instruction import LOOP, Instruction
 from ebpf.opcodes import Row
 from oracle.faults import FaultError
 from oracle.machine import Machine
@@ -82,6 +82,9 @@ def relying(step: Step, row: Row, instruction: Instruction) -> Step:
             used = range(1, 1 + table[instruction.imm].arguments) if instruction.imm in table else ()
             if row.name == "CALL_KERNEL" and instruction.imm == machine.world.throw:
                 used = (1,)
+            if row.name == "CALL" and instruction.imm == LOOP:
+                # Of r1 it takes the lower half.
+                used = (2, 3, 4)
         for register in used:
             if isinstance(machine.registers[register], Low):
                 raise FaultError(FaultKind.UPPER_HALF, detail=f"r{register}")

@@ -39,13 +39,23 @@ class Decoded:
     target: int
 
 
+class Repetition(NamedTuple):
+    """Calls of bpf_loop: the slot of the callback, how many calls there are to be, what each gets as r2, how many have returned."""
+
+    callback: int
+    calls: int
+    context: int
+    done: int = 0
+
+
 class Frame(NamedTuple):
-    """What a local call keeps for its caller: where to go on, r6 to r9, r10, and the iterations that it has left."""
+    """What a local call keeps for its caller: where to go on, r6 to r9, r10, iterations that it has left; what bpf_loop has to do yet."""
 
     following: int
     saved: tuple[int | None, ...]
     frame_pointer: int
     loops: int
+    repetition: Repetition | None = None
 
 
 @dataclass(slots=True)

@@ -129,6 +129,10 @@ class Memory:
         """Make the lowest accessible byte of the stack the one at `address`."""
         self._regions[0].start = address
 
+    def in_stack(self, address: int) -> bool:
+        """Whether the address is one of the stack that may be accessed, or the one behind it."""
+        return self._regions[0].start <= address <= self._regions[0].end
+
     def contents(self) -> dict[str, bytes]:
         """What each region holds, by name; of the stack all 8 frames, active or not."""
         return {mapped.name: bytes(mapped.contents) for mapped in self._regions}

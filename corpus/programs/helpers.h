@@ -16,5 +16,6 @@ static void *(*const map_lookup_elem)(void *map, const void *key) = (void *)1;
 static s64 (*const map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
 static s64 (*const map_delete_elem)(void *map, const void *key) = (void *)3;
 static s64 (*const tail_call)(void *context, void *array, u32 index) = (void *)12;
+static s64 (*const loop)(u32 count, u64 (*callback)(u64 index, void *context), void *context, u64 flags) = (void *)181;
 
 #endif

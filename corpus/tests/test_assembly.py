@@ -2,6 +2,7 @@
 
 import ast
 import re
+from math import prod
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,10 @@ INPUT = Input(bytes(range(64)), seed=3)
 
 
 def answer(name: str) -> int:
-    """A sum of integers."""
+    """A sum of integers and products."""
     line = (DIRECTORY / name).read_text().splitlines()[0]
-    assert re.fullmatch(r"# r0 = [0-9a-fx+ ]+", line)
-    return sum(ast.literal_eval(part.strip()) for part in line.split("=")[1].split("+"))
+    assert re.fullmatch(r"# r0 = [0-9a-fx+* ]+", line)
+    return sum(prod(ast.literal_eval(factor.strip()) for factor in part.split("*")) for part in line.split("=")[1].split("+"))
 
 
 def program(name: str) -> Program:
