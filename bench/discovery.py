@@ -20,6 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ebpf.instruction import Instruction
 from fuzz.campaign.generation import BATCH
 from fuzz.campaign.run import Run
 from fuzz.campaign.state import Plan, State
@@ -28,8 +29,9 @@ from fuzz.case import Compiler
 from fuzz.cli_fuzz import CONFIRM
 from fuzz.seeded_bug import Bug
 from fuzz.selftest import bugs, compiler
+from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
-from jit.config import BASE_CONFIGS, all_configs
+from jit.config import BASE_CONFIGS, Config, all_configs
 
 COMMAND = "python bench/discovery.py"
 BAR = 60.0
@@ -99,7 +101,14 @@ def warm_up(seed: int) -> None:
 
 def look_for(name: str, seed: int, limit: float) -> tuple[int, float, str]:
     """The same for one of the seeded bugs."""
-    return discover(compiler(next(bug for bug in bugs() if bug.name == name)), seed, limit)
+    bug = next(bug for bug in bugs() if bug.name == name)
+    applies, bad = frozenset(bug.applies()), compiler(bug)
+
+    def under_test(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+        # Elsewhere a bug may be none, or no compiler at all.
+        return (bad if config in applies else compile_program)(slots, config, addresses)
+
+    return discover(under_test, seed, limit)
 
 
 def table(results: Sequence[Found], seed: int, limit: float, all_bugs: int) -> Iterator[str]:

@@ -131,7 +131,8 @@ def fuzz(
     """Generate programs and judge them, on all configurations, with all tripwires.
 
     The model runs everything, and Unicorn every finding and each --confirm-th image as well; where they end differently that is a finding (ENGINE).
-    Each case is judged on all base configurations that --config chooses, and on some of those with options and errata: each batch draws one for each.
+    Configurations are those that --config chooses. Of many each case is judged on some, others each time: of the base configurations, and of those
+    with options and errata, of which each batch draws one for each option.
 
     Everything is kept in DIR: what was reached and found in campaign.sqlite, cases that reached something new in corpus/, findings in findings/. A
     campaign goes on past its findings. It can be interrupted, or killed, at any moment, and goes on with --resume.

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
+from fuzz.campaign.configurations import drawn
 from fuzz.campaign.generation import BATCH, Generated
 from fuzz.campaign.pool import DeadWorkerError
 from fuzz.campaign.state import Plan, State
@@ -218,18 +218,3 @@ class Run:
 def _lost(pending: _Pending, result: BatchResult) -> Iterator[Finding]:
     for number, reason in pending.lost:
         yield engine_finding(pending.task, number, result.cases.get(number), reason)
-
-
-def drawn(seed: int, number: int, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The configurations that a batch draws: for each option one of those that have it, and one of those that have none."""
-    draw = random.Random(f"configurations {seed}/{number}")
-    return tuple(dict.fromkeys(draw.choice(group) for group in _by_option(names)))
-
-
-@cache
-def _by_option(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        for option in name.split("+")[1:] or [""]:
-            groups.setdefault(option, []).append(name)
-    return tuple(tuple(group) for _, group in sorted(groups.items()))

@@ -18,6 +18,7 @@ from pathlib import Path
 from ebpf.instruction import Instruction
 from ebpf.program import Program, ProgramError
 from fuzz.campaign.branches import traced
+from fuzz.campaign.configurations import sampled
 from fuzz.campaign.coverage import Reached, features, reached
 from fuzz.campaign.generation import Generated, generate
 from fuzz.campaign.mutation import mutate
@@ -48,7 +49,7 @@ class Task:
     """A batch.
 
     seed, number, tier, cases  what to generate; `cases` is how many of the batch
-    configs                    names
+    configs                    names; of many each case is judged on some
     tripwires                  as `fuzz.wires.select` understands it
     engine, confirm            what runs images, as `fuzz.engines.engine` understands it
     parents                    what to mutate; where there is something nothing is generated
@@ -187,7 +188,7 @@ class _Examination:
 
     def run(self) -> None:
         program, inputs = self.case
-        configs = tuple(map(Config.parse, self.task.configs))
+        configs = sampled(self.task.seed, self.task.number, self.number, tuple(map(Config.parse, self.task.configs)))
         wires = select(self.task.tripwires)
         seconds = self.result.seconds
         clock = _Clock(seconds)

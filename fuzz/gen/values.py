@@ -36,8 +36,10 @@ IMMEDIATE_EDGES: tuple[int, ...] = _simplest_first(
 )
 """Signed 32-bit values: powers of two ± 1 of both signs and the edges of what MIPS encodes."""
 
-COUNTS: tuple[int, ...] = (*range(64), 64, 95, 255, 0x10000, -1, -(1 << 31))
-"""Shift counts as immediates: all, and some past the width, which are masked (RFC 9669 section 4.1)."""
+_COUNT_EDGES = (0, 1, 15, 16, 31, 32, 33, 63, 64, -1)
+
+COUNTS: tuple[int, ...] = (*range(64), 64, 95, 255, 0x10000, -1, -(1 << 31), *_COUNT_EDGES * 7)
+"""Shift counts as immediates: all, and some past the width, which are masked (RFC 9669 section 4.1); edges as often as any."""
 
 
 def _is_power(number: int) -> bool:
