@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ebpf.instruction import FRAME_POINTER, MAXIMUM_CALL_DEPTH
-from fuzz.environment import MIX, WITHOUT_ARGUMENTS
+from fuzz.environment import MIX, SIGNATURES, WITHOUT_ARGUMENTS
 from fuzz.gen.code import Code, row
 from fuzz.gen.rows import PACKET_LOADS
 from fuzz.gen.state import Pointer, Region, Scalar
@@ -64,12 +64,12 @@ def _give(w: Writer, registers: range) -> None:
 
 
 def call(w: Writer) -> None:
-    """A helper function, or a kernel function with five arguments."""
+    """A helper function, or a kernel function with five arguments, which declares types for them or takes all as they are."""
     if not may_call(w):
         return
     if w.choose.rarely(2):
         _give(w, range(1, 6))
-        w.emit(_CALL_KERNEL, imm=MIX)
+        w.emit(_CALL_KERNEL, imm=w.choose.pick((MIX, *SIGNATURES)))
     else:
         w.emit(_CALL, imm=w.choose.pick(WITHOUT_ARGUMENTS))
     returned(w, Scalar())
@@ -89,7 +89,7 @@ def call_function(w: Writer, functions: list[Function]) -> Function | None:
         w.wrote(1, Pointer(w.frame, place))
     first = 1 + function.buffer
     _give(w, range(first, first + function.arguments))
-    if w.choose.rarely(4):
+    if w.choose.rarely(3):
         _call_address(w, function, range(1, first + function.arguments))
     else:
         w.emit(_CALL_LOCAL, target=function.place)

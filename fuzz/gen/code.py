@@ -57,8 +57,15 @@ def _slots(line: Line) -> list[Instruction]:
     ]
 
 
-def finish(parts: Iterable[Code]) -> tuple[Instruction, ...]:
-    """The slots of the parts, one behind the other, with the distances of all jumps filled in. Raises KeyError for a place that there is not."""
+class Finished(NamedTuple):
+    """The slots of a program, and at which of them each place is."""
+
+    slots: tuple[Instruction, ...]
+    places: dict[int, int]
+
+
+def finish(parts: Iterable[Code]) -> Finished:
+    """The parts, one behind the other, with the distances of all jumps filled in. Raises KeyError for a place that there is not."""
     slots: list[Instruction] = []
     places: dict[int, int] = {}
     jumps: list[tuple[int, Line]] = []
@@ -73,7 +80,7 @@ def finish(parts: Iterable[Code]) -> tuple[Instruction, ...]:
         distance = places[line.target] - (at + 1)
         in_offset = line.row.offset == "jump"
         slots[at] = slots[at]._replace(offset=distance) if in_offset else slots[at]._replace(imm=distance)
-    return tuple(slots)
+    return Finished(tuple(slots), places)
 
 
 def row(name: str) -> Row:

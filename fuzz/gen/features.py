@@ -34,6 +34,8 @@ class Features:
     calls         whether helper functions and kernel functions are called
     maps          whether there are maps, and helper functions that work on them
     functions     how many functions of its own the program has at most
+    tails         how many programs tail calls reach at most
+    throws        whether there are exceptions, where there are no tail calls
     addresses     whether the frame pointer is an operand as if it were a number
     nesting       how deeply branches and loops are nested; 0 is straight code
     """
@@ -53,6 +55,8 @@ class Features:
     calls: bool = True
     maps: bool = True
     functions: int = 2
+    tails: int = 0
+    throws: bool = False
     addresses: bool = False
     nesting: int = 2
 
@@ -88,8 +92,12 @@ def draw_features(source: random.Random, tier: Tier) -> Features:
         calls=structured and source.randrange(2) == 0,
         maps=structured and source.randrange(4) == 0,
         functions=source.choice((0, 0, 1, 3)) if structured else 0,
+        tails=source.choice((0, 0, 0, 1, 3)) if structured else 0,
+        throws=structured and source.randrange(4) == 0,
         addresses=tier == "single" or source.randrange(8) == 0,
         nesting=source.choice((1, 2, 3)) if structured else 0,
     )
+    if chosen.tails:
+        chosen = replace(chosen, throws=False)
     # All instructions are equally likely where the tier is about them.
     return replace(chosen, arithmetic=ARITHMETIC, loads=LOADS, stores=STORES, atomics=ATOMICS, branches=BRANCHES) if tier == "single" else chosen

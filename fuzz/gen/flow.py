@@ -13,6 +13,7 @@ from ebpf.instruction import FRAME_POINTER
 from ebpf.opcodes import Row
 from fuzz.gen.arithmetic import operate
 from fuzz.gen.code import row
+from fuzz.gen.leaving import throw
 from fuzz.gen.state import Pointer, Scalar
 from fuzz.gen.values import immediate
 from fuzz.gen.writer import ADD_IMM, MOV_IMM, MOV_REG, Writer
@@ -93,10 +94,12 @@ def _close(w: Writer, dst: int, src: int, imm: int, two: bool) -> int:
 
 
 def _arm(w: Writer, block: Block) -> bool:
-    """One side of a branch; whether it ends in `exit`."""
+    """One side of a branch; whether it ends in `exit` or an exception."""
     block(w)
     ends = w.choose.rarely(10)
-    if ends:
+    if ends and w.features.throws and w.choose.rarely(2):
+        throw(w)
+    elif ends:
         leave(w)
     return ends
 

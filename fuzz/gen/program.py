@@ -5,13 +5,14 @@
     statements
     [all registers that hold a number are stored to the frame]
     exit
-    functions that are called
+    functions that are called, programs that tail calls reach, the callback of exceptions
 
 The beginning is written last, when it is known what the statements read. At the end registers are compared as well as memory.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -20,7 +21,7 @@ from ebpf.disassembler import disassemble
 from ebpf.instruction import FRAME_POINTER
 from ebpf.program import DataSection, Program
 from fuzz.case import Input
-from fuzz.gen import arithmetic, calls, flow, lookups, memory
+from fuzz.gen import arithmetic, calls, flow, leaving, lookups, memory
 from fuzz.gen.choose import Chooser
 from fuzz.gen.code import Code, Line, finish, row
 from fuzz.gen.features import Features
@@ -36,10 +37,14 @@ SOURCE = "<generated>"
 _STORE_DW = row("STX_DW")
 _REGISTERS = range(FRAME_POINTER)
 _DATA = (DataSection(".data", bytes(64), True), DataSection(".rodata", bytes(range(1, 65)), False))
+_TARGET_REPEATS = 4
+"""Programs that tail calls reach run up to 33 times: their loops are shorter."""
+
 _SPILLED = -1
 _HOMES = (1, 6, 7, 8, 9, _SPILLED, _SPILLED)
 
 Statement = Callable[[Writer], None]
+Role = Literal["main", "function", "target"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,13 +61,21 @@ class GeneratedCase:
 
 @dataclass(slots=True)
 class _Plan:
-    """The statements that a program is made of, and the functions that it has so far."""
+    """The statements that a program is made of, and the functions that it has so far.
+
+    targets   the places of the programs that tail calls reach
+    reaching  whether these call functions; else functions make tail calls, but not both, so that calls do not become deeper and deeper
+    left      whether there is a tail call
+    """
 
     features: Features
     functions: list[calls.Function] = field(default_factory=list)
     called: list[calls.Function] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+    reaching: bool = False
+    left: bool = False
 
-    def statements(self, nesting: int, main: bool) -> tuple[Statement | None, ...]:
+    def statements(self, nesting: int, role: Role) -> tuple[Statement | None, ...]:
         """One of these is chosen again and again until it is None, which comes first. They are repeated by their weight."""
         features = self.features
         weights: list[tuple[Statement, int]] = [
@@ -77,16 +90,18 @@ class _Plan:
             weights.append((memory.atomic, 3))
         if features.calls:
             weights.append((calls.call, 2))
-        if features.packet and main:
+        if features.packet and role == "main":
             weights.append((calls.packet, 1))
         if features.maps:
             weights.append((lookups.change, 2))
         if features.nesting:
             weights += [(flow.goto, 1), (flow.barrier, 1)]
-        if self.functions:
+        if self.functions and (role != "target" or self.reaching):
             weights.append((self._call, 2))
+        if self.targets and (role != "function" or not self.reaching):
+            weights.append((self.tail_call, 2))
         if nesting:
-            inner = self.block(nesting - 1, main, 5)
+            inner = self.block(nesting - 1, role, 5)
             weights += [(lambda w: flow.branch(w, inner), 4), (lambda w: flow.loop(w, inner), 2), (lambda w: flow.may_goto(w, inner), 1)]
             if features.maps:
                 weights.append((lambda w: lookups.look_up(w, inner), 3))
@@ -97,9 +112,13 @@ class _Plan:
         if called is not None:
             self.called.append(called)
 
-    def block(self, nesting: int, main: bool, length: int) -> flow.Block:
+    def tail_call(self, w: Writer) -> None:
+        """A statement."""
+        self.left |= leaving.tail_call(w, w.first_map + (len(MAPS) if self.features.maps else 0), len(self.targets))
+
+    def block(self, nesting: int, role: Role, length: int) -> flow.Block:
         """What writes as many statements as it likes, `length` on average."""
-        statements = self.statements(nesting, main)
+        statements = self.statements(nesting, role)
         # None as often as makes the mean.
         stops = max(1, round(len(statements) / length))
         table = (*(None,) * stops, *statements * max(1, length // len(statements)))
@@ -111,7 +130,7 @@ class _Plan:
         return write
 
 
-def _write_function(choose: Chooser, plan: _Plan, places: list[int]) -> calls.Function:
+def _write_function(choose: Chooser, plan: _Plan, places: list[int], thrown: list[bool]) -> calls.Function:
     """A function that may call those that there are already."""
     buffer = choose.mostly(2)
     arguments = choose.number(0, 5 - buffer)
@@ -120,14 +139,52 @@ def _write_function(choose: Chooser, plan: _Plan, places: list[int]) -> calls.Fu
         values[1] = Pointer(calls.BUFFER)
     first = 1 + buffer
     values[first : first + arguments] = [Scalar()] * arguments
-    w = Writer(choose, plan.features, State(values), _data_regions(plan.features), places=places, first_map=len(_data(plan.features)), limit=24)
+    w = _writer(choose, plan.features, State(values), 24, places, thrown)
     place = w.new_place()
     w.place(place)
     before = len(plan.called)
-    plan.block(min(plan.features.nesting, 1), False, 8)(w)
+    plan.block(min(plan.features.nesting, 1), "function", 8)(w)
     flow.leave(w)
     depth = 1 + max((called.depth for called in plan.called[before:]), default=0)
     return calls.Function(place, arguments, buffer, w.executed, depth, w.code)
+
+
+def _writer(choose: Chooser, features: Features, state: State, limit: int, places: list[int], thrown: list[bool]) -> Writer:
+    """What writes another function than the main program."""
+    return Writer(choose, features, state, _data_regions(features), places=places, first_map=len(_data(features)), limit=limit, thrown=thrown)
+
+
+def _write_target(choose: Chooser, plan: _Plan, place: int, places: list[int], thrown: list[bool]) -> Code:
+    """A program that tail calls reach."""
+    values: list[Value] = [None] * FRAME_POINTER
+    values[1] = Pointer(leaving.SHARED)
+    home = choose.pick((1, 6, 7, 8, 9))
+    w = _writer(choose, plan.features, State(values), 16, places, thrown)
+    w.place(place)
+    w.repeats = _TARGET_REPEATS
+    if home > 1:
+        w.emit(MOV_REG, home, 1)
+        w.wrote(home, Pointer(leaving.SHARED))
+        w.state.pinned = frozenset((home,))
+    if choose.mostly(8):
+        leaving.count(w)
+    plan.block(min(plan.features.nesting, 1), "target", 6)(w)
+    if choose.mostly(3):
+        plan.tail_call(w)
+    flow.leave(w)
+    return w.code
+
+
+def _write_callback(choose: Chooser, plan: _Plan, place: int, places: list[int]) -> Code:
+    """What is entered with the cookie of an exception, in the frame of the main program; it does not throw."""
+    values: list[Value] = [None] * FRAME_POINTER
+    values[1] = Scalar()
+    quiet = _Plan(replace(plan.features, throws=False))
+    w = _writer(choose, quiet.features, State(values), 16, places, [False])
+    w.place(place)
+    quiet.block(min(plan.features.nesting, 1), "function", 6)(w)
+    flow.leave(w)
+    return w.code
 
 
 def _data_regions(features: Features) -> tuple[Region, ...]:
@@ -145,7 +202,7 @@ def _home(choose: Chooser, features: Features) -> int:
     return choose.pick(_HOMES)
 
 
-def _main(choose: Chooser, features: Features, home: int, places: list[int]) -> Writer:
+def _main(choose: Chooser, features: Features, home: int, places: list[int], thrown: list[bool]) -> Writer:
     context = Region("context", 0, features.context)
     values: list[Value] = [Scalar()] * FRAME_POINTER
     regions = _data_regions(features)
@@ -155,7 +212,8 @@ def _main(choose: Chooser, features: Features, home: int, places: list[int]) -> 
         values[home] = Pointer(context)
     pinned = frozenset((home,)) if home > 5 else frozenset[int]()
     frame = Region("frame", -512, SPILL if home == _SPILLED else 0)
-    return Writer(choose, features, State(values, set(_REGISTERS), pinned), regions, frame, places=places, first_map=len(_data(features)))
+    state = State(values, set(_REGISTERS), pinned)
+    return Writer(choose, features, state, regions, frame, places=places, first_map=len(_data(features)), thrown=thrown)
 
 
 def _single(w: Writer, choose: Chooser) -> None:
@@ -198,29 +256,44 @@ def _ending(w: Writer) -> None:
     if w.choose.rarely(3):
         for number, register in enumerate(w.state.scalars()):
             w.emit(_STORE_DW, FRAME_POINTER, register, SPILL * (number + 2))
+    if w.features.throws and w.choose.rarely(6):
+        leaving.throw(w)
     flow.leave(w)
 
 
 def _program(choose: Chooser, features: Features) -> Program:
+    places, thrown = [0], [False]
     plan = _Plan(features)
-    places = [0]
+    if features.tails:
+        plan = _Plan(replace(features, throws=False), reaching=choose.rarely(2))
+        plan.targets += range(1, choose.number(1, features.tails) + 1)
+        places[0] = len(plan.targets)
+    features = plan.features
     for _ in range(choose.number(0, features.functions) if features.functions else 0):
-        function = _write_function(choose, plan, places)
+        function = _write_function(choose, plan, places, thrown)
         if calls.fits(function.depth):
             plan.functions.append(function)
     plan.called.clear()
     home = _home(choose, features)
-    w = _main(choose, features, home, places)
+    w = _main(choose, features, home, places, thrown)
     if features.tier == "single":
-        neighbours = plan.block(0, True, 1)
+        neighbours = plan.block(0, "main", 1)
         neighbours(w)
         _single(w, choose)
         neighbours(w)
     else:
-        plan.block(features.nesting, True, features.length)(w)
+        plan.block(features.nesting, "main", features.length)(w)
     _ending(w)
     beginning = _beginning(w, home)
-    return Program(SOURCE, features.tier, finish((beginning, w.code, *_reachable(plan))), _data(features), maps=MAPS if features.maps else ())
+    # Those that only functions could reach that are not called are there as well.
+    targets = [_write_target(choose, plan, place, places, thrown) for place in plan.targets] if plan.left else []
+    callback = places[0] + 1 if thrown[0] and choose.mostly(2) else 0
+    places[0] += 1
+    last = [_write_callback(choose, plan, callback, places)] if callback else []
+    done = finish((beginning, w.code, *_reachable(plan), *targets, *last))
+    arrays = (leaving.prog_array(plan.targets, done.places),) if targets else ()
+    maps = (*(MAPS if features.maps else ()), *arrays)
+    return Program(SOURCE, features.tier, done.slots, _data(features), maps=maps, exception_callback=done.places[callback] if callback else None)
 
 
 def _reachable(plan: _Plan) -> list[Code]:

@@ -43,6 +43,7 @@ class Writer:
     unspilled   whether the address of the context is read from the frame
     limit       at so many instructions there are no more statements
     places      the last place that was named, shared by all functions
+    thrown      whether there are exceptions, shared as well
     """
 
     choose: Chooser
@@ -65,6 +66,7 @@ class Writer:
         return self.written >= self.limit or self.executed >= BUDGET
 
     places: list[int] = field(default_factory=lambda: [0])
+    thrown: list[bool] = field(default_factory=lambda: [False])
 
     def emit(self, row: Row, dst: int = 0, src: int = 0, offset: int = 0, imm: int = 0, target: int = 0) -> None:
         """Append an instruction and keep account of registers that are read. What is written is for the caller to say."""

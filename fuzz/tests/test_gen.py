@@ -1,14 +1,18 @@
 """Generated programs: valid, terminating, reproducible, and judged."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ebpf.instruction import TAIL_CALL, Instruction
+from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import Program
 from ebpf.validity import check
 from fuzz.case import Case
+from fuzz.environment import THROW
 from fuzz.gen import TIERS, Features, Tier, batch, cases, draw_features, programs
 from fuzz.gen.inputs import make_input
 from fuzz.judge import interpret
@@ -58,6 +62,38 @@ def test_batches_use_different_features() -> None:
     drawn = [batch.features_of(1, number, "structured") for number in range(20)]
     assert len(set(drawn)) == len(drawn)
     assert Counter(bool(one.atomics) for one in drawn).keys() == {False, True}
+
+
+def executed(chosen: Features, batches: int) -> Iterator[tuple[Program, list[Instruction]]]:
+    """Programs of batches with these features, and what the oracle executes of them on one input."""
+    for number in range(batches):
+        case = batch.make_case(chosen, batch.choices(5, number, "structured", 0))
+        assert case is not None
+        run = interpret(place(Case(case.program, case.inputs[0]), CONFIGS[0]), trace=True)
+        yield case.program, [case.program.slots[at] for at, _ in run.outcome.trace]
+
+
+def test_tail_calls_succeed_fail_and_come_to_their_limit() -> None:
+    found = Counter[str]()
+    for program, slots in executed(Features(tails=2), 40):
+        calls = sum(BY_NAME["CALL"] is lookup(slot) and slot.imm == TAIL_CALL for slot in slots)
+        found["none"] += not calls
+        found["some"] += 0 < calls < 33
+        found["more than 33"] += calls > 33
+        found["programs"] += bool(program.programs)
+    assert min(found[kind] for kind in ("none", "some", "more than 33")) > 0
+    # Without a tail call there is no prog array.
+    assert 0 < found["programs"] < 40
+
+
+def test_exceptions_are_thrown_with_and_without_a_callback() -> None:
+    thrown = [
+        program.exception_callback is not None
+        for program, slots in executed(Features(throws=True), 60)
+        if any(lookup(slot) is BY_NAME["CALL_KERNEL"] and slot.imm == THROW for slot in slots)
+    ]
+    assert True in thrown
+    assert False in thrown
 
 
 def test_inputs_have_their_size_and_differ() -> None:
