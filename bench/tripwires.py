@@ -108,7 +108,7 @@ class Judged:
 
     def __init__(self, target: Target) -> None:
         self._judge = Judge(target, self._compile, WIRES, recordings(WIRES, lockstep=True), True)
-        self._variants: dict[int, list[Expectation]] = {}
+        self._worlds: dict[tuple[int, int], Expectations] = {}
 
     def _compile(self, slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
         return self._compiled
@@ -116,8 +116,8 @@ class Judged:
     def __call__(self, subject: Subject, inputs: int) -> None:
         """Judge an image on so many inputs."""
         self._compiled = replace(subject.compiled)
-        variants = self._variants.setdefault(id(subject), [])
-        verdicts = list(self._judge.image(self._compiled.config, Expectations(list(subject.expectations[:inputs]), variants)))
+        world = self._worlds.setdefault((id(subject), inputs), Expectations(subject.expectations[:inputs]))
+        verdicts = list(self._judge.image(self._compiled.config, world))
         assert [verdict.status for verdict in verdicts] == [Status.AGREE] * inputs
 
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from zlib import crc32
 
 from fuzz.erratum_models import occurrences
+from fuzz.kept import kept
 from fuzz.layout import Placement
 from fuzz.model.target import ModelTarget
 from fuzz.observe import memory_difference, runs
@@ -102,17 +103,46 @@ class Both:
 
         Variants run on one engine: that the other one agrees about the image the inputs show.
         """
-        alone = [number for number, (placement, _) in enumerate(inputs) if self._alone(placement)]
-        common = [number for number in range(len(inputs)) if number not in alone]
-        found = [0] * len(inputs)
-        for number, doubt in zip(common, self._model.screen([inputs[number] for number in common], recordings), strict=True):
-            found[number] = doubt
-        certain = [number for number in common if number < len(inputs) - variants and not found[number]] if self._confirmed else []
-        for number, doubt in zip(certain, self._second.screen([inputs[number] for number in certain]) if certain else (), strict=True):
-            found[number] = doubt
-        for number, doubt in zip(alone, self._second.screen([inputs[number] for number in alone], recordings) if alone else (), strict=True):
-            found[number] = doubt
+        given = tuple(inputs)
+        alone = tuple(range(len(given))) if self._faulty else _disturbed(given)
+        common = [number for number in range(len(given)) if number not in alone]
+        found = [0] * len(given)
+        _ask(self._model, given, common, recordings, found)
+        if self._confirmed:
+            certain = [number for number in common if number < len(given) - variants and not found[number]]
+            _ask(self._second, given, certain, _NOTHING, found)
+        if alone:
+            _ask(self._second, given, alone, recordings, found)
         return found
+
+
+Inputs = tuple[tuple[Placement, Run], ...]
+
+_NOTHING: frozenset[Recording] = frozenset()
+
+
+@kept(16)
+def _disturbed(inputs: Inputs) -> tuple[int, ...]:
+    """Those in which other CPUs come in between."""
+    return tuple(number for number, (placement, _) in enumerate(inputs) if placement.interference)
+
+
+@kept(16)
+def _first(inputs: Inputs, count: int) -> Inputs:
+    """The same value each time, of which other things are kept (`fuzz.screen.batch`)."""
+    return inputs[:count]
+
+
+def _ask(target: Target, inputs: Inputs, numbers: Sequence[int], recordings: frozenset[Recording], found: list[int]) -> None:
+    """Screen the inputs with these numbers, in ascending order."""
+    if not numbers:
+        return
+    if numbers[-1] < len(numbers):
+        chosen = inputs if len(numbers) == len(inputs) else _first(inputs, len(numbers))
+    else:
+        chosen = tuple(inputs[number] for number in numbers)
+    for number, doubt in zip(numbers, target.screen(chosen, recordings), strict=True):
+        found[number] = doubt
 
 
 ENGINES: Mapping[str, Callable[[], Target]] = MappingProxyType({"both": Both, "model": ModelTarget, "unicorn": UnicornTarget})

@@ -10,7 +10,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ebpf.instruction import Instruction
-from fuzz.atomics import is_atomic
+from fuzz.atomics import any_atomic
 from fuzz.erratum_models import Effect, Occurrence, image_of, occurrences
 from fuzz.interference import interruptions
 from fuzz.verdict import Difference
@@ -90,7 +90,7 @@ class FaultyCpu:
         self._effects = {}
         self._occurrences = list(occurrences(compiled))
         self._errata = len(self._occurrences)
-        if any(map(is_atomic, slots)):
+        if any_atomic(slots):
             self._occurrences += interruptions(image_of(compiled), compiled, slots)
         if self._occurrences:
             self._install(successors(compiled))

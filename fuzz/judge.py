@@ -14,7 +14,7 @@ they must be are run again and looked at in words.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from fuzz.layout import LAYOUTS, Layout, Placement, Setting, place, setting
 from fuzz.lockstep import first_difference
 from fuzz.record import Recording
 from fuzz.target import NoRoomError, Run, Target
+from fuzz.text import doubts
 from fuzz.verdict import Difference, Status, Trip, Verdict
 from fuzz.wires import WIRES
 from fuzz.wires.wire import Observation, Wire
@@ -83,7 +84,7 @@ def judge_all(
             cases = [Case(program, given) for given in inputs]
             found = [judge.expectation(case, place(case, config, layouts[config.width])) for case in cases]
             most = max((each.expected.outcome.executed for each in found), default=0)
-            known[key] = Expectations([each.within(most) for each in found], [])
+            known[key] = Expectations([each.within(most) for each in found])
         yield from judge.image(config, known[key], repeats)
 
 
@@ -113,11 +114,29 @@ class Expectation(NamedTuple):
         return self._replace(bounded=replace(self.placement, world=replace(world, instruction_limit=limit)))
 
 
-class Expectations(NamedTuple):
-    """What the oracle says of all inputs, and of the variants of the first one that were asked for so far."""
+Inputs = tuple[tuple[Placement, Run], ...]
+"""Placements, and what the oracle says of each: as a target is given them. The same for many images, so that what is made of them is kept."""
 
-    inputs: list[Expectation]
-    variants: list[Expectation]
+
+class _Plan(NamedTuple):
+    """What runs for an image besides the inputs: variants of the first one that wires want, on this image and on those that need their own.
+
+    `placements` are those that the wires asked for, `screened` all that runs on this image.
+    """
+
+    placements: tuple[Placement, ...]
+    here: tuple[tuple[Wire, Expectation], ...]
+    elsewhere: tuple[tuple[Wire, Expectation, Inputs], ...]
+    screened: Inputs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expectations:
+    """What the oracle says of all inputs, and of the variants of the first one that were asked for so far; and what is to be run for that."""
+
+    inputs: Sequence[Expectation]
+    variants: list[Expectation] = field(default_factory=list)
+    plans: dict[tuple[int, ...], _Plan] = field(default_factory=dict)
 
 
 class _Variant(NamedTuple):
@@ -193,13 +212,15 @@ class Judge:
             yield from (Verdict(Status.DIFFER, config, number, (_refusal(error),)) for number in range(len(world.inputs)))
             return
         trips = tuple(self._trips(compiled, first.placement))
-        here, elsewhere = self._wanted(compiled, world)
-        variants = tuple(self._vary_elsewhere(compiled, *pair) for pair in elsewhere)
-        if elsewhere:
+        plan = self._plan(compiled, world)
+        variants = tuple(self._vary_elsewhere(compiled, *pair) for pair in plan.elsewhere)
+        if plan.elsewhere:
             self.target.load(compiled, first.placement)
-        found = self._screen([*world.inputs, *(expectation for _, expectation in here)], self.recordings, len(here))
+        found = self._screen(plan.screened, self.recordings, len(plan.here))
         suspects = found[: len(world.inputs)]
-        variants += tuple(self._vary(compiled, *pair, self.recordings, suspect) for pair, suspect in zip(here, found[len(suspects) :], strict=True))
+        variants += tuple(
+            self._vary(compiled, *pair, self.recordings, suspect) for pair, suspect in zip(plan.here, found[len(suspects) :], strict=True)
+        )
         verdicts: list[Verdict] = []
         for number, (expectation, suspect) in enumerate(zip(world.inputs, suspects, strict=True)):
             verdicts.append(self._run(number, compiled, trips, expectation, () if number else variants, suspect))
@@ -209,17 +230,18 @@ class Judge:
 
     def _trips(self, compiled: Compiled, placement: Placement) -> Iterator[Trip]:
         """What tripwires find in the words of an image."""
+        doubted = doubts(compiled, placement)
         for wire in self.wires:
-            if wire.code:
+            if wire.code and (not wire.doubt or wire.doubt & doubted):
                 yield from wire.code(compiled, placement)
 
     def _key(self, compiled: Compiled, world: Expectations, repeats: Repeats) -> bytes | None:
         """Equal for images of which the runs, of all inputs and all their variants, cannot differ; None where the CPU would show its errata."""
         if occurrences(compiled):
             return None
-        _, elsewhere = self._wanted(compiled, world)
+        elsewhere = self._plan(compiled, world).elsewhere
         try:
-            images = [compiled, *(self._compile(compiled.config, expectation.placement) for _, expectation in elsewhere)]
+            images = [compiled, *(self._compile(compiled.config, expectation.placement) for _, expectation, _ in elsewhere)]
         except Exception:
             # The run of the variant reports it.
             return None
@@ -229,28 +251,32 @@ class Judge:
         others = [name for name in config.options if name not in (*config.errata, "nollsc", "nospec")]
         return blake2b(repr((id(world), config.width, repeats.cpu(config), others, parts)).encode()).digest()
 
-    def _screen(self, expectations: Sequence[Expectation], recordings: frozenset[Recording], variants: int = 0) -> list[bool]:
+    def _screen(self, inputs: Inputs, recordings: frozenset[Recording], variants: int = 0) -> list[bool]:
         """Of which of these runs of the loaded image it is not certain that they are as they must be."""
         if not self.screening:
-            return [True] * len(expectations)
-        return [found != 0 for found in self.target.screen([(each.bounded, each.expected) for each in expectations], recordings, variants)]
+            return [True] * len(inputs)
+        return [found != 0 for found in self.target.screen(inputs, recordings, variants)]
 
     def _compile(self, config: Config, placement: Placement) -> Compiled:
         return self.compiler(placement.slots, config, placement.addresses)
 
-    def _wanted(self, compiled: Compiled, world: Expectations) -> tuple[list[tuple[Wire, Expectation]], list[tuple[Wire, Expectation]]]:
-        """The variants of the first input for which this image will do, and those for which it will not."""
+    def _plan(self, compiled: Compiled, world: Expectations) -> _Plan:
+        """What to run for an image. Where wires ask for the same placements as for one before it is the same."""
         first = world.inputs[0]
-        if _promises_nothing(first):
-            return [], []
-        wanted = [
-            (wire, self._known(world, placement))
-            for wire in self.wires
-            if wire.variants is not None
-            for placement in wire.variants(compiled, first.case, first.placement)
-        ]
-        here = [pair for pair in wanted if _same_image(first.placement, pair[1].placement)]
-        return here, [pair for pair in wanted if pair not in here]
+        wanted: list[tuple[Wire, Placement]] = []
+        if not _promises_nothing(first):
+            for wire in self.wires:
+                if wire.variants is not None:
+                    wanted += [(wire, placement) for placement in wire.variants(compiled, first.case, first.placement)]
+        key = tuple([id(each) for pair in wanted for each in pair])
+        plan = world.plans.get(key)
+        if plan is None:
+            known = [(wire, placement, self._known(world, placement)) for wire, placement in wanted]
+            here = tuple((wire, made) for wire, placement, made in known if _same_image(first.placement, placement))
+            elsewhere = tuple((wire, made, _inputs([made])) for wire, placement, made in known if not _same_image(first.placement, placement))
+            screened = _inputs([*world.inputs, *(made for _, made in here)])
+            plan = world.plans[key] = _Plan(tuple(placement for _, placement in wanted), here, elsewhere, screened)
+        return plan
 
     def _known(self, world: Expectations, placement: Placement) -> Expectation:
         """What the oracle says of a placement of the first case, from what it has said before where that is the same."""
@@ -264,7 +290,7 @@ class Judge:
         world.variants.append(self.expectation(world.inputs[0].case, placement))
         return world.variants[-1]
 
-    def _vary_elsewhere(self, first: Compiled, wire: Wire, expectation: Expectation) -> _Variant:
+    def _vary_elsewhere(self, first: Compiled, wire: Wire, expectation: Expectation, alone: Inputs) -> _Variant:
         """A variant that needs an image of its own."""
         try:
             compiled = self._compile(first.config, expectation.placement)
@@ -272,7 +298,7 @@ class Judge:
         except Exception as error:
             return _Variant(wire, expectation.placement, (_refusal(error),), "")
         found = tuple(wire.images(first, compiled, expectation.placement)) if wire.images else ()
-        return self._vary(compiled, wire, expectation, frozenset(), *self._screen([expectation], frozenset()))._replace(found=found)
+        return self._vary(compiled, wire, expectation, _NOTHING, *self._screen(alone, _NOTHING))._replace(found=found)
 
     def _vary(self, compiled: Compiled, wire: Wire, expectation: Expectation, recordings: frozenset[Recording], suspect: bool) -> _Variant:
         """With the recordings of the other runs an image need not be translated again."""
@@ -288,6 +314,8 @@ class Judge:
         placement, expected = expectation.placement, expectation.expected
         if _promises_nothing(expectation):
             return Verdict(Status.INCONCLUSIVE, compiled.config, number, reason=str(expected.outcome.fault), outcome=expected.outcome)
+        if not (suspect or trips or variants):
+            return Verdict(Status.AGREE, compiled.config, number, outcome=expected.outcome)
         if not suspect:
             found = (*trips, *(trip for variant in variants for trip in variant.trips(placement, ())))
             return self._verdict(number, compiled, (), found, [variant.fault for variant in variants], expected)
@@ -321,6 +349,13 @@ class Judge:
         if engines and not trips:
             status, differences = Status.ENGINE, (*engines, *differences)
         return Verdict(status, compiled.config, number, differences, trips, "; ".join(filter(None, unseen)), outcome=expected.outcome)
+
+
+_NOTHING: frozenset[Recording] = frozenset()
+
+
+def _inputs(expectations: Sequence[Expectation]) -> Inputs:
+    return tuple((each.bounded, each.expected) for each in expectations)
 
 
 def _same_image(first: Placement, second: Placement) -> bool:

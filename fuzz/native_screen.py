@@ -16,10 +16,12 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from ebpf.instruction import REGISTERS
 from fuzz import native_record as record
-from fuzz.abi import PRESERVED, V0
+from fuzz.abi import PRESERVED, RA, SP, V0
 from fuzz.abi import REGISTERS as NATIVE_REGISTERS
 from fuzz.layout import STACK_SIZE as STACK_SIZE_IN_ALL
+from fuzz.model.bits import Numbers, native
 from fuzz.native_hooks import EXIT_REGISTERS, EXITED
+from fuzz.source import SOURCE
 
 ENDING, VALUES, MEMORY, PATH, CONVENTION, OPERANDS, ACCESSES, ROOM, CALLS, EDGES = (1 << bit for bit in range(10))
 """What may be wrong with a run, or could not be seen: how it ended; the program's registers or the return value; its memory, or bytes outside of it;
@@ -35,20 +37,25 @@ EXPECTED_RETURN, EXPECTED_KNOWN, EXPECTED_COUNT, EXPECTED_REGISTERS = range(4)
 EXPECTED_ROWS = 16
 EXPECTED_ROW = 2 + REGISTERS
 
-# Of a memory: where an input lies. Segments are rows of (place in the host's memory, length, where its contents before and after are in this array,
-# in 64-bit words; the last one is the stack. UNTOUCHED: how many bytes at the beginning of the eBPF stack the program leaves alone. Areas are rows of
-# (address, length in bytes).
-FRAME_POINTER, STACK_ADDRESS, UNTOUCHED, SEGMENT_COUNT, SEGMENTS_AT, AREA_COUNT, AREAS_AT, ENTRY_REGISTERS = range(8)
+# Of a memory: where an input lies, and how it runs: for at most LIMIT MIPS instructions, with FILL in what belongs to nobody (`Placement.fill`).
+# Segments are rows of (place in the host's memory, length, where its contents before and after are in this array, address), lengths in 64-bit words;
+# the last one is the stack. UNTOUCHED: how many bytes at the beginning of the eBPF stack the program leaves alone. Areas are rows of (address, length
+# in bytes).
+FRAME_POINTER, STACK_ADDRESS, UNTOUCHED, SEGMENT_COUNT, SEGMENTS_AT, AREA_COUNT, AREAS_AT, LIMIT, FILL, ENTRY_REGISTERS = range(10)
 MEMORY_HEADER = ENTRY_REGISTERS + NATIVE_REGISTERS
-SEGMENT_ROW, AREA_ROW = 4, 2
+PLACE, LENGTH, BEFORE, AFTER, ADDRESS = range(5)
+SEGMENT_ROW, AREA_ROW = 5, 2
 
+# Of what may be recorded, which checks look at it: PATH, OPERANDS, ACCESSES, as a sum.
+#
 # Of an image. KEPT: which eBPF registers it keeps, LOW and HIGH where, as in `fuzz.native_record`. STARTS: for each slot its first word, -1 for none.
 # LEAVING: for each slot whether it is an exit. RIGHTS: for each word how many bytes of the program's memory it may access, from bit 8 on whether it
 # may read, whether it may write.
-BASE, RETURN_PAGE, LIMIT, CHECKS, CPU_64, WIDTH, TOP, STACK_SIZE, DEEPEST, HOME, KEPT, EXITS, SHARES, STARTS_AT, LEAVING_AT, RIGHTS_AT = range(16)
+BASE, CPU_64, WIDTH, TOP, STACK_SIZE, DEEPEST, HOME, KEPT, EXITS, SHARES, STARTS_AT, LEAVING_AT, RIGHTS_AT = range(13)
 LOW, HIGH = 16, 16 + REGISTERS
 IMAGE_HEADER = HIGH + REGISTERS
-READS, WRITES = 1 << 8, 1 << 9
+READS, WRITES, INDIVISIBLE = 1 << 8, 1 << 9, 1 << 10
+_LEAVES, _STARTS = 1, 2
 
 # What the native code needs of an engine, as addresses: the engine, register numbers, places to read and write, their values, instruction counters.
 ENGINE, IDS, READ_PLACES, WRITE_PLACES, READ, WRITE, COUNTERS, EXIT_STATE, HOST = range(9)
@@ -80,31 +87,31 @@ def _words_at(context, address):  # type: ignore[no-untyped-def]
 words_at: Any = _words_at
 
 
-@njit(cache=True)
-def fill(memory, host):  # type: ignore[no-untyped-def]
+@native
+def fill(memory: Numbers, host: int) -> None:
     """Put an input into the host's memory."""
     for segment in range(memory[SEGMENT_COUNT]):
         row = memory[SEGMENTS_AT] + SEGMENT_ROW * segment
-        place, before = words_at(host + memory[row]), memory[row + 2]
-        for at in range(memory[row + 1]):
+        place, before = words_at(host + memory[row + PLACE]), memory[row + BEFORE]
+        for at in range(memory[row + LENGTH]):
             place[at] = memory[before + at]
 
 
-@njit(cache=True)
-def _same(place, memory, at, start, end):  # type: ignore[no-untyped-def]
+@native
+def _same(place: Numbers, memory: Numbers, at: int, start: int, end: int) -> bool:
     different = 0
     for word in range(start, end):
         different |= place[word] ^ memory[at + word]
     return different == 0
 
 
-@njit(cache=True)
-def memory_holds(memory, image, host):  # type: ignore[no-untyped-def]
+@native
+def memory_holds(memory: Numbers, image: Numbers, host: int) -> bool:
     """Whether all bytes of all segments but the native frames hold what they must, and the program itself left alone what is below its stack."""
     last = memory[SEGMENT_COUNT] - 1
     for segment in range(last + 1):
         row = memory[SEGMENTS_AT] + SEGMENT_ROW * segment
-        place, length, after = words_at(host + memory[row]), memory[row + 1], memory[row + 3]
+        place, length, after = words_at(host + memory[row + PLACE]), memory[row + LENGTH], memory[row + AFTER]
         if segment < last:
             if not _same(place, memory, after, 0, length):
                 return False
@@ -120,8 +127,8 @@ def memory_holds(memory, image, host):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
-def _same_value(expected, actual, known, register):  # type: ignore[no-untyped-def]
+@native
+def _same_value(expected: int, actual: int, known: int, register: int) -> bool:
     """Whether a register holds what is promised of it."""
     if known >> register & 1 == 0:
         return True
@@ -129,8 +136,8 @@ def _same_value(expected, actual, known, register):  # type: ignore[no-untyped-d
     return (different & 0xFFFFFFFF if known >> LOW_ONLY >> register & 1 else different) == 0
 
 
-@njit(cache=True)
-def path_holds(expected, image, data):  # type: ignore[no-untyped-def]
+@native
+def path_holds(expected: Numbers, image: Numbers, data: Numbers) -> bool:
     """Whether the boundaries that were recorded are those that the oracle's trace leads to, as `fuzz.lockstep` has it."""
     count, starts, leaving = expected[EXPECTED_COUNT], image[STARTS_AT], image[LEAVING_AT]
     told, boundary = min(data[record.COUNT_BOUNDARIES], record.MAXIMUM_BOUNDARIES), 0
@@ -143,7 +150,7 @@ def path_holds(expected, image, data):  # type: ignore[no-untyped-def]
             boundary += 1
             row += record.BOUNDARY_ROW
         if entry == count or boundary == told:
-            return entry == count and boundary == told
+            return bool(entry == count and boundary == told)
         following = entry + 1
         if image[SHARES]:
             # Of entries one after the other with the same word the last one, as far as they do not go back.
@@ -169,8 +176,8 @@ def path_holds(expected, image, data):  # type: ignore[no-untyped-def]
         boundary += 1
 
 
-@njit(cache=True)
-def accesses_hold(memory, image, data):  # type: ignore[no-untyped-def]
+@native
+def accesses_hold(memory: Numbers, image: Numbers, data: Numbers) -> bool:
     """Whether all accesses that were recorded are allowed, as `fuzz.wires.memory` has it."""
     frame, top = memory[FRAME_POINTER], memory[FRAME_POINTER] + image[TOP]
     bottom, deepest = frame - image[STACK_SIZE], top - image[DEEPEST]
@@ -197,19 +204,19 @@ def accesses_hold(memory, image, data):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
-def _is_word(value):  # type: ignore[no-untyped-def]
+@native
+def _is_word(value: int) -> bool:
     return -0x80000000 <= value < 0x80000000
 
 
-@njit(cache=True)
-def registers_hold(expected, memory, image, after, left):  # type: ignore[no-untyped-def]
+@native
+def registers_hold(expected: Numbers, memory: Numbers, image: Numbers, after: Numbers, left: Numbers) -> int:
     """What is wrong with the native registers at the return (`after`) and with the program's at the exit word (`left`)."""
     wrong = 0
     mask = -1 if image[CPU_64] else 0xFFFFFFFF
     for number in PRESERVED:
         entry = memory[ENTRY_REGISTERS + number]
-        if number == 29:
+        if number == SP:
             entry += image[TOP]
         if (entry ^ after[number]) & mask:
             wrong |= CONVENTION
@@ -236,13 +243,12 @@ def registers_hold(expected, memory, image, after, left):  # type: ignore[no-unt
     return wrong
 
 
-@njit(cache=True)
-def holds(expected, memory, image, data, host, after, left):  # type: ignore[no-untyped-def]
-    """What is wrong with a run that ended by itself; 0 for nothing. What of it is recorded is for CHECKS of the image to say."""
+@native
+def holds(expected: Numbers, memory: Numbers, image: Numbers, checks: int, data: Numbers, host: int, after: Numbers, left: Numbers) -> int:
+    """What is wrong with a run that ended by itself; 0 for nothing. Of what may have been recorded `checks` says what there is to look at."""
     wrong = registers_hold(expected, memory, image, after, left)
     if not memory_holds(memory, image, host):
         wrong |= MEMORY
-    checks = image[CHECKS]
     if checks & OPERANDS and data[record.COUNT_OPERANDS] != 0:
         wrong |= OPERANDS
     if checks & PATH and data[record.COUNT_BOUNDARIES] > record.MAXIMUM_BOUNDARIES:
@@ -256,33 +262,80 @@ def holds(expected, memory, image, data, host, after, left):  # type: ignore[no-
     return wrong
 
 
-@njit(cache=True)
-def _enter(memory, image, values):  # type: ignore[no-untyped-def]
+@native
+def _enter(memory: Numbers, image: Numbers, values: Numbers) -> None:
     for number in range(NATIVE_REGISTERS):
         values[number] = memory[ENTRY_REGISTERS + number]
-    values[29] += image[TOP]
-    values[31] = image[RETURN_PAGE]
+    values[SP] += image[TOP]
 
 
-@njit(cache=True)
-def run_all(expectations, memories, image, data, control, state, found):  # type: ignore[no-untyped-def]
-    """Run an image on inputs, of which the first two are the addresses of arrays, and say in `found` what is wrong with each.
+def _compiled(source: int):  # type: ignore[no-untyped-def]
+    """The native functions; see `fuzz.source`."""
 
-    After a run that did not end by itself the engine is fit for nothing more: the others are not run, and said to be wrong as well.
-    """
-    counters, left, after = words_at(control[COUNTERS]), words_at(control[EXIT_STATE]), words_at(control[READ])
-    record.begin(data)
-    for number in range(len(expectations)):
-        expected, memory = words_at(expectations[number]), words_at(memories[number])
-        record.begin_another(data)
-        state[TROUBLE], state[INPUT], left[EXITED] = 0, number, 0
-        fill(memory, control[HOST])
-        counters[0], counters[1] = 0, image[LIMIT]
-        _enter(memory, image, words_at(control[WRITE]))
-        _write_batch(control[ENGINE], control[IDS], control[WRITE_PLACES], NATIVE_REGISTERS)
-        status = _start(control[ENGINE], image[BASE], image[RETURN_PAGE], 0, 0)
-        if status != 0 or state[TROUBLE] != 0 or counters[0] > image[LIMIT]:
-            found[number:] = ENDING
-            return
-        _read_batch(control[ENGINE], control[IDS], control[READ_PLACES], NATIVE_REGISTERS)
-        found[number] = holds(expected, memory, image, data, control[HOST], after, left)
+    @njit(cache=True)
+    def run_all(number, end, expectations, memories, image, checks, data, control, state, found):  # type: ignore[no-untyped-def]
+        """Run an image on the inputs from `number` to before `end`, and say in `found` what is wrong with each.
+
+        `expectations` and `memories` have the addresses of their arrays; their memory must lie in the pages that the engine has. After a run that did
+        not end by itself the engine is fit for nothing more: the others are not run, and said to be wrong as well.
+        """
+        _ = source
+        counters, left, after = words_at(control[COUNTERS]), words_at(control[EXIT_STATE]), words_at(control[READ])
+        while number < end:
+            expected, memory = words_at(expectations[number]), words_at(memories[number])
+            record.begin_another(data)
+            state[TROUBLE], state[INPUT], left[EXITED] = 0, number, 0
+            fill(memory, control[HOST])
+            counters[0], counters[1] = 0, memory[LIMIT]
+            _enter(memory, image, words_at(control[WRITE]))
+            _write_batch(control[ENGINE], control[IDS], control[WRITE_PLACES], NATIVE_REGISTERS)
+            status = _start(control[ENGINE], image[BASE], memory[ENTRY_REGISTERS + RA], 0, 0)
+            if status != 0 or state[TROUBLE] != 0 or counters[0] > memory[LIMIT]:
+                found[number:end] = ENDING
+                return
+            _read_batch(control[ENGINE], control[IDS], control[READ_PLACES], NATIVE_REGISTERS)
+            found[number] = holds(expected, memory, image, checks, data, control[HOST], after, left)
+            number += 1
+
+    @njit(cache=True)
+    def describe(starts, leaving, access, owners, facts, accessing, linking, image):  # type: ignore[no-untyped-def]
+        """Write what follows the header of an image, and SHARES; False where starts are not of the image's words.
+
+        `leaving` and `access` are of the slots: whether each is an exit, and what it may access as in RIGHTS, or besides INDIVISIBLE. `accessing` and
+        `linking` are the facts of loads and stores, and of LL and SC.
+        """
+        _ = source
+        words, rights = len(owners), image[RIGHTS_AT]
+        image[rights : rights + words] = 0
+        for slot in range(len(starts)):
+            if starts[slot] >= words or starts[slot] < -1:
+                return False
+            if leaving[slot] and starts[slot] >= 0:
+                image[rights + starts[slot]] = _LEAVES
+        image[SHARES] = 0
+        for slot in range(len(starts)):
+            start = starts[slot]
+            if start >= 0:
+                before = image[rights + start]
+                if before == _LEAVES:
+                    start = -1
+                elif before == _STARTS:
+                    image[SHARES] = 1
+                else:
+                    image[rights + start] = _STARTS
+            image[image[STARTS_AT] + slot] = start
+            image[image[LEAVING_AT] + slot] = leaving[slot]
+        for at in range(words):
+            allowed = 0
+            if facts[at] & accessing and 0 <= owners[at] < len(access):
+                allowed = access[owners[at]]
+                if allowed & INDIVISIBLE:
+                    allowed = allowed & ~INDIVISIBLE if facts[at] & linking else 0
+            image[rights + at] = allowed
+        return True
+
+    return run_all, describe
+
+
+run_all, describe = _compiled(SOURCE)
+"""Compiled on their first calls, and cached."""

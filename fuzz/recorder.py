@@ -1,11 +1,14 @@
 """What stands between a target and the native hooks that record: it describes an image to them, and makes a `Record` of what they wrote."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from unicorn import UC_HOOK_CODE
 
 from ebpf.instruction import REGISTERS
 from fuzz import native_record as native
+from fuzz.decoded import owner_array, word_array
 from fuzz.description import accesses, mark_writes, restricted_operands
 from fuzz.layout import IMAGE_SIZE
 from fuzz.record import OperandEvent, Record, Recording
@@ -24,10 +27,8 @@ class Recorder:
 
     def adopt(self, compiled: Compiled) -> None:
         """Make ready to record runs of an image, for an engine that describes it itself."""
-        self._owners = np.array(compiled.slot_of, np.int64)
-        places = [(0,) if places is None else places for places in compiled.registers]
-        self.memory[native.LOW : native.LOW + REGISTERS] = [low for low, *_ in places]
-        self.memory[native.HIGH : native.HIGH + REGISTERS] = [high[0] if high else -1 for _, *high in places]
+        self._owners = owner_array(compiled)
+        self.memory[native.LOW : native.HIGH + REGISTERS] = _places(compiled.registers)
 
     def prepare(self, compiled: Compiled, wanted: frozenset[Recording]) -> None:
         """Describe an image."""
@@ -36,7 +37,7 @@ class Recorder:
         memory = self.memory
         descriptions = _rows(memory, native.DESCRIPTIONS, native.DESCRIPTION, count)
         descriptions[:] = 0
-        words = np.array(compiled.words, np.int64)
+        words = word_array(compiled)
         if wanted & {Recording.OPERANDS, Recording.FLIPS}:
             descriptions[:, 0] = restricted_operands(compiled, words)
         if Recording.FLIPS in wanted:
@@ -112,6 +113,13 @@ class Recorder:
             boundaries=_boundaries(memory, boundaries) if Recording.BOUNDARIES in wanted else None,
             truncated=truncated,
         )
+
+
+@lru_cache(maxsize=64)
+def _places(registers: tuple[tuple[int, ...] | None, ...]) -> list[int]:
+    """Of r0 to r10 the lower or only registers, then the upper ones, -1 for none."""
+    places = [(0,) if each is None else each for each in registers]
+    return [*(low for low, *_ in places), *(high[0] if high else -1 for _, *high in places)]
 
 
 _NOTHING: frozenset[Recording] = frozenset()

@@ -8,9 +8,11 @@ A verdict is defined by `fuzz.compare`, `fuzz.lockstep` and the tripwires, which
 itself, and nearly all runs are as they must be. The screen never says so of a run in which they find anything; where it is in doubt, they are asked.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +20,21 @@ from numpy.typing import NDArray
 from ebpf.instruction import REGISTERS, Instruction
 from fuzz import native_record as record
 from fuzz import native_screen as native
-from fuzz.abi import HOME_AREA
+from fuzz.abi import HOME_AREA, sign_extended
 from fuzz.calls import Service
 from fuzz.compare import STACK
-from fuzz.entry import entry_registers
+from fuzz.decoded import FACT_BITS, decoded, owner_array, start_array
+from fuzz.entry import entry_registers, instruction_limit
 from fuzz.kept import kept
 from fuzz.layout import AREA_SIZE, Placement
-from fuzz.lockstep import Image, described
+from fuzz.lockstep import described, exits
+from fuzz.native_text import ACCESS, LINK, all_lead
 from fuzz.record import Recording
+from fuzz.recorder import Recorder
 from fuzz.target import Run
-from fuzz.wires.hazards import of_edges
-from fuzz.wires.memory import lowest_stack_pointer, rights
+from fuzz.text import text
+from fuzz.wires.hazards import HILO_DISTANCE, of_edges
+from fuzz.wires.memory import allowed, rights
 from jit.compiled import Compiled
 from oracle.outcome import Low
 
@@ -36,6 +42,9 @@ Words = NDArray[np.int64]
 
 LARGEST = 1 << 20
 """Inputs with more bytes of memory are not screened: comparing them costs more than what is saved."""
+
+MOST_SEGMENTS = 256
+"""Inputs with more segments of memory are not screened either."""
 
 _CHECKS = {Recording.BOUNDARIES: native.PATH, Recording.OPERANDS: native.OPERANDS, Recording.ACCESSES: native.ACCESSES}
 
@@ -52,9 +61,10 @@ class Expectation:
 def expectation(placement: Placement, expected: Run) -> Expectation | None:
     """What the screen wants to know of an input; None where it does not see enough: a fault, a large memory, a trace that a target cannot record,
     registers of which halves are promised."""
-    outcome = expected.outcome
-    size = sum(len(segment.initial) for segment in placement.segments)
-    if outcome.fault is not None or placement.world.marked or size > LARGEST or len(outcome.trace) > record.MAXIMUM_BOUNDARIES:
+    outcome, segments = expected.outcome, placement.segments
+    if outcome.fault is not None or placement.world.marked or len(outcome.trace) > record.MAXIMUM_BOUNDARIES:
+        return None
+    if len(segments) > MOST_SEGMENTS or sum(len(segment.initial) for segment in segments) > LARGEST:
         return None
     return Expectation(_outcome(expected), _memory(placement, expected))
 
@@ -100,13 +110,15 @@ def _memory(placement: Placement, expected: Run) -> Words:
     for segment in placement.segments:
         after = segment.initial[: segment.start] + expected.outcome.memory[segment.name] + segment.initial[segment.start + segment.size :]
         length = len(segment.initial) // 8
-        rows.append((segment.address % AREA_SIZE, length, at, at + length))
+        address = segment.address if world.address_width == 64 else sign_extended(segment.address)
+        rows.append((segment.address % AREA_SIZE, length, at, at + length, *_signed((address,)).tolist()))
         contents += [np.frombuffer(segment.initial, np.int64), np.frombuffer(after, np.int64)]
         at += 2 * length
     header[native.FRAME_POINTER :][:2] = _signed((world.frame_pointer, placement.segments[-1].address))
     header[native.UNTOUCHED] = _untouched(world.stack, expected.outcome.memory[STACK])
     header[native.SEGMENT_COUNT], header[native.SEGMENTS_AT] = len(rows), len(header) + len(areas)
     header[native.AREA_COUNT], header[native.AREAS_AT] = len(world.regions), len(header)
+    header[native.LIMIT], header[native.FILL] = instruction_limit(placement), placement.fill
     header[native.ENTRY_REGISTERS :] = _signed(entry_registers(placement, 0))
     return np.concatenate((header, areas, np.array(rows, np.int64).ravel(), *contents))
 
@@ -119,93 +131,141 @@ def _untouched(before: bytes, after: bytes) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Inputs whose memory lies in the same pages, for one native call; `outcomes` and `memories` are the addresses of their expectations' arrays."""
+    """Inputs for native code.
 
+    count       of all inputs; `numbers` are those of them that can be screened, and of these is all else
+    outcomes    where `Expectation.outcome` of each is, `memories` where `Expectation.memory` is
+    calling     those of which the oracle made calls
+    pages       ranges of them whose memory lies in the same pages
+    """
+
+    count: int
+    numbers: tuple[int, ...]
     placements: tuple[Placement, ...]
     expected: tuple[Run, ...]
     expectations: tuple[Expectation, ...]
-
-    @property
-    def outcomes(self) -> Words:
-        """Where `Expectation.outcome` of each is."""
-        return np.array([each.outcome.ctypes.data for each in self.expectations])
-
-    @property
-    def memories(self) -> Words:
-        """Where `Expectation.memory` of each is."""
-        return np.array([each.memory.ctypes.data for each in self.expectations])
+    outcomes: Words
+    memories: Words
+    calling: tuple[int, ...]
+    pages: tuple[tuple[int, int], ...]
 
 
-def by_pages(
-    inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording], run: Callable[[Batch, frozenset[Recording]], list[int]]
-) -> list[int]:
-    """Screen inputs in batches whose memory lies in the same pages, which are mapped before native code runs. What cannot be screened is doubted."""
-    found = [native.ENDING] * len(inputs)
-    wanted = [(number, *pair, made) for number, pair in enumerate(inputs) if (made := expectation(*pair)) is not None]
-    for _, group in groupby(wanted, lambda each: [(segment.address, len(segment.initial)) for segment in each[1].segments]):
-        numbers, *rest = zip(*group, strict=True)
-        for number, result in zip(numbers, run(Batch(*rest), recordings - {Recording.FLIPS}), strict=True):
-            found[number] = result
-    return found
+@kept(16)
+def batch(inputs: tuple[tuple[Placement, Run], ...]) -> Batch:
+    """Inputs, with what the oracle says of them. Images of many configurations run on the same ones."""
+    known = [expectation(*pair) for pair in inputs]
+    numbers = tuple(number for number, made in enumerate(known) if made is not None)
+    expectations = tuple(made for made in known if made is not None)
+    placements = tuple(inputs[number][0] for number in numbers)
+    expected = tuple(inputs[number][1] for number in numbers)
+    pages, start = [], 0
+    for _, group in groupby(placements, lambda each: [(segment.address, len(segment.initial)) for segment in each.segments]):
+        pages.append((start, start := start + len(list(group))))
+    return Batch(
+        len(inputs),
+        numbers,
+        placements,
+        expected,
+        expectations,
+        np.array([each.outcome.ctypes.data for each in expectations], np.int64),
+        np.array([each.memory.ctypes.data for each in expectations], np.int64),
+        tuple(number for number, run in enumerate(expected) if run.calls),
+        tuple(pages),
+    )
 
 
-NO_EDGES = np.zeros((0, 2), np.int64)
-
-
-def conclude(compiled: Compiled, batch: Batch, found: Words, services: Mapping[int, Service], edges: Words | None) -> list[int]:
-    """Add what native code does not see: the calls that were made, and ways from word to word, None where there was no room for them."""
+def conclude(batch: Batch, found: Words, services: Mapping[int, Service], edges_hold: bool) -> list[int]:
+    """Of each input what may be wrong with it: what native code has found, the calls that were made, and whether all ways from word to word that runs
+    took are harmless. What cannot be screened is doubted."""
     results: list[int] = found.tolist()
-    for number, run in enumerate(batch.expected):
+    for number in {*batch.calling, *services}:
         service = services.get(number)
-        if (service.calls if service else ()) != run.calls or (service and service.violations):
+        if (service.calls if service else ()) != batch.expected[number].calls or (service and service.violations):
             results[number] |= native.CALLS
-    if not edges_hold(compiled, edges):
+    if not edges_hold:
         results = [result | native.EDGES for result in results]
-    return results
+    if len(results) == batch.count:
+        return results
+    told = [native.ENDING] * batch.count
+    for number, result in zip(batch.numbers, results, strict=True):
+        told[number] = result
+    return told
 
 
-def edges_hold(compiled: Compiled, edges: Words | None) -> bool:
-    """Whether the ways that runs of an image took from word to word are harmless; None where they have not all been recorded."""
-    return edges is not None and not any(of_edges(compiled, edges))
+def harmless(compiled: Compiled, recorder: Recorder) -> bool:
+    """Whether the ways that runs of an image took from word to word have all been recorded, and are harmless."""
+    if all_lead(recorder.memory, decoded(compiled).following):
+        return True
+    return recorder.edges is not None and not any(of_edges(compiled, recorder.edges))
 
 
-def image(compiled: Compiled, slots: tuple[Instruction, ...], placement: Placement, recordings: frozenset[Recording], limit: int) -> Words:
-    """What the screen wants to know of an image of these slots that runs in this placement's layout, for at most `limit` MIPS instructions."""
-    made = _image(compiled, slots).copy()
-    made[native.RETURN_PAGE] = _signed((placement.layout.return_page,))[0]
-    made[native.LIMIT] = limit
-    made[native.CHECKS] = sum(check for recording, check in _CHECKS.items() if recording in recordings)
-    if not compiled.bpf_at:
-        # A compiler that does not say where its instructions are.
-        made[native.CHECKS] &= ~native.PATH
-    return made
+class Checks(NamedTuple):
+    """What is asked of the screen: what has to be recorded, and which checks look at it, as a sum of `fuzz.native_screen.PATH` and its like."""
+
+    recordings: frozenset[Recording]
+    native: int
+
+
+def checks(compiled: Compiled, recordings: frozenset[Recording]) -> Checks:
+    """What the screen has to record and to check on an image so that wires and lockstep have these recordings."""
+    # A compiler need not say where its instructions are.
+    return _checks(recordings, bool(compiled.bpf_at), compiled.config.isa in HILO_DISTANCE)
+
+
+@kept(32)
+def _checks(recordings: frozenset[Recording], boundaries: bool, edges: bool) -> Checks:
+    wanted = recordings - {Recording.FLIPS} - frozenset(() if boundaries else (Recording.BOUNDARIES,))
+    if not edges:
+        wanted -= {Recording.EDGES}
+    return Checks(wanted, sum(check for recording, check in _CHECKS.items() if recording in wanted))
 
 
 @kept(4)
-def _image(compiled: Compiled, slots: tuple[Instruction, ...]) -> Words:
-    config = compiled.config
-    header = np.zeros(native.IMAGE_HEADER, np.int64)
-    known: Image = described(slots, compiled)
-    at = len(header) + np.cumsum([0, len(known.starts), len(known.exits)])
-    fields = {
-        native.BASE: _signed((compiled.base,))[0],
-        native.CPU_64: config.cpu_64,
-        native.WIDTH: config.width,
-        native.TOP: compiled.frame_pointer,
-        native.STACK_SIZE: compiled.stack_size,
-        native.DEEPEST: lowest_stack_pointer(compiled),
-        native.HOME: HOME_AREA if config.width == 32 else 0,
-        native.KEPT: _known([None if places is None else places[0] for places in compiled.registers]),
-        native.EXITS: len(compiled.exits),
-        native.SHARES: known.shares,
-        native.STARTS_AT: at[0],
-        native.LEAVING_AT: at[1],
-        native.RIGHTS_AT: at[2],
-    }
-    for field, value in fields.items():
-        header[field] = value
-    header[native.LOW : native.LOW + REGISTERS] = [(places or (0,))[0] for places in compiled.registers]
-    header[native.HIGH : native.HIGH + REGISTERS] = [-1 if places is None or len(places) == 1 else places[1] for places in compiled.registers]
+def image(compiled: Compiled, slots: tuple[Instruction, ...]) -> Words:
+    """What the screen wants to know of an image of these slots."""
+    config, count = compiled.config, len(slots)
+    made = np.empty(native.IMAGE_HEADER + 2 * count + len(compiled.words), np.int64)
+    at = native.IMAGE_HEADER
+    made[: native.KEPT] = (
+        compiled.base,
+        config.cpu_64,
+        config.width,
+        compiled.frame_pointer,
+        compiled.stack_size,
+        text(compiled).deepest,
+        HOME_AREA if config.width == 32 else 0,
+    )
+    made[native.EXITS], made[native.STARTS_AT : native.RIGHTS_AT + 1] = len(compiled.exits), (at, at + count, at + 2 * count)
+    made[native.KEPT], made[native.LOW : native.HIGH + REGISTERS] = _places(compiled.registers)
+    starts = start_array(compiled) if compiled.bpf_at else np.full(count, -1, np.int64)
+    about = exits(slots), _access(slots), owner_array(compiled), decoded(compiled).facts, FACT_BITS[ACCESS], FACT_BITS[LINK]
+    if len(starts) != count or not native.describe(starts, *about, made):
+        return plain(compiled, slots, made[: native.IMAGE_HEADER])
+    return made
+
+
+def plain(compiled: Compiled, slots: tuple[Instruction, ...], header: Words) -> Words:
+    """What `image` makes, for images that are not what they say, from what `fuzz.lockstep` and `fuzz.wires.memory` say."""
+    known = described(slots, compiled)
+    header[native.SHARES] = known.shares
     width, direction = rights(compiled, slots)
-    allowed = width.astype(np.int64) | direction[:, 0] * native.READS | direction[:, 1] * native.WRITES
-    return np.concatenate((header, known.starts, known.exits.astype(np.int64), allowed))
+    may = width.astype(np.int64) | direction[:, 0] * native.READS | direction[:, 1] * native.WRITES
+    return np.concatenate((header, known.starts, known.exits.astype(np.int64), may))
+
+
+@kept(64)
+def _access(slots: tuple[Instruction, ...]) -> Words:
+    """Of each slot what its code may access, as `fuzz.native_screen.describe` wants it."""
+    found = [
+        size | reads * native.READS | writes * native.WRITES | indivisible * native.INDIVISIBLE
+        for size, reads, writes, indivisible in map(allowed, slots)
+    ]
+    return np.array(found, np.int64)
+
+
+@lru_cache(maxsize=64)
+def _places(registers: tuple[tuple[int, ...] | None, ...]) -> tuple[int, Words]:
+    """Which eBPF registers are kept, and where: their lower or only parts, then the upper ones, -1 for none."""
+    low = [(places or (0,))[0] for places in registers]
+    high = [-1 if places is None or len(places) == 1 else places[1] for places in registers]
+    return _known([None if places is None else places[0] for places in registers]), np.array(low + high, np.int64)

@@ -32,7 +32,6 @@ from fuzz.native_screen import INPUT, TROUBLE
 from fuzz.record import NOTHING_RECORDED, Record, Recording
 from fuzz.recorder import Recorder
 from fuzz.routines import RoutineError
-from fuzz.screen import NO_EDGES, Batch
 from fuzz.target import Run
 from fuzz.unicorn_engine import HOOK, INTERRUPT_HOOK, MODELS, Engine, Hook, HostMemory, function_address
 from fuzz.unicorn_fault import explain, in_delay_slot
@@ -270,23 +269,31 @@ class UnicornTarget:
 
     def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = _NOTHING, variants: int = 0) -> list[int]:
         """Run the loaded image on inputs, and say of each, given the oracle's run, what may not be as it must be; 0 for nothing."""
-        return screen.by_pages(inputs, recordings, self._screen)
-
-    def _screen(self, batch: Batch, recordings: frozenset[Recording]) -> list[int]:
         if self._loaded is None:
             raise ValueError("no image is loaded")
-        compiled, first = self._loaded, batch.placements[0]
-        key, engine = self._engine(compiled, bool(recordings), recordings)
-        engine.map(first.segments)
-        self._begin(engine, batch.placements, bool(recordings))
+        compiled, batch = self._loaded, screen.batch(tuple(inputs))
+        recorded, wanted = screen.checks(compiled, recordings)
+        stepping = bool(recorded)
         found = np.zeros(len(batch.placements), np.int64)
-        image = screen.image(compiled, self._slots, first, recordings, instruction_limit(first))
-        native_screen.run_all(batch.outcomes, batch.memories, image, self._recorder.memory, self._control(engine), self._state, found)
-        if self._error is not None:
-            raise self._error
-        if found[-1] & native_screen.ENDING:
-            self._discard(key)
-        return screen.conclude(compiled, batch, found, self._services, self._recorder.edges if Recording.EDGES in recordings else NO_EDGES)
+        image = screen.image(compiled, self._slots)
+        services: dict[int, Service] = {}
+        edges_hold = True
+        for start, end in batch.pages:
+            key, engine = self._engine(compiled, stepping, recorded)
+            engine.map(batch.placements[start].segments)
+            self._begin(engine, batch.placements, stepping)
+            if stepping:
+                self._recorder.begin()
+            arrays = batch.outcomes, batch.memories, image, wanted, self._recorder.memory, self._control(engine), self._state, found
+            native_screen.run_all(start, end, *arrays)
+            if self._error is not None:
+                raise self._error
+            if found[end - 1] & native_screen.ENDING:
+                self._discard(key)
+            services |= self._services
+            if Recording.EDGES in recorded:
+                edges_hold &= screen.harmless(compiled, self._recorder)
+        return screen.conclude(batch, found, services, edges_hold)
 
     def _control(self, engine: Engine) -> NDArray[np.int64]:
         control = np.zeros(native_screen.CONTROLS, np.int64)

@@ -16,9 +16,10 @@ from numba import njit
 from fuzz.model import meanings
 from fuzz.model import rows as number
 from fuzz.model.bits import Numbers, native
+from fuzz.model.bits import word as truncated
 from fuzz.model.operations import compute
 from fuzz.model.rows import meaning
-from fuzz.model.source import SOURCE
+from fuzz.source import SOURCE
 from jit.config import Config
 from jit.mips import HI, LO, RA, ROWS, Row
 
@@ -263,11 +264,11 @@ def _describe(row: Numbers, what: Numbers, units: Numbers, operands: Numbers, pc
 
 
 def _compiled(source: int):  # type: ignore[no-untyped-def]
-    """The native function; see `fuzz.model.source`."""
+    """The native function; see `fuzz.source`."""
 
     @njit(cache=True, error_model="numpy")
-    def decode(words, base, match, fields, conditions, does, candidates, starts, code):  # type: ignore[no-untyped-def]
-        """Write a row for each word."""
+    def decode(words, base, wide, linked, starts, exits, match, fields, conditions, does, candidates, starting, code):  # type: ignore[no-untyped-def]
+        """Write a row for each word; then the boundaries that `starts` has of each slot, and the exits."""
         _ = source
         operands = np.zeros(_FIELDS, np.int64)
         for at in range(len(words)):
@@ -275,11 +276,23 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
             code[at] = 0
             code[at, KIND], code[at, D], code[at, SLOT] = number.RESERVED, NOWHERE, -1
             selector = word >> 26 << 6 | word & 0x3F
-            for place in range(starts[selector], starts[selector + 1]):
+            for place in range(starting[selector], starting[selector + 1]):
                 index = candidates[place]
                 if word & match[index, 0] == match[index, 1] and _operands(word, fields[index], conditions[index], operands):
                     _describe(code[at], does[index], fields[index, :, _UNIT], operands, base + 4 * at)
                     break
+            if not wide:
+                # Every register is a word, and what an instruction makes of its address.
+                code[at, RESTRICTED], code[at, I1] = 0, truncated(code[at, I1])
+            if not linked and (code[at, KIND] == number.LINKED or code[at, KIND] == number.CONDITIONAL):
+                code[at, KIND] = number.RESERVED
+        for slot in range(len(starts)):
+            # Of instructions that share a word, because they need none, the last one.
+            if 0 <= starts[slot] < len(words):
+                code[starts[slot], SLOT] = slot
+        for at in exits:
+            if 0 <= at < len(words):
+                code[at, FLAGS] |= EXIT
 
     return decode
 
@@ -287,12 +300,11 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
 _decode = _compiled(SOURCE)
 
 
-def decoded(words: tuple[int, ...], base: int, config: Config) -> Numbers:
-    """The rows of the words of an image that begins at `base`, a signed 64-bit integer. On a 32-bit CPU every register is a word."""
+def decoded(words: Numbers, base: int, config: Config, starts: Numbers, exits: Numbers) -> Numbers:
+    """The rows of the words of an image that begins at `base`, a signed 64-bit integer. `starts` and `exits` are as `Compiled` has them, -1 for None.
+
+    On a 32-bit CPU every register is a word. Without LL and SC there are none.
+    """
     code = np.empty((len(words), COLUMNS), np.int64)
-    _decode(np.array(words, np.int64), base, *table(config.isa), code)
-    if not config.cpu_64:
-        code[:, RESTRICTED] = 0
-        # What an instruction makes of its address is a word as well.
-        code[:, I1] = (code[:, I1] & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+    _decode(words, base, config.cpu_64, "nollsc" not in config.options, starts, exits, *table(config.isa), code)
     return code

@@ -53,8 +53,8 @@ from fuzz.model.meanings import load_left, load_right, store_left
 from fuzz.model.memory import AREA_ROW, find, load, store
 from fuzz.model.memory import NOWHERE as UNMAPPED
 from fuzz.model.operations import address, compute, divides, divisor, holds, multiply, overflows
-from fuzz.model.source import SOURCE
 from fuzz.native_hooks import EXIT_REGISTERS, EXITED
+from fuzz.source import SOURCE
 from jit.mips import HI, LO
 
 # The state, an array of integers. Of the image and its CPU: bases and counts of words and functions; what the CPU does; what is recorded.
@@ -123,7 +123,7 @@ def _extended(value: int, size: int) -> int:
 
 
 def _compiled(source: int):  # type: ignore[no-untyped-def]
-    """The native function; see `fuzz.model.source`."""
+    """The native function; see `fuzz.source`."""
 
     @njit(cache=True, error_model="numpy")
     def run(start, state, code, memory, data, breaks):  # type: ignore[no-untyped-def]

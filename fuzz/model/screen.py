@@ -8,7 +8,8 @@ from fuzz.abi import RA, REGISTERS, SP
 from fuzz.model import engine
 from fuzz.model.bits import Numbers, choose, word
 from fuzz.model.bits import native as both
-from fuzz.model.source import SOURCE
+from fuzz.model.memory import AREA_ROW, PLACE, SIZE, START, WRITABLE
+from fuzz.source import SOURCE
 
 
 @both
@@ -18,16 +19,30 @@ def _enter(state: Numbers, memory: Numbers, image: Numbers) -> None:
         value = memory[native.ENTRY_REGISTERS + number]
         state[engine.GENERAL + number] = choose(state[engine.CPU_64] != 0, value, word(value))
     state[engine.GENERAL + SP] += image[native.TOP]
-    state[engine.GENERAL + RA] = state[engine.RETURN_PAGE]
     state[engine.EXECUTED], state[engine.LINK], state[engine.NEXT_BREAK] = 0, 0, 0
     state[engine.LEFT] = 0
+    state[engine.LIMIT], state[engine.NOISE] = memory[native.LIMIT], memory[native.FILL]
+
+
+@both
+def _map(state: Numbers, memory: Numbers, image_place: int) -> None:
+    """The areas of memory that there are: those of the input, and the image, which cannot be written."""
+    count = memory[native.SEGMENT_COUNT]
+    state[engine.AREAS] = count + 1
+    for number in range(count):
+        row, area = memory[native.SEGMENTS_AT] + native.SEGMENT_ROW * number, engine.AREA + AREA_ROW * number
+        state[area + START], state[area + SIZE] = memory[row + native.ADDRESS], 8 * memory[row + native.LENGTH]
+        state[area + PLACE], state[area + WRITABLE] = memory[row + native.PLACE], 1
+    area = engine.AREA + AREA_ROW * count
+    state[area + START], state[area + SIZE] = state[engine.BASE], 4 * state[engine.WORDS]
+    state[area + PLACE], state[area + WRITABLE] = image_place, 0
 
 
 def _compiled(source: int):  # type: ignore[no-untyped-def]
-    """The native function; see `fuzz.model.source`."""
+    """The native function; see `fuzz.source`."""
 
     @njit(cache=True, error_model="numpy")
-    def run_all(number, resumed, expectations, memories, image, state, code, places, data, breaks, noise, host, found):  # type: ignore[no-untyped-def]
+    def run_all(number, resumed, expectations, memories, image, checks, state, code, places, image_place, data, breaks, host, found):  # type: ignore[no-untyped-def]
         """Run an image on inputs from `number` on; those after it begin at the beginning.
 
         Returns the number of the input that waits at a function, to be called again with it, or how many there are when all have been run. After one
@@ -40,8 +55,8 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
             if not resumed:
                 record.begin_another(data)
                 native.fill(memory, host)
+                _map(state, memory, image_place)
                 _enter(state, memory, image)
-                state[engine.NOISE] = noise[number]
                 start = state[engine.BASE]
             resumed = False
             status = engine.run(start, state, code, places, data, breaks)
@@ -54,7 +69,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                 return len(expectations)
             if status == engine.RETURNED:
                 left, after = state[engine.LEFT :], state[engine.GENERAL :]
-                found[number] = native.holds(native.words_at(expectations[number]), memory, image, data, host, after, left)
+                found[number] = native.holds(native.words_at(expectations[number]), memory, image, checks, data, host, after, left)
             number += 1
         return number
 

@@ -8,6 +8,7 @@ It models every ISA exactly, and the hazards that emulators do not have.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -15,12 +16,13 @@ from fuzz import screen
 from fuzz.abi import GP, RA, REGISTERS, sign_extended
 from fuzz.calls import Bytes, Service
 from fuzz.conclude import Ending, conclude
+from fuzz.decoded import start_array, word_array
 from fuzz.entry import check, entry_registers, instruction_limit
+from fuzz.kept import kept
 from fuzz.layout import AREA_SIZE, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, Placement
 from fuzz.model import engine
-from fuzz.model import rows as number
 from fuzz.model.bits import Numbers
-from fuzz.model.decode import EXIT, FLAGS, KIND, SLOT, decoded
+from fuzz.model.decode import decoded
 from fuzz.model.memory import AREA_ROW
 from fuzz.model.screen import run_all
 from fuzz.native_hooks import EXIT_REGISTERS, EXITED
@@ -28,7 +30,6 @@ from fuzz.native_screen import ENDING
 from fuzz.record import NOTHING_RECORDED, Recording
 from fuzz.recorder import Recorder
 from fuzz.routines import RoutineError
-from fuzz.screen import Batch
 from fuzz.target import Run
 from fuzz.unicorn_fault import explain
 from jit.compiled import Compiled
@@ -57,14 +58,8 @@ class _Image:
     def __init__(self, compiled: Compiled, placement: Placement) -> None:
         config, layout = compiled.config, placement.layout
         self.compiled, self.layout, self.slots = compiled, layout, placement.slots
-        self.code = decoded(compiled.words, _address(layout.image, config), config)
-        count = len(compiled.words)
-        if "nollsc" in config.options:
-            self.code[np.isin(self.code[:, KIND], (number.LINKED, number.CONDITIONAL)), KIND] = number.RESERVED
-        # Of instructions that share a word, because they need none, the last one.
-        starts = {at: slot for slot, at in enumerate(compiled.bpf_at) if at is not None and at < count}
-        self.code[list(starts), SLOT] = list(starts.values())
-        self.code[[at for at in compiled.exits if at < count], FLAGS] |= EXIT
+        exits = np.array(compiled.exits, np.int64)
+        self.code = decoded(word_array(compiled), _address(layout.image, config), config, start_array(compiled), exits)
 
 
 def _address(address: int, config: Config) -> int:
@@ -81,6 +76,7 @@ class ModelTarget:
     def __init__(self, breaks: Sequence[int] = ()) -> None:
         # The system gives pages of zeros when they are touched.
         self._memory = np.zeros(AREA_SIZE + IMAGE_SIZE, np.uint8)
+        self._address = self._memory.ctypes.data
         self._state = np.zeros(engine.STATE, np.int64)
         self._registers = self._state[engine.GENERAL : engine.GENERAL + REGISTERS]
         self._recorder = Recorder()
@@ -101,9 +97,7 @@ class ModelTarget:
         state[engine.BASE], state[engine.WORDS] = _address(layout.image, config), len(compiled.words)
         state[engine.RETURN_PAGE], state[engine.FUNCTIONS] = _address(layout.return_page, config), _address(layout.functions, config)
         state[engine.FUNCTION_COUNT], state[engine.FUNCTION_SIZE] = len(FUNCTIONS), FUNCTION_SIZE
-        state[engine.CPU_64], state[engine.BIG_ENDIAN], state[engine.WIDTH] = config.cpu_64, config.big_endian, config.width
-        state[engine.PERMISSIVE] = "mips32r6" in ancestry(config.isa)
-        state[engine.LOAD_DELAY], state[engine.HILO_DISTANCE] = config.cpu in LOAD_DELAY, config.cpu in HILO_DISTANCE
+        state[engine.CPU_64 : engine.WIDTH + 1] = _cpu(config)
 
     def run(self, placement: Placement, recordings: frozenset[Recording] = _NOTHING) -> Run:
         """Run the loaded image on an input. What happens to the image is told in the outcome and never raised.
@@ -151,12 +145,12 @@ class ModelTarget:
                 raise ValueError(f"{len(areas)} areas of memory; there is room for {engine.MAXIMUM_AREAS - 1}")
             state[engine.AREAS] = len(rows)
             state[engine.AREA : engine.AREA + AREA_ROW * len(rows)] = [number for row in rows for number in row]
-        state[engine.WITH_EDGES] = Recording.EDGES in recordings
-        state[engine.WITH_OPERANDS] = not recordings.isdisjoint((Recording.OPERANDS, Recording.FLIPS))
-        state[engine.WITH_ACCESSES] = Recording.ACCESSES in recordings
-        state[engine.WITH_BOUNDARIES] = Recording.BOUNDARIES in recordings
-        state[engine.FLIPS] = Recording.FLIPS in recordings
+        self._record(recordings)
         state[engine.LIMIT] = instruction_limit(placement)
+
+    def _record(self, recordings: frozenset[Recording]) -> None:
+        """Say what is recorded."""
+        self._state[engine.WITH_EDGES : engine.FLIPS + 1] = _switches(recordings)
 
     def _begin(self, placement: Placement, compiled: Compiled) -> None:
         """Fill memory and registers."""
@@ -216,21 +210,19 @@ class ModelTarget:
 
     def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = _NOTHING, variants: int = 0) -> list[int]:
         """Run the loaded image on inputs, and say of each, given the oracle's run, what may not be as it must be; 0 for nothing."""
-        return screen.by_pages(inputs, recordings, self._screen)
-
-    def _screen(self, batch: Batch, recordings: frozenset[Recording]) -> list[int]:
-        image, placements = self._loaded(), batch.placements
-        compiled, first = image.compiled, placements[0]
-        self._prepare(first, recordings)
+        batch, image = screen.batch(tuple(inputs)), self._loaded()
+        compiled, placements = image.compiled, batch.placements
+        recorded, wanted = screen.checks(compiled, recordings)
+        self._record(recorded)
+        # The screen says which areas of memory there are.
+        self._areas = ()
         self._recorder.begin()
         found = np.zeros(len(placements), np.int64)
         services: dict[int, Service] = {}
-        description = screen.image(compiled, image.slots, first, recordings, int(self._state[engine.LIMIT]))
-        fills = np.array([placement.fill for placement in placements], np.int64)
-        arrays = (self._state, image.code, self._memory, self._recorder.memory, self._breaks, fills, self._memory.ctypes.data, found)
-        outcomes, memories = batch.outcomes, batch.memories
+        description, memory = screen.image(compiled, image.slots), self._memory
+        arrays = (self._state, image.code, memory, AREA_SIZE, self._recorder.memory, self._breaks, self._address, found)
         at, resumed = 0, False
-        while (at := run_all(at, resumed, outcomes, memories, description, *arrays)) < len(placements):
+        while (at := run_all(at, resumed, batch.outcomes, batch.memories, description, wanted, *arrays)) < len(placements):
             if at not in services:
                 services[at] = self._service(placements[at], compiled)
             resumed = True
@@ -239,11 +231,26 @@ class ModelTarget:
             except RoutineError:
                 found[at] = ENDING
                 at, resumed = at + 1, False
-        edges = self._recorder.edges if Recording.EDGES in recordings else screen.NO_EDGES
-        return screen.conclude(compiled, batch, found, services, edges)
+        edges_hold = Recording.EDGES not in recorded or screen.harmless(compiled, self._recorder)
+        return screen.conclude(batch, found, services, edges_hold)
 
     def _service(self, placement: Placement, compiled: Compiled) -> Service:
         return Service(placement, compiled.config, self._bytes, _entry(placement, compiled)[GP])
+
+
+@cache
+def _cpu(config: Config) -> tuple[int, ...]:
+    """What the CPU does, as the engine wants it from CPU_64 to WIDTH."""
+    permissive = "mips32r6" in ancestry(config.isa)
+    return config.cpu_64, config.big_endian, permissive, config.cpu in LOAD_DELAY, config.cpu in HILO_DISTANCE, config.width
+
+
+@kept(16)
+def _switches(recordings: frozenset[Recording]) -> tuple[bool, ...]:
+    """Edges, operands, accesses, boundaries, flips."""
+    operands = not recordings.isdisjoint((Recording.OPERANDS, Recording.FLIPS))
+    others = (recording in recordings for recording in (Recording.ACCESSES, Recording.BOUNDARIES, Recording.FLIPS))
+    return Recording.EDGES in recordings, operands, *others
 
 
 def _entry(placement: Placement, compiled: Compiled) -> list[int]:

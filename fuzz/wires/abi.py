@@ -16,6 +16,7 @@ import numpy as np
 from fuzz.abi import GP, SP, register_name
 from fuzz.decoded import decoded
 from fuzz.layout import Placement
+from fuzz.native_text import CONVENTION
 from fuzz.verdict import Trip
 from fuzz.wires.flow import words
 from fuzz.wires.wire import Example, Observation, Wire, trip
@@ -54,6 +55,7 @@ WIRE = Wire(
     source="MIPS ABI supplement of System V, third edition, chapter 3; MIPSpro N32 ABI handbook (007-2816), chapter 2; `fuzz.abi`",
     screened=True,
     code=code,
+    doubt=CONVENTION,
     run=run,
     examples=(
         Example("mips32r2-32be", "addiu $t0, $zero, 5; addiu $a2, $zero, 5; addiu $t9, $zero, 5", trips=False),

@@ -6,7 +6,7 @@ What they do is in `fuzz.interference`. A target that cannot play other CPUs run
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fuzz.atomics import is_atomic
+from fuzz.atomics import any_atomic
 from fuzz.case import Case
 from fuzz.kept import kept
 from fuzz.layout import Placement
@@ -19,7 +19,7 @@ BROKEN = 3
 
 def variants(compiled: Compiled, case: Case, placement: Placement) -> Iterator[Placement]:
     """The same with other CPUs."""
-    if any(map(is_atomic, placement.slots)):
+    if any_atomic(placement.slots):
         yield _disturbed(placement)
 
 

@@ -21,6 +21,7 @@ from ebpf.instruction import Instruction
 from ebpf.opcodes import Row, lookup
 from ebpf.program import wide_immediate
 from fuzz.case import Case
+from fuzz.kept import kept
 from fuzz.layout import Placement
 from fuzz.verdict import Trip
 from fuzz.wires.wire import Example, Wire
@@ -33,7 +34,12 @@ _COMMON = frozenset(number & 0xFFFF for number in range(-16, 17))
 def variants(compiled: Compiled, case: Case, placement: Placement) -> Iterator[Placement]:
     """The same with other keys."""
     if "blind" in compiled.config.options:
-        yield replace(placement, addresses=replace(placement.addresses, seed=placement.addresses.seed + 1))
+        yield _other_keys(placement)
+
+
+@kept(64)
+def _other_keys(placement: Placement) -> Placement:
+    return replace(placement, addresses=replace(placement.addresses, seed=placement.addresses.seed + 1))
 
 
 def images(first: Compiled, second: Compiled, placement: Placement) -> Iterator[Trip]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from fuzz import erratum_models
 from fuzz.layout import Placement
+from fuzz.native_text import ERRATA
 from fuzz.verdict import Trip
 from fuzz.wires.wire import Example, Wire, trip
 from jit.compiled import Compiled
@@ -25,6 +26,7 @@ WIRE = Wire(
     rule="An image has no code in which the CPU of its configuration goes wrong.",
     source="`bpfmips errata`",
     code=code,
+    doubt=ERRATA,
     examples=(
         Example("mips4-64be+r10000", "ll $t0, 0($a0); sc $t0, 0($a0); beql $t0, $zero, -3; nop",                trips=False),
         Example("mips4-64be+r10000", "ll $t0, 0($a0); sc $t0, 0($a0); beq $t0, $zero, -3; nop",                 trips=True),

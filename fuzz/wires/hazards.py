@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fuzz.decoded import Decoded, decoded
 from fuzz.layout import Placement
+from fuzz.native_text import DISTANCES, LINKED, SLOTS
 from fuzz.record import Recording
 from fuzz.verdict import Trip
 from fuzz.wires.flow import Word, predecessors, reachable, successors, words
@@ -33,7 +34,7 @@ LOAD_DELAY = frozenset({"mips1"})
 HILO_DISTANCE = frozenset({"mips1", "mips2", "mips3"})
 """Where a read of HI or LO is spoiled by a write that follows too soon."""
 
-_HILO = frozenset({HI, LO})
+HILO = frozenset({HI, LO})
 
 LINKED_BYTES = 2048
 """From ll to sc all instructions lie in so many bytes (MD00087, SC)."""
@@ -84,8 +85,8 @@ def _near(compiled: Compiled, image: Decoded) -> list[int]:
     loads = image.have("load") * (config.isa in LOAD_DELAY) != 0
     near = loads & (delay[:-1] | (image.writes & reads[1:] != 0))
     # Behind a read, within two instructions: a write, or a branch to somewhere.
-    other = np.append(image.writes & sum(1 << number for number in _HILO) | image.have("delay"), (0, 0)) != 0
-    hilo = image.reads & sum(1 << number for number in _HILO) != 0
+    other = np.append(image.writes & sum(1 << number for number in HILO) | image.have("delay"), (0, 0)) != 0
+    hilo = image.reads & sum(1 << number for number in HILO) != 0
     near |= hilo & (delay[:-1] | other[1:-1] | other[2:])
     found: list[int] = np.flatnonzero(near).tolist()
     return found
@@ -116,10 +117,10 @@ def _distances(compiled: Compiled, instructions: Sequence[Word | None], followin
                 user = instructions[to]
                 if user is not None and user.reads & word.writes and not _halves(word, user):
                     yield trip(NAME, compiled, to, f"{user.row.mnemonic} uses what {word.row.mnemonic} at word {at} loads, in its load delay slot")
-        if word.reads & _HILO:
+        if word.reads & HILO:
             for to in sorted(_next_two(instructions, following, at)):
                 writer = instructions[to]
-                if writer is not None and writer.writes & _HILO:
+                if writer is not None and writer.writes & HILO:
                     detail = f"{writer.row.mnemonic} changes HI or LO less than two instructions behind {word.row.mnemonic} at word {at}"
                     yield trip(NAME, compiled, to, detail)
 
@@ -206,6 +207,7 @@ WIRE = Wire(
     needs=frozenset({Recording.EDGES}),
     screened=True,
     code=code,
+    doubt=SLOTS | DISTANCES | LINKED,
     run=run,
     examples=(
         # Load delay.

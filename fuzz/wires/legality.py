@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fuzz.decoded import decoded
 from fuzz.layout import Placement
+from fuzz.native_text import LEGALITY
 from fuzz.verdict import Trip
 from fuzz.wires.wire import Example, Wire, trip
 from jit.compiled import Compiled
@@ -23,12 +24,12 @@ def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
     """A trip for each word of the image that is not legal on its configuration."""
     config = compiled.config
     # Index -1, of no row, is that of the last number.
-    for at in np.flatnonzero(_illegal(config)[decoded(compiled).rows]).tolist():
+    for at in np.flatnonzero(illegal(config)[decoded(compiled).rows]).tolist():
         yield trip(WIRE.name, compiled, at, _reason(compiled.words[at], config))
 
 
 @cache
-def _illegal(config: Config) -> NDArray[np.bool_]:
+def illegal(config: Config) -> NDArray[np.bool_]:
     """Of each row of the table whether it is illegal on a configuration, and whether it is to be no row at all."""
     return np.array([*(bool(_row_reason(row, config)) for row in ROWS), True])
 
@@ -52,6 +53,7 @@ WIRE = Wire(
     rule="Each word is an instruction that the ISA has; 32-bit code uses only what 32-bit CPUs have as well, and code without LL and SC has neither.",
     source="MIPS Architecture For Programmers, volume II-A (MD00086, MD00087); MIPS IV Instruction Set, revision 3.2",
     code=code,
+    doubt=LEGALITY,
     examples=(
         Example("mips32r1-32le", "mul $v0, $v0, $v0", trips=False),
         Example("mips2-32be", "mips32r1: mul $v0, $v0, $v0", trips=True),

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ebpf.instruction import Instruction
 from fuzz.layout import Placement
+from fuzz.native_text import ORDER
 from fuzz.verdict import Trip
 from fuzz.wires.flow import Word, predecessors, reachable, successors, words
 from fuzz.wires.wire import Example, Wire, trip
@@ -30,7 +31,7 @@ _LOAD_ACQUIRE, _STORE_RELEASE, _FETCH = 0x100, 0x110, 0x01
 
 def order(slot: Instruction) -> tuple[bool, bool]:
     """Whether an instruction is ordered against what comes before it, and against what comes after it."""
-    if slot.opcode & 7 != _STX or slot.opcode & 0xE0 != _ATOMIC:
+    if not _is_atomic(slot):
         return False, False
     if slot.imm in (_LOAD_ACQUIRE, _STORE_RELEASE):
         return slot.imm == _STORE_RELEASE, slot.imm == _LOAD_ACQUIRE
@@ -38,11 +39,20 @@ def order(slot: Instruction) -> tuple[bool, bool]:
     return fetching, fetching
 
 
+def _is_atomic(slot: Instruction) -> bool:
+    return slot.opcode & 7 == _STX and slot.opcode & 0xE0 == _ATOMIC
+
+
+def is_ordered(slot: Instruction) -> bool:
+    """Whether there is anything to look at in the code of an instruction."""
+    return _is_atomic(slot) or slot.opcode == _NOSPEC
+
+
 def code(compiled: Compiled, placement: Placement) -> Sequence[Trip]:
     """The code of each atomic instruction."""
     slots = placement.slots
     missing = tuple(_barriers(compiled, slots)) if "nospec" in compiled.config.options else ()
-    ordered = {number for number, slot in enumerate(slots) if slot.opcode & 7 == _STX and slot.opcode & 0xE0 == _ATOMIC}
+    ordered = {number for number, slot in enumerate(slots) if _is_atomic(slot)}
     if not ordered:
         return missing
     decoded = words(compiled)
@@ -142,6 +152,7 @@ WIRE = Wire(
     rule="Fetching operations are fully ordered, load-acquire and store-release on their side, after a failure of SC comes LL; a barrier is one.",
     source="Linux's Documentation/atomic_t.txt, ORDERING, on the operations of RFC 9669 section 5.3; MIPS32 volume II-A (MD00086), LL, SC, SYNC",
     code=code,
+    doubt=ORDER,
     examples=(
         Example("mips32r2-32be", f"{_TRY}{_RETRY}",                                                           trips=False, program=_ADD),
         Example("mips32r2-32be", f"{_TRY}1> beq $t0, $zero, -2; 1> nop",                                      trips=True,  program=_ADD),

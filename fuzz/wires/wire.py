@@ -59,6 +59,7 @@ class Wire:
     rule      one sentence
     source    manual and section, or ABI document
     needs     what a target has to record for `run`
+    doubt     the doubts about the words of an image without which `code` finds nothing (`fuzz.text`): it is not asked about others. 0 for always
     screened  whether `run` finds nothing where the screen has found nothing (`fuzz.screen`); such runs are not shown to it
     variants  given the image, the case and its placement: placements that may need another image, because the program sees addresses
     images    looks at the image, at the one of a variant that needs its own, and at the placement of the variant
@@ -70,6 +71,7 @@ class Wire:
     needs: frozenset[Recording] = frozenset()
     screened: bool = False
     code: Callable[[Compiled, Placement], Iterable[Trip]] | None = None
+    doubt: int = 0
     run: Callable[[Observation], Iterable[Trip]] | None = None
     variants: Callable[[Compiled, Case, Placement], Iterable[Placement]] | None = None
     images: Callable[[Compiled, Compiled, Placement], Iterable[Trip]] | None = None
