@@ -4,20 +4,23 @@ Two passes: the first reads every line into a row and its operands and gives eac
 a line may hold besides an instruction: `name:` before it, several statements separated by `;` as LLVM has it, and comments from `#` or
 `//` to the end of the line. A line that begins with `;` is a comment as well, because llvm-objdump writes source lines that way.
 
-Directives declare maps, which are numbered in their order, and what prog arrays hold:
+Directives declare maps, which are numbered in their order, what prog arrays hold, and what the program uses of the kernel:
 
-    .map counts hash 4 8 16        name, kind, bytes of a key, bytes of a value, entries
-    .program table 2 second        name of a prog array, index, label of the program's first instruction
+    .map counts hash 4 8 16                      name, kind, bytes of a key, bytes of a value, entries
+    .program table 2 second                      name of a prog array, index, label of the program's first instruction
+    .kernel_function scale 100 s16 u8 s32        name, BTF id, type of the result, types of the arguments
+    .variable jiffies 101 00000000fffffed4       name, BTF id, contents in hexadecimal as they lie in memory
 
 LLVM's assembler drops the bits of an immediate that do not fit. This one refuses them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from ebpf.instruction import Instruction
+from ebpf.instruction import KERNEL_FUNCTIONS, Instruction
+from ebpf.kernel import KernelFunction, KernelVariable
 from ebpf.notation import LLVM, Notation, Operand, number, parse, register, signed_number
 from ebpf.opcodes import Row
 from ebpf.program import Map, MapKind, Program, ProgramError, wide_slots
@@ -30,6 +33,15 @@ EXCEPTION_CALLBACK = "exception_callback"
 
 _COMMENT = re.compile(r"#|//|^\s*;")
 _LABEL = re.compile(r"\s*([A-Za-z_.$][\w.$]*)\s*:")
+
+
+_DIRECTIVES = {
+    ".map": ".map NAME KIND KEY VALUE ENTRIES",
+    ".program": ".program NAME INDEX LABEL",
+    ".kernel_function": ".kernel_function NAME BTF_ID RESULT ARGUMENT...",
+    ".variable": ".variable NAME BTF_ID HEX...",
+}
+"""How each is written."""
 
 
 class _Directive(NamedTuple):
@@ -71,7 +83,7 @@ def assemble_lines(lines: Iterable[tuple[int, str]], dialect: Notation, source: 
                 text = text[label.end() :]
             if not text.strip():
                 continue
-            if text.split()[0] in (".map", ".program"):
+            if text.split()[0] in _DIRECTIVES:
                 directives.append(_Directive(line, tuple(text.split())))
                 continue
             row, operands = parse(dialect, text)
@@ -92,30 +104,57 @@ def assemble_lines(lines: Iterable[tuple[int, str]], dialect: Notation, source: 
     if callback is not None:
         functions[callback] = EXCEPTION_CALLBACK
     lines_of = {statement.at: statement.line for statement in statements}
-    maps = _maps(directives, labels, source)
-    return Program(source, ".text", tuple(slots), lines=lines_of, labels=functions, maps=maps, exception_callback=callback)
+    declared = _declarations(directives, labels, source)
+    return Program(source, ".text", tuple(slots), lines=lines_of, labels=functions, exception_callback=callback, **declared)
 
 
-def _maps(directives: Iterable[_Directive], labels: Mapping[str, int], source: str) -> tuple[Map, ...]:
-    found: dict[str, Map] = {}
+def _declarations(directives: Iterable[_Directive], labels: Mapping[str, int], source: str) -> dict[str, Any]:
+    """What directives declare, by the names of the fields of a program."""
+    maps: dict[str, Map] = {}
+    functions: dict[int, KernelFunction] = {}
+    variables: dict[int, KernelVariable] = {}
     for line, (what, name, *rest) in ((one.line, (*one.words, "", "")) for one in directives):
         arguments = [word for word in rest if word]
         try:
             if what == ".map":
-                if name in found:
+                if name in maps:
                     raise ValueError(f"map {name} is declared twice")
-                found[name] = _declared(name, arguments)
+                maps[name] = _declared(name, arguments)
+            elif what == ".program":
+                maps[name] = _with_program(maps.get(name), name, arguments, labels)
             else:
-                found[name] = _with_program(found.get(name), name, arguments, labels)
+                number = _btf_id(what, arguments, {*functions, *variables})
+                if what == ".variable":
+                    variables[number] = KernelVariable(name, number, _contents(arguments[1:]))
+                else:
+                    functions[number] = KernelFunction(name, number, arguments[1], tuple(arguments[2:]))
         except ValueError as error:
             _refuse(source, line, error)
-    return tuple(found.values())
+    return {"maps": tuple(maps.values()), "kernel_functions": tuple(functions.values()), "variables": tuple(variables.values())}
+
+
+def _btf_id(what: str, arguments: list[str], known: Set[int]) -> int:
+    if len(arguments) < 2 or not arguments[0].isdecimal():
+        raise ValueError(f"not a declaration: {_DIRECTIVES[what]}")
+    number = int(arguments[0])
+    if number in known:
+        raise ValueError(f"BTF id {number} is declared twice")
+    if number in KERNEL_FUNCTIONS.values():
+        raise ValueError(f"BTF id {number} is taken: {', '.join(f'{one} is {name}' for name, one in KERNEL_FUNCTIONS.items())}")
+    return number
+
+
+def _contents(words: list[str]) -> bytes:
+    try:
+        return bytes.fromhex("".join(words))
+    except ValueError:
+        raise ValueError(f"not bytes in hexadecimal: {' '.join(words)}") from None
 
 
 def _declared(name: str, arguments: list[str]) -> Map:
     kinds = {kind.name.lower(): kind for kind in MapKind}
     if len(arguments) != 4 or arguments[0] not in kinds or not all(text.isdecimal() for text in arguments[1:]):
-        raise ValueError(f"not a map: .map NAME KIND KEY VALUE ENTRIES, where KIND is {', '.join(kinds)}")
+        raise ValueError(f"not a map: {_DIRECTIVES['.map']}, where KIND is {', '.join(kinds)}")
     key_size, value_size, entries = map(int, arguments[1:])
     return Map(name, kinds[arguments[0]], key_size, value_size, entries)
 
@@ -124,7 +163,7 @@ def _with_program(array: Map | None, name: str, arguments: list[str], labels: Ma
     if array is None:
         raise ValueError(f"map {name} is not declared")
     if len(arguments) != 2 or not arguments[0].isdecimal() or arguments[1] not in labels:
-        raise ValueError("not a program of a prog array: .program NAME INDEX LABEL")
+        raise ValueError(f"not a program of a prog array: {_DIRECTIVES['.program']}")
     return replace(array, programs=(*array.programs, (int(arguments[0]), labels[arguments[1]])))
 
 

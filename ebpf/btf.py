@@ -1,4 +1,4 @@
-"""The part of BTF that declares maps: variables of `.maps`, whose types are structures with a convention; and the tags of functions.
+"""The part of BTF that declares maps: variables of `.maps`, whose types are structures with a convention; tags of functions; types in `.ksyms`.
 
     struct {
         int (*type)[BPF_MAP_TYPE_HASH];          a number is the length of an array that a pointer points to
@@ -15,6 +15,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ebpf.kernel import POINTER
 from ebpf.program import ByteOrder, printable
 
 _MAGIC = 0xEB9F
@@ -42,6 +43,11 @@ _FIXED = {_INT: 4, _ARRAY: 12, _VARIABLE: 4, _DECL_TAG: 4}
 _EACH = {_STRUCT: 12, _UNION: 12, _ENUM: 8, _FUNC_PROTO: 8, _DATASEC: 12, _ENUM64: 12}
 """Bytes that follow a type of a kind: so many, or so many for each member."""
 
+_KERNEL = ".ksyms"
+
+_SIGNED = 1
+"""The bit of an integer's encoding."""
+
 _DEPTH = 32
 """Types that may lead to one another before this is taken for a circle."""
 
@@ -49,7 +55,7 @@ _DEPTH = 32
 class _Type(NamedTuple):
     """`size` is the number of the type that it refers to where its kind has that instead of a size. `rest` is what follows, in 32-bit numbers.
 
-    `members` of a structure or a union: name, type, offset in bits.
+    `members` of a structure or a union: name, type, offset in bits. `flag` says of an enumeration whether it is signed.
     """
 
     kind: int
@@ -57,6 +63,7 @@ class _Type(NamedTuple):
     size: int
     rest: tuple[int, ...]
     members: tuple[tuple[str, int, int], ...]
+    flag: bool = False
 
 
 class Declaration(NamedTuple):
@@ -87,7 +94,7 @@ def read(data: bytes, byte_order: ByteOrder) -> "Types":
         # With the flag in bit 31 the upper bits of an offset are the size of a bit field.
         places = [offset & 0xFFFFFF if info >> 31 else offset for offset in rest[2::3]]
         members = tuple(zip(map(name, rest[::3]), rest[1::3], places, strict=True)) if kind in (_STRUCT, _UNION) else ()
-        found.append(_Type(kind, name(name_at), size, rest, members))
+        found.append(_Type(kind, name(name_at), size, rest, members, bool(info >> 31)))
         at += 12 + following
     return Types(tuple(found))
 
@@ -126,6 +133,42 @@ class Types:
         whole = 0xFFFF_FFFF
         tagged = [found for found in self._types if found.kind == _DECL_TAG and found.rest == (whole,) and 0 < found.size <= len(self._types)]
         return tuple(tag.name for tag in tagged if (of := self._types[tag.size - 1]).kind == _FUNC and of.name == function)
+
+    def signature(self, function: str) -> tuple[str, tuple[str, ...]] | None:
+        """Types of the result and of the arguments of a function of `.ksyms`, as `ebpf.kernel` names them; None when there is no such function.
+
+        Raises ValueError for a type that is neither an integer nor a pointer.
+        """
+        found = self._of_kernel(_FUNC, function)
+        if found is None:
+            return None
+        prototype = self._at(found.size)
+        if prototype.kind != _FUNC_PROTO:
+            raise ValueError("it has no prototype")
+        return self._integer(prototype.size), tuple(self._integer(kind) for kind in prototype.rest[1::2])
+
+    def _of_kernel(self, kind: int, name: str) -> _Type | None:
+        """What is declared as the kernel's: a section holds the numbers, offsets and sizes of its members."""
+        members = (number for section in self._types if section.kind == _DATASEC and section.name == _KERNEL for number in section.rest[::3])
+        found = (self._types[number - 1] for number in members if 0 < number <= len(self._types))
+        return next((one for one in found if (one.kind, one.name) == (kind, name)), None)
+
+    def _integer(self, number: int) -> str:
+        if not number:
+            raise ValueError("its result is void, or it takes any number of arguments")
+        found = self._at(number)
+        if found.kind == _POINTER:
+            return POINTER
+        if found.kind in (_ENUM, _ENUM64):
+            return f"{'s' if found.flag else 'u'}{8 * found.size}"
+        if found.kind != _INT:
+            raise ValueError(f"type {number} is neither an integer nor a pointer")
+        return f"{'s' if found.rest[0] >> 24 & _SIGNED else 'u'}{8 * found.size}"
+
+    def variable_size(self, name: str) -> int | None:
+        """Bytes of a variable of `.ksyms`; None when there is no such variable. Raises ValueError when its type has no size."""
+        found = self._of_kernel(_VARIABLE, name)
+        return None if found is None else self._size(found.size)
 
     def declaration(self, variable: str) -> Declaration | None:
         """What the variable with this name declares, None when there is no such variable. Raises ValueError when that is no declaration of a map."""

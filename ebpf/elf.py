@@ -10,8 +10,8 @@ libbpf does it:
 
 A reference to data becomes `lddw` with src 2 (imm is the index in `Program.data`, the next imm the offset); one to a function becomes `lddw` with
 src 4, and one to a map `lddw` with src 1 and the number of the map, which follow the data sections. Relocation types and where their addends lie:
-Linux, Documentation/bpf/llvm_reloc.rst. Maps are declared in `.maps` by BTF or in `maps` (`ebpf.elf_maps`). Kernel functions and pointers inside data
-are refused by name; debug information and the licence are not looked at.
+Linux, Documentation/bpf/llvm_reloc.rst. Maps are declared in `.maps` by BTF or in `maps` (`ebpf.elf_maps`). What is not defined is of the kernel
+(`ebpf.elf_kernel`). Pointers inside data are refused by name; debug information and the licence are not looked at.
 """
 
 from dataclasses import replace
@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ebpf.codec import decode
+from ebpf.elf_kernel import FIRST_FUNCTION, FIRST_VARIABLE, kernel_function, kernel_variable
 from ebpf.elf_maps import MAP_SECTIONS, DeclaredMap, declared_map, tags
 from ebpf.elf_object import Object, Section, Symbol, read_object
 from ebpf.instruction import KERNEL_FUNCTIONS, SLOT_SIZE, Instruction
+from ebpf.kernel import KernelFunction, KernelVariable
 from ebpf.opcodes import BY_NAME
-from ebpf.program import CODE, LDDW, MAP_FD, MAP_VALUE, DataSection, Program, ProgramError, wide_immediate
+from ebpf.program import CODE, LDDW, MAP_FD, MAP_VALUE, VARIABLE, DataSection, Program, ProgramError, wide_immediate
 
 R_BPF_64_64 = 1
 R_BPF_64_32 = 10
@@ -75,7 +77,7 @@ def load_each(path: str | Path, contents: bytes | None = None) -> tuple[Program 
 
 
 class _Linker:
-    """Builds one program. `functions`, `data` and `maps` grow while code is added that refers to new ones."""
+    """Builds one program. `functions`, `data`, `maps` and what is the kernel's grow while code is added that refers to new ones."""
 
     def __init__(self, contents: Object, section: str) -> None:
         self.contents = contents
@@ -87,6 +89,8 @@ class _Linker:
         self.references: list[tuple[int, Symbol]] = []
         self.maps: list[DeclaredMap] = []
         self.map_references: list[int] = []
+        self.kernel_functions: dict[str, KernelFunction] = {}
+        self.variables: dict[str, KernelVariable] = {}
 
     def program(self, entry: Symbol) -> Program:
         self.functions.append(entry)
@@ -107,7 +111,18 @@ class _Linker:
         data = tuple(self._data_section(self.contents.sections[index]) for index in self.data)
         caught = None if callback is None else start_of[callback]
         slots, order = tuple(self.slots), self.contents.byte_order
-        return Program(self.contents.path, self.section, slots, data, order, labels=labels, maps=maps, exception_callback=caught)
+        return Program(
+            self.contents.path,
+            self.section,
+            slots,
+            data,
+            order,
+            labels=labels,
+            maps=maps,
+            exception_callback=caught,
+            kernel_functions=tuple(self.kernel_functions.values()),
+            variables=tuple(self.variables.values()),
+        )
 
     def fail(self, at: int, reason: str) -> ProgramError:
         return ProgramError(f"{self.contents.path}: {self.section}: instruction {at}: {reason}")
@@ -124,8 +139,8 @@ class _Linker:
             relocation = section.relocations.get(offset)
             if relocation is not None:
                 kind, symbol = relocation
-                if kind == R_BPF_64_32 and slot.opcode == _CALL and self._is_undefined(symbol) and symbol.name in KERNEL_FUNCTIONS:
-                    self.slots[at] = slot._replace(src=_KERNEL, imm=KERNEL_FUNCTIONS[symbol.name])
+                if kind == R_BPF_64_32 and slot.opcode == _CALL and self._is_undefined(symbol):
+                    self.slots[at] = slot._replace(src=_KERNEL, imm=self._kernel_function(at, symbol.name))
                 elif kind == R_BPF_64_32 and slot.opcode == _CALL:
                     self._refer(at, symbol, symbol.value + (slot.imm + 1) * SLOT_SIZE)
                 elif kind == R_BPF_64_64 and slot.opcode == LDDW and at + 1 < len(self.slots):
@@ -134,6 +149,26 @@ class _Linker:
                     raise self.fail(at, f"relocation of type {kind} to {symbol.name!r}, which opcode {slot.opcode:#04x} cannot have")
             elif slot.opcode == _CALL and slot.src == _LOCAL:
                 self._refer(at, function, offset + (1 + slot.imm) * SLOT_SIZE)
+
+    def _kernel_function(self, at: int, name: str) -> int:
+        """The BTF id of a function that is not defined here."""
+        if name in KERNEL_FUNCTIONS:
+            return KERNEL_FUNCTIONS[name]
+        if name not in self.kernel_functions:
+            try:
+                self.kernel_functions[name] = kernel_function(self.contents, name, FIRST_FUNCTION + len(self.kernel_functions))
+            except ValueError as error:
+                raise self.fail(at, str(error)) from None
+        return self.kernel_functions[name].number
+
+    def _variable(self, at: int, name: str) -> int:
+        """The BTF id of a variable that is not defined here."""
+        if name not in self.variables:
+            try:
+                self.variables[name] = kernel_variable(self.contents, name, FIRST_VARIABLE + len(self.variables))
+            except ValueError as error:
+                raise self.fail(at, str(error)) from None
+        return self.variables[name].number
 
     def _is_undefined(self, symbol: Symbol) -> bool:
         return symbol.section not in self.contents.sections
@@ -172,7 +207,11 @@ class _Linker:
         addend -= (addend >> 63) << 64
         section = self.contents.sections.get(symbol.section)
         if section is None:
-            raise self.fail(at, f"{symbol.name!r} is not defined in the object")
+            if addend:
+                raise self.fail(at, f"refers to {addend} bytes behind the beginning of {symbol.name!r}, which is not defined in the object")
+            self.slots[at] = Instruction(LDDW, low.dst, VARIABLE, 0, self._variable(at, symbol.name))
+            self.slots[at + 1] = Instruction(0)
+            return
         if section.name in MAP_SECTIONS:
             self._load_map(at, symbol, addend)
             return

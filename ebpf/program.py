@@ -6,6 +6,7 @@ A number stands for a file descriptor and for an index alike.
     lddw dst, code(distance)                                   what `callx` calls; of functions of the program
     lddw dst, map_fd(number), map_by_idx(number)               the map itself, as helper functions take it; of declared maps only
     lddw dst, map_value(number, offset), and by index          an address in a data section, or in the value of an array of one entry
+    lddw dst, variable(number)                                 the address of a variable of the kernel, by its BTF id
 
 Linking replaces each by a plain 64-bit immediate, because oracle and JIT see, as the kernel's JITs do, a program in which all addresses are known.
 """
@@ -17,6 +18,7 @@ from typing import Literal, NamedTuple
 
 from ebpf.context import ContextKind
 from ebpf.instruction import Instruction
+from ebpf.kernel import KernelFunction, KernelVariable
 
 ByteOrder = Literal["little", "big"]
 
@@ -119,6 +121,7 @@ class Program:
     object that was compiled for one byte order and means something else on the other. `lines` maps a slot to a line of the
     source file, where there is one. `labels` names the slots at which functions start. `context` is what r1 points to at entry.
     `exception_callback` is the slot of the function that takes the cookie of an exception, None where the cookie is what the program returns.
+    `kernel_functions` and `variables` are what it declares of the kernel.
     """
 
     source: str
@@ -131,6 +134,8 @@ class Program:
     maps: tuple[Map, ...] = ()
     exception_callback: int | None = None
     context: ContextKind = "memory"
+    kernel_functions: tuple[KernelFunction, ...] = ()
+    variables: tuple[KernelVariable, ...] = ()
 
     @property
     def programs(self) -> frozenset[int]:
@@ -159,12 +164,15 @@ def functions_by_address(program: Program) -> tuple[int, ...]:
     return tuple(sorted({at + 1 + slot.imm for at, slot in enumerate(program.slots) if slot.opcode == LDDW and slot.src == CODE}))
 
 
-def link(program: Program, data: Sequence[int], functions: Mapping[int, int], maps: Sequence[MapAddress] = ()) -> tuple[Instruction, ...]:
+def link(
+    program: Program, data: Sequence[int], functions: Mapping[int, int], maps: Sequence[MapAddress] = (), variables: Sequence[int] = ()
+) -> tuple[Instruction, ...]:
     """The slots with every symbolic wide load replaced by a plain one.
 
-    `data[i]` is the address of data section i, `maps[i]` those of map i, `functions` has the address of each function by its first slot. Raises
-    ProgramError for a reference to something that the program does not have.
+    `data[i]` is the address of data section i, `maps[i]` those of map i, `functions` has the address of each function by its first slot,
+    `variables[i]` is that of variable i. Raises ProgramError for a reference to something that the program does not have.
     """
+    known = {declared.number: address for declared, address in zip(program.variables, variables, strict=True)}
     slots = list(program.slots)
     for at, slot in enumerate(slots):
         if slot.opcode != LDDW or slot.src == 0:
@@ -175,6 +183,8 @@ def link(program: Program, data: Sequence[int], functions: Mapping[int, int], ma
             address = _map_itself(slot.imm, data, maps)
         elif slot.src in (MAP_VALUE, MAP_INDEX_VALUE):
             address = _map_value(program, slot.imm, slots[at + 1].imm, data, maps)
+        elif slot.src == VARIABLE and slot.imm in known:
+            address = known[slot.imm]
         else:
             address = f"{'variable' if slot.src == VARIABLE else 'function at distance'} {slot.imm}, which is unknown"
         if isinstance(address, str):

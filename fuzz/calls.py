@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from fuzz import abi
 from fuzz.abi import CALLER_SAVED, GP, REGISTERS, SP, STACK_ALIGNMENT, AbiError, Caller
-from fuzz.environment import SIGNATURES, Call
+from fuzz.environment import Call
 from fuzz.layout import Function, Placement, Segment
 from fuzz.maps import Entry
 from fuzz.routines import MEANINGS, RoutineError
@@ -141,15 +141,24 @@ class Service:
             meaning, memory, packet = MEANINGS[name], self._program_memory, self._placement.world.packet
             return ROUTINES[name], lambda *arguments: meaning(memory, packet, *arguments)
         helper = self._helper(function)
-        typed = SIGNATURES.get(int(function.key)) if function.kind == "kernel function" else None
+        typed = None if function.kind == "helper" else self._placement.addresses.signatures.get(self._number(function))
         if typed is not None:
             return typed, lambda *arguments: helper.function(*arguments) & (1 << int(typed.result[1:])) - 1
         served = partial(helper.function, self._program_memory) if helper.memory else helper.function
         return abi.helper_signature(helper.arguments + helper.more), served
 
+    def _number(self, function: Function) -> int:
+        """Of a helper function or a kernel function. Raises RoutineError for the place of one that the program does not declare."""
+        declared = self._placement.declared
+        if function.kind != "declared":
+            return int(function.key)
+        if int(function.key) >= len(declared):
+            raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"call of kernel function {function.key} of {len(declared)} that are declared"))
+        return declared[int(function.key)].number
+
     def _helper(self, function: Function) -> Helper:
         table = self._environment.helpers if function.kind == "helper" else self._environment.kernel_functions
-        return table[int(function.key)]
+        return table[self._number(function)]
 
     def _check_state(self, function: Function, registers: Sequence[int]) -> None:
         place = f"at call {self._served}, of {function.kind} {function.key}"

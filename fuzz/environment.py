@@ -6,13 +6,12 @@ not used, and so is one that finds other bytes where its arguments point to.
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from ebpf.instruction import KERNEL_FUNCTIONS as KERNEL_FUNCTIONS_BY_NAME
+from ebpf.kernel import POINTER, KernelFunction
 from fuzz.helpers import MAXIMUM_FORMAT, Surroundings, csum_diff, printed, skb_load_bytes
 from fuzz.maps import Maps
-from jit.runtime import Routine
 from oracle.world import Helper, HelperMemory, RefusedCallError
 
 MAP_LOOKUP_ELEM = 1
@@ -32,14 +31,15 @@ MIX = KERNEL_FUNCTIONS_BY_NAME["mix"]
 THROW = KERNEL_FUNCTIONS_BY_NAME["bpf_throw"]
 """BTF id of bpf_throw, which is no function that returns: oracle and compiler know it themselves."""
 
-SIGNATURES: Mapping[int, Routine] = MappingProxyType(
-    {
-        KERNEL_FUNCTIONS_BY_NAME["mix_small"]: Routine("s32", ("u8", "s8", "u16", "s16", "u32")),
-        KERNEL_FUNCTIONS_BY_NAME["mix_wide"]: Routine("u16", ("s32", "u64", "u32", "s64", "u8")),
-        KERNEL_FUNCTIONS_BY_NAME["mix_signed"]: Routine("s8", ("s64", "s16", "s32", "u32", "s8")),
-    }
+TYPED: tuple[KernelFunction, ...] = (
+    KernelFunction("mix_small", KERNEL_FUNCTIONS_BY_NAME["mix_small"], "s32", ("u8", "s8", "u16", "s16", "u32")),
+    KernelFunction("mix_wide", KERNEL_FUNCTIONS_BY_NAME["mix_wide"], "u16", ("s32", "u64", "u32", "s64", "u8")),
+    KernelFunction("mix_signed", KERNEL_FUNCTIONS_BY_NAME["mix_signed"], "s8", ("s64", "s16", "s32", "u32", "s8")),
 )
-"""Kernel functions of five arguments that do what `mix` does, with the types that they declare: the result is cut to its type."""
+"""Kernel functions that are always there, and do what those do that programs declare: `mix` of the arguments, cut to the type of the result."""
+
+MAXIMUM_DECLARED = 16
+"""So many kernel functions a program may declare."""
 
 _U64 = (1 << 64) - 1
 
@@ -72,9 +72,6 @@ class Environment(NamedTuple):
     maps: Maps
 
 
-_NAMES = {number: name for name, number in KERNEL_FUNCTIONS_BY_NAME.items()}
-
-
 def scramble(value: int) -> int:
     """A bijection of unsigned 64-bit integers in which each bit depends on all others (multiply and fold, three times)."""
     for shift in (32, 29, 32):
@@ -90,8 +87,11 @@ def mix(first: int, second: int, third: int, fourth: int, fifth: int) -> int:
     return state
 
 
-def environment(seed: int, maps: Maps | None = None, surroundings: Surroundings = _NOWHERE) -> Environment:
-    """A fresh set of functions: a clock that starts at a time of the seed's, random numbers, a processor number, `mix`; those of maps and memory."""
+def environment(seed: int, maps: Maps | None = None, surroundings: Surroundings = _NOWHERE, declared: tuple[KernelFunction, ...] = ()) -> Environment:
+    """A fresh set of functions: a clock that starts at a time of the seed's, random numbers, a processor number, `mix`; those of maps and memory.
+
+    `declared` are the kernel functions that the program declares: all of them mix what they get.
+    """
     calls: list[Call] = []
     known = Maps((), "little") if maps is None else maps
     start = scramble((seed ^ _WEIGHTS[1]) & _U64)
@@ -116,30 +116,30 @@ def environment(seed: int, maps: Maps | None = None, surroundings: Surroundings 
             GET_PRANDOM_U32: _recorded(calls, "get_prandom_u32", 0, get_prandom_u32),
             GET_SMP_PROCESSOR_ID: _recorded(calls, "get_smp_processor_id", 0, get_smp_processor_id),
         },
-        {MIX: _recorded(calls, "mix", 5, mix), **{number: _typed(calls, _NAMES[number], signature) for number, signature in SIGNATURES.items()}},
+        {MIX: _recorded(calls, "mix", 5, mix), **{one.number: _typed(calls, one, surroundings.width) for one in (*TYPED, *declared)}},
         calls,
         known,
     )
 
 
-def as_type(kind: str, value: int) -> int:
-    """A value as one of the type, extended by it to 64 bits; unsigned."""
-    bits = int(kind[1:])
+def as_type(kind: str, value: int, width: int = 64) -> int:
+    """A value as one of the type, extended by it to 64 bits; unsigned. A pointer has `width` bits."""
+    bits = width if kind == POINTER else int(kind[1:])
     value &= (1 << bits) - 1
     return (value - (1 << bits)) & _U64 if kind[0] == "s" and value >> bits - 1 else value
 
 
-def _typed(calls: list[Call], name: str, signature: Routine) -> Helper:
+def _typed(calls: list[Call], declared: KernelFunction, width: int) -> Helper:
     """Oracle and target may give an argument with more bits than its type has."""
 
     def function(*given: int) -> int:
-        arguments = tuple(as_type(kind, value) for kind, value in zip(signature.arguments, given, strict=True))
-        first, second, third, fourth, fifth = arguments
-        result = as_type(signature.result, mix(first, second, third, fourth, fifth))
-        calls.append(Call(name, arguments, result))
+        arguments = tuple(as_type(kind, value, width) for kind, value in zip(declared.arguments, given, strict=True))
+        first, second, third, fourth, fifth = arguments + (0,) * (len(_WEIGHTS) - len(arguments))
+        result = as_type(declared.result, mix(first, second, third, fourth, fifth))
+        calls.append(Call(declared.name, arguments, result))
         return result
 
-    return Helper(name, len(signature.arguments), function)
+    return Helper(declared.name, len(declared.arguments), function)
 
 
 def conforming(functions: Environment) -> Environment:

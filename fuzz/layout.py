@@ -35,17 +35,18 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, TAIL_CALL, Instruction
+from ebpf.kernel import KernelFunction
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import ByteOrder, DataSection, Map, MapAddress, MapKind, Program, ProgramError, functions_by_address, link
 from fuzz.case import Case
 from fuzz.contexts import DEVICES, DEVICES_SIZE, PACKET, PACKET_OFFSET, Structures, context_size, rewritten
-from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, SIGNATURES, THROW, Environment, conforming, environment
+from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, MAXIMUM_DECLARED, THROW, TYPED, Environment, conforming, environment
 from fuzz.helpers import Surroundings
 from fuzz.maps import Maps, PlacedMap
 from fuzz.marks import marked
 from jit.compiled import ENTRY_SIZE, Addresses
 from jit.config import Config, ancestry
-from jit.runtime import ROUTINES
+from jit.runtime import ROUTINES, Routine
 from oracle.world import Region, World
 
 PAGE = 0x1000
@@ -141,7 +142,10 @@ def physical(address: int) -> int:
 
 
 class Function(NamedTuple):
-    """Something that the image may call: `kind` "routine", "helper" or "kernel function"; its name or number."""
+    """Something that the image may call: `kind` "routine", "helper" or "kernel function", and its name or number.
+
+    Or `kind` "declared": one of the kernel functions that a program declares, by its place among them.
+    """
 
     kind: str
     key: str | int
@@ -151,6 +155,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *(Function("routine", name) for name in ROUTINES),
     *(Function("helper", number) for number in HELPERS),
     *(Function("kernel function", number) for number in KERNEL_FUNCTIONS),
+    *(Function("declared", number) for number in range(MAXIMUM_DECLARED)),
 )
 """In the order in which they lie in memory."""
 
@@ -162,7 +167,7 @@ LOOPS = 37
 @cache
 def addresses(layout: Layout) -> Addresses:
     """What a compiler is told."""
-    tables: dict[str, dict[str | int, int]] = {"routine": {}, "helper": {}, "kernel function": {}}
+    tables: dict[str, dict[str | int, int]] = {"routine": {}, "helper": {}, "kernel function": {}, "declared": {}}
     for number, function in enumerate(FUNCTIONS):
         tables[function.kind][function.key] = layout.functions + FUNCTION_SIZE * number
     return Addresses(
@@ -172,7 +177,22 @@ def addresses(layout: Layout) -> Addresses:
         kernel_functions={int(key): address for key, address in tables["kernel function"].items()},
         loops=LOOPS,
         throw=THROW,
-        signatures=SIGNATURES,
+        signatures={one.number: _signature(one) for one in TYPED},
+    )
+
+
+def _signature(function: KernelFunction) -> Routine:
+    return Routine(function.result, function.arguments)
+
+
+def _with_declared(known: Addresses, layout: Layout, declared: tuple[KernelFunction, ...]) -> Addresses:
+    """The addresses and signatures of the kernel functions that a program declares as well."""
+    first = layout.functions + FUNCTION_SIZE * FUNCTIONS.index(Function("declared", 0))
+    places = {one.number: first + FUNCTION_SIZE * number for number, one in enumerate(declared)}
+    return replace(
+        known,
+        kernel_functions={**known.kernel_functions, **places},
+        signatures={**known.signatures, **{one.number: _signature(one) for one in declared}},
     )
 
 
@@ -197,7 +217,8 @@ class Placement:
 
     `world` lacks the functions, which keep a state: `fresh_world` gives a world for one run of the oracle, and its functions; `environment` those
     for a run of a target. `fill` chooses what native registers hold at entry and after calls, as `fuzz.calls.noise` does; `seed`
-    all else that is chosen. `interference` is how many attempts of each atomic operation other CPUs break (`fuzz.interference`).
+    all else that is chosen. `declared` are the kernel functions that the program declares. `interference` is how many attempts of each
+    atomic operation other CPUs break (`fuzz.interference`).
     """
 
     slots: tuple[Instruction, ...]
@@ -210,12 +231,13 @@ class Placement:
     maps: tuple[PlacedMap, ...] = ()
     conformance: bool = False
     interference: int = 0
+    declared: tuple[KernelFunction, ...] = ()
 
     def environment(self) -> Environment:
         """The functions in their initial state."""
         world = self.world
         surroundings = Surroundings(world.arguments[0], world.packet, world.byte_order, world.address_width)
-        functions = environment(self.seed, Maps(self.maps, world.byte_order), surroundings)
+        functions = environment(self.seed, Maps(self.maps, world.byte_order), surroundings, self.declared)
         return conforming(functions) if self.conformance else functions
 
     def fresh_world(self) -> tuple[World, Environment]:
@@ -259,7 +281,8 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     starts = [segment.address + segment.start for segment in segments]
     data = starts[1 : 1 + len(program.data)]
     values = starts[1 + len(program.data) : 1 + len(program.data) + len(program.maps)]
-    packet = segments[1 + len(program.data) + len(program.maps) :]
+    behind = 1 + len(program.data) + len(program.maps)
+    variables, packet = starts[behind : behind + len(program.variables)], segments[behind + len(program.variables) :]
     stack = _stack(given.seed)
     frame_pointer = layout.stack + _FRAME_POINTER
     world = World(
@@ -273,6 +296,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
             Region("context", starts[0], segments[0].contents, True),
             *_data_regions(program.data, data),
             *(_map_region(one, address, map_memory(one, config, functions)) for one, address in zip(program.maps, values, strict=True)),
+            *(Region(one.name, address, one.contents, False) for one, address in zip(program.variables, variables, strict=True)),
             *(Region(segment.name, segment.address + segment.start, segment.contents, segment.name == PACKET) for segment in packet),
         ),
         loops=LOOPS,
@@ -290,12 +314,14 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
         MapAddress(address if declared.kind is MapKind.PROG_ARRAY else layout.stack + _MAPS + _MAP_SIZE * number, address)
         for number, (declared, address) in enumerate(zip(program.maps, values, strict=True))
     )
-    slots = link(program, data, functions, maps)
+    slots = link(program, data, functions, maps, variables)
     placed = tuple(PlacedMap(*pair) for pair in zip(program.maps, maps, strict=True))
     known = addresses(layout)
     if functions or program.exception_callback is not None:
         known = replace(known, functions=functions, programs=program.programs, exception_callback=program.exception_callback)
-    return Placement(slots, world, layout, known, tuple(segments), given.seed, given.seed, placed, given.conformance)
+    if declared := program.kernel_functions:
+        known = _with_declared(known, layout, declared)
+    return Placement(slots, world, layout, known, tuple(segments), given.seed, given.seed, placed, given.conformance, declared=declared)
 
 
 def _calls(program: Program, row_name: str, number: int) -> bool:
@@ -323,19 +349,22 @@ def _programs(declared: Map) -> tuple[int | None, ...]:
 
 
 def _memory_segments(case: Case, config: Config, layout: Layout, functions: Mapping[int, int]) -> list[Segment]:
-    """Context, data sections, values of maps; and for programs that look at packets the packet and the devices, which `_fill_structures` fills."""
+    """Context, data sections, values of maps, variables of the kernel; for programs that look at packets the packet and the devices, still empty."""
     program, given = case.program, case.input
     where = f"{program.source}: {program.section}"
-    sizes = ((section.name, len(section.contents)) for section in program.data)
+    sizes = [(section.name, len(section.contents)) for section in program.data]
+    sizes += [(variable.name, len(variable.contents)) for variable in program.variables]
+    sizes += [(declared.name, declared.stride * declared.entries) for declared in program.maps]
     extra = () if program.context == "memory" else (PACKET, DEVICES)
-    names = ["context", *(section.name for section in program.data), *(declared.name for declared in program.maps), *extra]
+    names = ["context", *(name for name, _ in sizes), *extra]
     if len(set(names) | {"stack"}) <= len(names):
-        raise ProgramError(f"{where}: two data sections or maps of the same name among {', '.join(names[1:])}")
-    for name, size in (*sizes, *((declared.name, declared.stride * declared.entries) for declared in program.maps)):
+        raise ProgramError(f"{where}: two data sections, maps or variables of the same name among {', '.join(names[1:])}")
+    for name, size in sizes:
         if size > DATA_SIZE:
             raise ProgramError(f"{where}: no room for {size} bytes of {name}")
     contents = [(section.name, section.contents, section.alignment) for section in program.data]
     contents += [(declared.name, map_memory(declared, config, functions), 8) for declared in program.maps]
+    contents += [(variable.name, variable.contents, 8) for variable in program.variables]
     context = given.memory
     if program.context != "memory":
         contents += [(PACKET, given.packet.contents, 16), (DEVICES, bytes(DEVICES_SIZE), 16)]

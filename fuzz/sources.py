@@ -37,7 +37,7 @@ from ebpf.program import ByteOrder, Program, ProgramError, printable
 from ebpf.validity import check
 from fuzz.captures import Packets
 from fuzz.case import Input
-from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, THROW
+from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, MAXIMUM_DECLARED, THROW
 from oracle.classic import run_classic
 
 PROGRAMS = Path(__file__).parent.parent / "corpus" / "programs"
@@ -135,9 +135,14 @@ def checked(program: Program | elf.Unlinkable) -> Program:
     if isinstance(program, elf.Unlinkable):
         raise program.error
     check(program)
+    if len(program.kernel_functions) > MAXIMUM_DECLARED:
+        declared = len(program.kernel_functions)
+        raise ProgramError(f"{program.source}: {program.section}: {declared} kernel functions are declared, more than {MAXIMUM_DECLARED}")
+    helpers = (*HELPERS, TAIL_CALL, LOOP)
+    functions = (*KERNEL_FUNCTIONS, THROW, *(one.number for one in program.kernel_functions))
     for at, slot in enumerate(program.slots):
         row = lookup(slot)
-        known = (*HELPERS, TAIL_CALL, LOOP) if row is BY_NAME["CALL"] else (*KERNEL_FUNCTIONS, THROW) if row is BY_NAME["CALL_KERNEL"] else None
+        known = helpers if row is BY_NAME["CALL"] else functions if row is BY_NAME["CALL_KERNEL"] else None
         if known is not None and slot.imm not in known:
             what = "helper" if row is BY_NAME["CALL"] else "kernel function"
             numbers = ", ".join(map(str, sorted(known)))

@@ -4,9 +4,7 @@ They are made from `ebpf.opcodes.ROWS` and lists of edge values, and know nothin
 compiler is to say the same. Families of rows have files of their own; what a program looks like is told in `fuzz.suite_program`.
 """
 
-from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 
 from fuzz.suite_arithmetic import arithmetic_suites
 from fuzz.suite_atomic import atomic_suites
@@ -20,19 +18,12 @@ from fuzz.suite_program import Suite
 from fuzz.suite_reach import reach_suites
 from fuzz.suite_symbols import symbol_suites
 
-__all__ = ["EXCLUDED", "Suite", "far_suites", "misaligned_suites", "suites"]
-
-EXCLUDED: Mapping[str, str] = MappingProxyType(
-    {
-        "LDDW_VARIABLE": "linking refuses it: a program has no variables by BTF id",
-    }
-)
-"""Rows that have no suite, and why."""
+__all__ = ["Suite", "far_suites", "misaligned_suites", "suites"]
 
 
 @cache
 def suites() -> tuple[Suite, ...]:
-    """The suites of all rows but the excluded ones; all accesses are naturally aligned."""
+    """The suites of all rows; all accesses are naturally aligned."""
     families = (arithmetic_suites, jump_suites, call_suites, memory_suites, atomic_suites, packet_suites, symbol_suites, loop_suites)
     return tuple(suite for family in families for suite in family())
 

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ebpf.instruction import FRAME_POINTER, Instruction
+from ebpf.kernel import KernelVariable
 from ebpf.opcodes import BY_NAME
 from ebpf.program import ByteOrder, DataSection, Map, Program, wide_slots
 from fuzz.case import Input
@@ -137,10 +138,11 @@ def make_suite(
     part: int = 0,
     data: tuple[DataSection, ...] = (),
     maps: tuple[Map, ...] = (),
+    variables: tuple[KernelVariable, ...] = (),
 ) -> Suite:
     """The suite of a finished assembly; `part` is the number of the program where a row takes several, 0 where it takes one."""
     section = f"{row_name}/{part}" if part else row_name
-    program = Program(SOURCE, section, assembly.finish(), data, maps=maps)
+    program = Program(SOURCE, section, assembly.finish(), data, maps=maps, variables=variables)
     return Suite(row_name, program, tuple(tuple(values) for values in operands), result_size, tuple(packets))
 
 

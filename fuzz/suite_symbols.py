@@ -1,6 +1,7 @@
-"""Suites of the wide loads that linking resolves: addresses in data sections, of maps, in values of maps, and of functions."""
+"""Suites of the wide loads that linking resolves: addresses in data sections, of maps, in values of maps, of variables, and of functions."""
 
 from ebpf.instruction import FRAME_POINTER, Instruction
+from ebpf.kernel import KernelVariable
 from ebpf.program import DataSection, Map, MapKind
 from fuzz.environment import MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM
 from fuzz.suite_program import CONTEXT, RING, Assembly, Suite, make_suite
@@ -16,6 +17,11 @@ _MAPS = (
     Map("hash", MapKind.HASH, 4, 8, 3),
     Map("value", MapKind.ARRAY, 4, 8 * _WORDS, 1),
     Map("array", MapKind.ARRAY, 4, 8, 2),
+)
+_VARIABLES = (
+    KernelVariable("long", 7, bytes(range(1, 41))),
+    KernelVariable("short", 0x7FFFFFFF, b"x"),
+    KernelVariable("odd", 8, bytes(range(99, 86, -1))),
 )
 _INPUTS = ((0,), (1,))
 
@@ -108,6 +114,21 @@ def _map_value_suite() -> Suite:
     return make_suite("LDDW_MAP_INDEX_VALUE", assembly, _INPUTS, data=_DATA[1:2], maps=_MAPS)
 
 
+def _variable_suite() -> Suite:
+    """The address of each variable in each register in turn, and what is there."""
+    assembly = Assembly()
+    for number in range(3 * RING):
+        register, variable = number % RING, _VARIABLES[number % len(_VARIABLES)]
+        assembly.emit("LDDW_VARIABLE", register, imm=variable.number)
+        assembly.slots.append(Instruction(0))
+        assembly.emit("STX_DW", FRAME_POINTER, register, CONTEXT - 8 * register)
+        assembly.emit("LDX_B" if len(variable.contents) == 1 else "LDX_DW", register, register, 0)
+        assembly.emit("STX_DW", FRAME_POINTER, register, CONTEXT - 8 * (RING + register))
+    assembly.emit("MOV64_IMM", 0, imm=0)
+    assembly.emit("EXIT")
+    return make_suite("LDDW_VARIABLE", assembly, _INPUTS, variables=_VARIABLES)
+
+
 def symbol_suites() -> list[Suite]:
-    """The suites of LDDW_MAP_FD, LDDW_MAP_VALUE, LDDW_CODE, LDDW_MAP_INDEX and LDDW_MAP_INDEX_VALUE."""
-    return [_map_suite("LDDW_MAP_FD"), _value_suite(), _code_suite(), _map_suite("LDDW_MAP_INDEX"), _map_value_suite()]
+    """The suites of LDDW_MAP_FD, LDDW_MAP_VALUE, LDDW_VARIABLE, LDDW_CODE, LDDW_MAP_INDEX and LDDW_MAP_INDEX_VALUE, in their order."""
+    return [_map_suite("LDDW_MAP_FD"), _value_suite(), _variable_suite(), _code_suite(), _map_suite("LDDW_MAP_INDEX"), _map_value_suite()]

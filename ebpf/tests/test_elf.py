@@ -115,8 +115,14 @@ def test_text_holds_programs_when_nothing_else_does(tmp_path: Path) -> None:
 
 REFUSED = {
     "a map": ('__attribute__((section(".maps"))) int m; void *f(void) { return &m; }', "f: instruction 0: map m: it is no structure"),
-    "an undefined function": ("int g(int); int f(int x) { return g(x) + 1; }", "f: instruction 0: function 'g' is not defined in the object"),
-    "an undefined variable": ("extern int v; int f(void) { return v; }", "f: instruction 0: 'v' is not defined in the object"),
+    "an undefined function": (
+        "int g(int); int f(int x) { return g(x) + 1; }",
+        "f: instruction 0: function 'g' is not defined in the object, nor declared in .ksyms",
+    ),
+    "an undefined variable": (
+        "extern int v; int f(void) { return v; }",
+        "f: instruction 0: 'v' is not defined in the object, nor declared in .ksyms",
+    ),
     "an odd section": (
         '__attribute__((section("odd"))) int v = 5; int f(void) { return v; }',
         "f: instruction 0: 'v' lies in section 'odd'; data must be in .rodata, .data or .bss",
@@ -153,7 +159,7 @@ def test_a_program_that_cannot_be_linked_leaves_the_others(tmp_path: Path) -> No
     assert isinstance(pointer, Unlinkable)
     assert isinstance(good, Program)
     assert [one.section for one in (undefined, good, pointer)] == ["undefined", "good", "pointer"]
-    assert str(undefined.error) == f"{path}: undefined: instruction 0: function 'g' is not defined in the object"
+    assert str(undefined.error) == f"{path}: undefined: instruction 0: function 'g' is not defined in the object, nor declared in .ksyms with BTF"
     assert str(pointer.error).startswith(f"{path}: .data: pointer to 'v'")
     with pytest.raises(ProgramError, match=re.escape(str(undefined.error))):
         load(path)

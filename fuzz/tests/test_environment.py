@@ -2,10 +2,13 @@
 
 import struct
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuzz.environment import GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, KTIME_GET_NS, MIX, SIGNATURES, as_type, environment, mix, scramble
+from ebpf.kernel import INTEGERS, POINTER, KernelFunction
+from fuzz.environment import GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, KTIME_GET_NS, MIX, TYPED, as_type, environment, mix, scramble
+from fuzz.helpers import Surroundings
 
 U64 = st.integers(0, (1 << 64) - 1)
 ARGUMENTS = st.tuples(U64, U64, U64, U64, U64)
@@ -78,11 +81,26 @@ def test_a_value_as_a_type_is_what_struct_makes_of_it(kind: str, value: int) -> 
     assert as_type(kind, value) == expected % (1 << 64)
 
 
-@given(st.sampled_from(sorted(SIGNATURES)), ARGUMENTS, st.integers(0, 4), st.integers(0, 63))
-def test_kernel_functions_look_at_the_bits_of_their_types(number: int, arguments: tuple[int, int, int, int, int], at: int, bit: int) -> None:
-    functions, signature = environment(0), SIGNATURES[number]
-    changed = tuple(value ^ (1 << bit if which == at else 0) for which, value in enumerate(arguments))
-    results = [functions.kernel_functions[number].function(*given) for given in (arguments, changed)]
-    assert all(result == as_type(signature.result, result) for result in results)
+KINDS = st.sampled_from(INTEGERS)
+DECLARED = st.builds(
+    lambda result, arguments: KernelFunction("declared", 100, result, tuple(arguments)), KINDS, st.lists(KINDS, min_size=1, max_size=5)
+)
+
+
+@given(st.sampled_from(TYPED) | DECLARED, ARGUMENTS, st.integers(0, 4), st.integers(0, 63))
+def test_kernel_functions_look_at_the_bits_of_their_types(
+    declared: KernelFunction, arguments: tuple[int, int, int, int, int], at: int, bit: int
+) -> None:
+    given, at = arguments[: len(declared.arguments)], at % len(declared.arguments)
+    functions = environment(0, declared=() if declared in TYPED else (declared,))
+    changed = tuple(value ^ (1 << bit if which == at else 0) for which, value in enumerate(given))
+    results = [functions.kernel_functions[declared.number].function(*some) for some in (given, changed)]
+    assert all(result == as_type(declared.result, result) for result in results)
     first, second = functions.calls
-    assert (first.arguments == second.arguments) == (bit >= int(signature.arguments[at][1:]))
+    assert (first.arguments == second.arguments) == (bit >= int(declared.arguments[at][1:]))
+
+
+@pytest.mark.parametrize(("width", "same"), [(32, True), (64, False)])
+def test_a_pointer_is_as_wide_as_the_machine(width: int, same: bool) -> None:
+    functions = environment(0, surroundings=Surroundings(width=width), declared=(KernelFunction("f", 9, "u64", (POINTER,)),))
+    assert (functions.kernel_functions[9].function(1) == functions.kernel_functions[9].function(1 | 1 << 32)) == same

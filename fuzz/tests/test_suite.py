@@ -15,7 +15,7 @@ from ebpf.program import ByteOrder
 from ebpf.validity import check
 from fuzz.case import Case
 from fuzz.layout import place
-from fuzz.suite import EXCLUDED, Suite, misaligned_suites, suites
+from fuzz.suite import Suite, misaligned_suites, suites
 from fuzz.suite_atomic import is_atomic
 from fuzz.suite_bare import bare_suites
 from fuzz.suite_jumps import is_conditional
@@ -47,12 +47,8 @@ def outcomes(suite: Suite, config: Config, trace: bool = False) -> Iterator[Outc
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_every_row_occurs_in_a_suite_of_its_own_or_is_excluded_with_a_reason(row: Row) -> None:
-    assert bool(list(uses(row))) != bool(EXCLUDED.get(row.name))
-
-
-def test_excluded_rows_exist() -> None:
-    assert set(EXCLUDED) <= set(BY_NAME)
+def test_every_row_occurs_in_a_suite_of_its_own(row: Row) -> None:
+    assert list(uses(row))
 
 
 @pytest.mark.parametrize("suite", ALL, ids=lambda suite: suite.program.section)
@@ -118,8 +114,6 @@ def test_two_register_row_sees_every_register_in_both_roles_and_both_the_same(ro
 
 @pytest.mark.parametrize("row", [row for row in ROWS if isinstance(row.dst, str) != isinstance(row.src, str)], ids=lambda row: row.name)
 def test_one_register_row_sees_every_register(row: Row) -> None:
-    if row.name in EXCLUDED:
-        return
     if row.group == "packet":
         assert {slot.src for slot in uses(row)} == set(GENERAL) - {6}
     else:
