@@ -101,7 +101,7 @@ def test_settings() -> None:
 
 def test_sections_of_the_same_name_are_refused() -> None:
     data = (DataSection(".bss", b"", True), DataSection(".bss", b"", True))
-    with pytest.raises(ProgramError, match=r"file\.o: xdp: two data sections or maps of the same name"):
+    with pytest.raises(ProgramError, match=r"file\.o: xdp: two data sections, maps or variables of the same name"):
         place(Case(Program("file.o", "xdp", (Instruction(0x95),), data), Input(b"")), BASE_CONFIGS[0])
 
 
