@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ebpf.instruction import FRAME_POINTER, MAXIMUM_CALL_DEPTH
-from fuzz.environment import MIX, SIGNATURES, WITHOUT_ARGUMENTS
+from fuzz.environment import MIX, TYPED, WITHOUT_ARGUMENTS
 from fuzz.gen.code import Code, row
 from fuzz.gen.rows import PACKET_LOADS
 from fuzz.gen.state import Pointer, Region, Scalar
@@ -69,7 +69,7 @@ def call(w: Writer) -> None:
         return
     if w.choose.rarely(2):
         _give(w, range(1, 6))
-        w.emit(_CALL_KERNEL, imm=w.choose.pick((MIX, *SIGNATURES)))
+        w.emit(_CALL_KERNEL, imm=w.choose.pick((MIX, *(one.number for one in TYPED))))
     else:
         w.emit(_CALL, imm=w.choose.pick(WITHOUT_ARGUMENTS))
     returned(w, Scalar())
