@@ -1,8 +1,8 @@
 """What else happens at words of the loaded image: the errata of the configuration's CPU, as `fuzz.erratum_models` says, and other CPUs that come
 between the accesses of atomic operations, as `fuzz.interference` says.
 
-The target installs hooks on `words`, and calls `at` before it executes one of them. In an image with all workarounds and without atomic operations
-there are none.
+The target installs hooks on `words`, and calls `at` before it executes one of them. In an image with all workarounds there are none, but in runs with
+other CPUs those of atomic operations.
 """
 
 from collections import defaultdict
@@ -74,27 +74,39 @@ class FaultyCpu:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._image: tuple[Compiled, tuple[Instruction, ...]] | None = None
         self._occurrences: list[Occurrence] = []
         self._effects: dict[int, list[tuple[int, Effect]]] = {}
         self._errata = 0
+        self._disturbed = False
         self._memos: dict[int, dict[str, int]] = defaultdict(dict)
         self._run: object = None
 
-    @property
-    def words(self) -> list[int]:
-        """The words before which something may happen."""
-        return sorted(self._effects)
+    def words(self, interference: bool) -> list[int]:
+        """The words before which something may happen in a run, with other CPUs or without."""
+        if interference and not self._disturbed:
+            self._disturb()
+        return sorted(word for word, effects in self._effects.items() if interference or any(number < self._errata for number, _ in effects))
 
     def load(self, compiled: Compiled, slots: tuple[Instruction, ...]) -> None:
         """An image is about to be run."""
+        self._image = compiled, slots
         self._effects = {}
         self._occurrences = list(occurrences(compiled))
-        self._errata = len(self._occurrences)
-        if any_atomic(slots):
-            self._occurrences += interruptions(image_of(compiled), compiled, slots)
+        self._errata, self._disturbed = len(self._occurrences), False
         if self._occurrences:
             self._install(successors(compiled))
         self._begin(None)
+
+    def _disturb(self) -> None:
+        """Other CPUs come in: most runs are without them, and what they do takes long to find out."""
+        self._disturbed = True
+        if self._image is None or not any_atomic(self._image[1]):
+            return
+        compiled, slots = self._image
+        self._occurrences += interruptions(image_of(compiled), compiled, slots)
+        self._effects = {}
+        self._install(successors(compiled))
 
     def _install(self, following: Sequence[Sequence[int]]) -> None:
         # What happens after a word comes before what happens before the next one.

@@ -136,7 +136,7 @@ class Batch:
     count       of all inputs; `numbers` are those of them that can be screened, and of these is all else
     outcomes    where `Expectation.outcome` of each is, `memories` where `Expectation.memory` is
     calling     those of which the oracle made calls
-    pages       ranges of them whose memory lies in the same pages
+    pages       ranges of them whose memory lies in the same pages, and in which other CPUs come in between, or do not
     """
 
     count: int
@@ -150,7 +150,11 @@ class Batch:
     pages: tuple[tuple[int, int], ...]
 
 
-@kept(16)
+def _pages(placement: Placement) -> tuple[bool, list[tuple[int, int]]]:
+    return placement.interference > 0, [(segment.address, len(segment.initial)) for segment in placement.segments]
+
+
+@kept(32)
 def batch(inputs: tuple[tuple[Placement, Run], ...]) -> Batch:
     """Inputs, with what the oracle says of them. Images of many configurations run on the same ones."""
     known = [expectation(*pair) for pair in inputs]
@@ -159,7 +163,7 @@ def batch(inputs: tuple[tuple[Placement, Run], ...]) -> Batch:
     placements = tuple(inputs[number][0] for number in numbers)
     expected = tuple(inputs[number][1] for number in numbers)
     pages, start = [], 0
-    for _, group in groupby(placements, lambda each: [(segment.address, len(segment.initial)) for segment in each.segments]):
+    for _, group in groupby(placements, _pages):
         pages.append((start, start := start + len(list(group))))
     return Batch(
         len(inputs),

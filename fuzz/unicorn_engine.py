@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from unicorn import UC_ARCH_MIPS, UC_HOOK_INTR, UC_MODE_BIG_ENDIAN, UC_MODE_LITTLE_ENDIAN, UC_MODE_MIPS32, UC_MODE_MIPS64, mips_const
-from unicorn.unicorn_const import UC_PROT_EXEC, UC_PROT_READ, UC_PROT_WRITE
+from unicorn.unicorn_const import UC_CTL_IO_WRITE, UC_CTL_TB_FLUSH, UC_PROT_EXEC, UC_PROT_READ, UC_PROT_WRITE
 from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
 from fuzz import native_screen
@@ -68,6 +68,9 @@ _BOOT = _RETURN_PAGE + PAGE // 2
 _LARGEST_CODE = BEFORE_BORDER + IMAGE_SIZE + PAGE
 _FIRST_CODE, _MORE_CODE = BEFORE_BORDER + (4 << 20), 16 << 20
 """Bytes of code area that an engine has at first, and how many it gets at a time where an image needs more."""
+
+_FLUSH = UC_CTL_TB_FLUSH | UC_CTL_IO_WRITE << 30
+"""The request to drop all translated code, as `uc_ctl` takes it: without arguments."""
 
 _REGISTER_IDS = (*(mips_const.UC_MIPS_REG_0 + number for number in range(32)), mips_const.UC_MIPS_REG_HI, mips_const.UC_MIPS_REG_LO)
 
@@ -205,6 +208,8 @@ class Engine:
         self._data = host.address
         self._mapped: tuple[tuple[int, int], ...] = ()
         self._hooks: list[ctypes.c_size_t] = []
+        self._lasting: list[Hook] = []
+        self._lasting_handles: list[ctypes.c_size_t] = []
         self._make_registers()
         self._code, self._code_size = _host_address(host.code[config.big_endian]), 0
         self.map_code(_FIRST_CODE)
@@ -265,12 +270,22 @@ class Engine:
             _check(uclib.uc_mem_map_ptr(self._handle, address, size, UC_PROT_READ | UC_PROT_WRITE, place))
         self._mapped = wanted
 
-    def install(self, hooks: Iterable[Hook]) -> None:
-        """Replace all hooks by these, and drop all translated code. Those on the same address run in this order."""
-        for handle in self._hooks:
+    def install(self, hooks: Iterable[Hook], lasting: Sequence[Hook] = ()) -> None:
+        """Replace all hooks by these, and drop all translated code. Those on the same address run in this order, those of `lasting` first.
+
+        What is given as `lasting` each time need not be replaced.
+        """
+        # Without translated code there is none for the engine to look for when a hook goes.
+        _check(uclib.uc_ctl(self._handle, _FLUSH))
+        stale = self._hooks
+        if list(lasting) != self._lasting:
+            stale = self._lasting_handles + stale
+            self._lasting, self._lasting_handles = list(lasting), []
+        for handle in stale:
             _check(uclib.uc_hook_del(self._handle, handle))
+        if not self._lasting_handles:
+            self._lasting_handles = [self._add(hook) for hook in self._lasting]
         self._hooks = [self._add(hook) for hook in hooks]
-        self._uc.ctl_flush_tb()
 
     def _add(self, hook: Hook) -> ctypes.c_size_t:
         handle = ctypes.c_size_t()

@@ -58,13 +58,16 @@ class UnicornTarget:
         self._host = HostMemory()
         self._bytes = Bytes(self._host.load, self._host.store)
         self._engines: dict[_Key, Engine] = {}
-        self._installed: dict[_Key, frozenset[Recording]] = {}
+        self._installed: dict[_Key, tuple[frozenset[Recording], bool]] = {}
+        self._controls: dict[_Key, NDArray[np.int64]] = {}
         self._recorder = Recorder()
         # The engines call these; they must live as long as an engine does.
         self._callbacks = HOOK(self._on_function), INTERRUPT_HOOK(self._on_interrupt), HOOK(self._on_erratum)
         self._cpu = FaultyCpu(Host(self._bytes.load, self._bytes.store, self._hang, self._violate))
         self._counters = Counters()
         self._exit_state = ExitState()
+        self._on_function_address = function_address(self._callbacks[0])
+        self._counters_address, self._exit_state_address = ctypes.addressof(self._counters), ctypes.addressof(self._exit_state)
         self._state = np.zeros(2, np.int64)
         self._loaded: Compiled | None = None
         self._slots: tuple[Instruction, ...] = ()
@@ -85,35 +88,43 @@ class UnicornTarget:
         self._installed.clear()
         self._cpu.load(compiled, placement.slots)
 
-    def _engine(self, compiled: Compiled, stepping: bool, recordings: frozenset[Recording] = _NOTHING) -> tuple[_Key, Engine]:
-        """The engine for the loaded image, with the image's hooks installed."""
+    def _engine(
+        self, compiled: Compiled, stepping: bool, recordings: frozenset[Recording] = _NOTHING, disturbed: bool = False
+    ) -> tuple[_Key, Engine]:
+        """The engine for the loaded image, with the image's hooks installed; in a run that other CPUs disturb there are more of them."""
         config = compiled.config
         key = _Key(MODELS[config.cpu].name, config.big_endian, stepping)
         engine = self._engines.get(key)
         if engine is None:
             engine = self._engines[key] = Engine(config, self._host, self._callbacks[1])
-        if self._installed.get(key) != recordings:
+        if self._installed.get(key) != (recordings, disturbed):
             if stepping:
                 self._recorder.prepare(compiled, recordings)
             engine.map_code(self._host.code_size[config.big_endian])
-            engine.install(self._hooks(compiled, stepping, recordings))
-            self._installed[key] = recordings
+            engine.install(self._hooks(compiled, stepping, recordings, disturbed), self._lasting(compiled))
+            self._installed[key] = recordings, disturbed
         return key, engine
 
-    def _hooks(self, compiled: Compiled, stepping: bool, recordings: frozenset[Recording]) -> list[Hook]:
-        on_function = function_address(self._callbacks[0])
-        base, last = compiled.base, compiled.base + IMAGE_SIZE - 1
-        hooks = [Hook(UC_HOOK_CODE, on_function, self._functions, self._functions + PAGE - 1)]
-        hooks.append(Hook(UC_HOOK_BLOCK, COUNT, base, last, ctypes.addressof(self._counters)))
+    def _lasting(self, compiled: Compiled) -> tuple[Hook, Hook]:
+        """Hooks that are the same for all images at one address."""
+        base, functions = compiled.base, self._functions
+        return (
+            Hook(UC_HOOK_CODE, self._on_function_address, functions, functions + PAGE - 1),
+            Hook(UC_HOOK_BLOCK, COUNT, base, base + IMAGE_SIZE - 1, self._counters_address),
+        )
+
+    def _hooks(self, compiled: Compiled, stepping: bool, recordings: frozenset[Recording], disturbed: bool) -> list[Hook]:
+        base, hooks = compiled.base, list[Hook]()
         if stepping:
             hooks.append(self._recorder.hook(compiled, recordings))
         else:
             hooks += (
                 Hook(UC_HOOK_CODE, NOTHING, base + 4 * start, base + 4 * end - 1) for start, end in straight_runs(compiled.words, compiled.config)
             )
-        on_erratum = function_address(self._callbacks[2])
-        hooks += (Hook(UC_HOOK_CODE, on_erratum, base + 4 * at, base + 4 * at) for at in self._cpu.words)
-        state = ctypes.addressof(self._exit_state)
+        if words := self._cpu.words(disturbed):
+            on_erratum = function_address(self._callbacks[2])
+            hooks += (Hook(UC_HOOK_CODE, on_erratum, base + 4 * at, base + 4 * at) for at in words)
+        state = self._exit_state_address
         return [*hooks, *(Hook(UC_HOOK_CODE, LEAVE, base + 4 * at, base + 4 * at, state) for at in compiled.exits)]
 
     # An exception must not leave a hook: it is kept, and raised when the engine has stopped.
@@ -199,7 +210,7 @@ class UnicornTarget:
             raise ValueError("no image is loaded")
         compiled = self._loaded
         stepping = bool(recordings)
-        key, engine = self._engine(compiled, stepping, recordings)
+        key, engine = self._engine(compiled, stepping, recordings, placement.interference > 0)
         status = self._execute(engine, compiled, placement, stepping)
         executed, limit = self._counters[EXECUTED], self._counters[LIMIT]
         fault, dirty = self._fault, True
@@ -241,7 +252,7 @@ class UnicornTarget:
     def _find_fault(self, failed: Engine, compiled: Compiled, placement: Placement, status: int) -> tuple[Fault, bool]:
         """Repeat a run that ended in an exception; tell where and why, and whether the engine is fit for nothing more."""
         exception = self._exception
-        key, engine = self._engine(compiled, stepping=True)
+        key, engine = self._engine(compiled, stepping=True, disturbed=placement.interference > 0)
         if (self._execute(engine, compiled, placement, True), self._exception) != (status, exception):
             raise RuntimeError("a run that ended in an exception did not do so when it was repeated")
         fault, dirty = self._explain(engine, compiled, placement, status)
@@ -261,6 +272,7 @@ class UnicornTarget:
     def _discard(self, key: _Key) -> None:
         del self._engines[key]
         self._installed.pop(key, None)
+        self._controls.pop(key, None)
 
     def _conclude(self, engine: Engine, compiled: Compiled, placement: Placement, fault: Fault | None, executed: int, record: Record) -> Run:
         left = self._exit_state[EXIT_REGISTERS:] if self._exit_state[EXITED] else None
@@ -279,12 +291,12 @@ class UnicornTarget:
         services: dict[int, Service] = {}
         edges_hold = True
         for start, end in batch.pages:
-            key, engine = self._engine(compiled, stepping, recorded)
+            key, engine = self._engine(compiled, stepping, recorded, batch.placements[start].interference > 0)
             engine.map(batch.placements[start].segments)
             self._begin(engine, batch.placements, stepping)
             if stepping:
                 self._recorder.begin()
-            arrays = batch.outcomes, batch.memories, image, wanted, self._recorder.memory, self._control(engine), self._state, found
+            arrays = batch.outcomes, batch.memories, image, wanted, self._recorder.memory, self._control(key, engine), self._state, found
             native_screen.run_all(start, end, *arrays)
             if self._error is not None:
                 raise self._error
@@ -295,11 +307,14 @@ class UnicornTarget:
                 edges_hold &= screen.harmless(compiled, self._recorder)
         return screen.conclude(batch, found, services, edges_hold)
 
-    def _control(self, engine: Engine) -> NDArray[np.int64]:
-        control = np.zeros(native_screen.CONTROLS, np.int64)
-        control[native_screen.COUNTERS] = ctypes.addressof(self._counters)
-        control[native_screen.EXIT_STATE] = ctypes.addressof(self._exit_state)
-        control[native_screen.HOST] = self._host.address
-        for place, address in engine.addresses().items():
-            control[place] = address
+    def _control(self, key: _Key, engine: Engine) -> NDArray[np.int64]:
+        """What native code needs of an engine."""
+        control = self._controls.get(key)
+        if control is None:
+            control = self._controls[key] = np.zeros(native_screen.CONTROLS, np.int64)
+            control[native_screen.COUNTERS] = self._counters_address
+            control[native_screen.EXIT_STATE] = self._exit_state_address
+            control[native_screen.HOST] = self._host.address
+            for place, address in engine.addresses().items():
+                control[place] = address
         return control

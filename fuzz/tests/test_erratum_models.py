@@ -1,11 +1,16 @@
 """The errata: each has a row, a workaround, a model and a seeded bug. Models find nothing in what the compiler emits; what they do changes values."""
 
+from dataclasses import replace
+
 import pytest
 
+from ebpf.assembler import assemble
 from fuzz.case import Case, Input
 from fuzz.erratum_models import MODELS, occurrences
-from fuzz.judge import judge
+from fuzz.faulty_cpu import FaultyCpu
+from fuzz.judge import interpret, judge
 from fuzz.layout import place
+from fuzz.record import Recording
 from fuzz.selftest import bugs, cases, compiler, examine
 from fuzz.suite import suites
 from fuzz.unicorn_target import UnicornTarget
@@ -57,3 +62,39 @@ def test_a_cpu_that_was_faulty_is_sound_for_the_next_image(target: UnicornTarget
     ((program, inputs),) = cases(bug, config)
     for under_test, expected in ((compiler(bug), Status.DIFFER), (compile_program, Status.AGREE)) * 2:
         assert judge(Case(program, Input(inputs[0].memory)), config, target, under_test).status is expected
+
+
+LOOP = assemble("""
+    r3 = 200
+again:
+    r4 = 1
+    lock *(u32 *)(r1 + 0) += w4
+    r3 += -1
+    if r3 != 0 goto again
+    r0 = 0
+    exit
+""")
+
+
+@pytest.mark.parametrize("recordings", [frozenset(), frozenset({Recording.EDGES})], ids=["bare", "recorded"])
+def test_the_engine_is_left_alone_where_nothing_happens(monkeypatch: pytest.MonkeyPatch, recordings: frozenset[Recording]) -> None:
+    """Words of atomic operations are hooked in runs that other CPUs disturb only, which may come before and after others."""
+    asked: list[int] = []
+    monkeypatch.setattr(FaultyCpu, "at", lambda self, word, run, engine, interference: asked.append(interference))
+    target, config = UnicornTarget(), Config.parse("mips64r2-64le")
+    at = place(Case(LOOP, Input(bytes(16))), config)
+    disturbed = replace(at, interference=1)
+    target.load(compile_program(at.slots, config, at.addresses), at)
+    expected = interpret(at, trace=True)
+    for wanted in (at, disturbed, at):
+        asked.clear()
+        target.run(wanted, recordings)
+        assert bool(asked) == bool(wanted.interference)
+        assert set(asked) <= {1}
+    for each, number in (((at, expected), 0), ((disturbed, expected), 1)):
+        asked.clear()
+        target.screen((each,), recordings)
+        assert bool(asked) == bool(number)
+    asked.clear()
+    assert target.screen(((at, expected), (disturbed, expected), (at, expected)), recordings) == [0, 0, 0]
+    assert set(asked) == {1}
