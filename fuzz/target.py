@@ -9,6 +9,7 @@ values made from the seed of the input; everything that it must leave alone is c
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 from fuzz.environment import Call
@@ -37,6 +38,22 @@ class Run:
     record: Record = NOTHING_RECORDED
     maps: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
     disagreements: tuple[Difference, ...] = ()
+
+
+class Ability(Enum):
+    """What not every target can do, besides recording. What is asked of one is drawn from its abilities (`fuzz.engines`).
+
+    COUNTS        tell how many instructions an image has executed
+    KERNEL_AREAS  have memory where a kernel has it
+    OTHER_CPUS    play the errata of CPUs, and other CPUs that come in between
+    """
+
+    COUNTS = "counts"
+    KERNEL_AREAS = "kernel areas"
+    OTHER_CPUS = "other CPUs"
+
+
+EVERYTHING: frozenset["Recording | Ability"] = frozenset((*Recording, *Ability))
 
 
 class NoRoomError(Exception):

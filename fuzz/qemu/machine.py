@@ -83,21 +83,18 @@ class Memory:
 class Machine:
     """A process of QEMU; started when it is made, ended by `close`."""
 
-    def __init__(self, model: Model, memory: Memory, control: int, *, wide: bool, big_endian: bool, flags: int) -> None:
-        """`control` is where in the memory SHARED_SIZE bytes are its own; `flags` are the e_flags of an executable for that CPU.
-
-        Raises MachineError when it does not start.
-        """
-        self._abi = ABIS[64 if wide else 32]
-        self._order, self._mask = ">" if big_endian else "<", (1 << 64) - 1
+    def __init__(self, model: Model, memory: Memory, control: int) -> None:
+        """`control` is where in the memory SHARED_SIZE bytes are its own. Raises MachineError when it does not start."""
+        self._abi = ABIS[64 if model.wide else 32]
+        self._order = ">" if model.big_endian else "<"
         self._memory, self._control = memory, control
         self._mapped: dict[int, Mapping] = {}
         self._calls: list[SystemCall] = []
-        code = agent(64 if wide else 32, self._order, memory.descriptor, control)
+        code = agent(64 if model.wide else 32, self._order, memory.descriptor, control)
         program = os.memfd_create("agent")
         try:
             with os.fdopen(os.dup(program), "wb") as file:
-                file.write(executable(code, AGENT, flags, big_endian=big_endian, wide=wide))
+                file.write(executable(code, AGENT, model.flags, big_endian=model.big_endian, wide=model.wide))
             self._process = subprocess.Popen(
                 [model.program, "-cpu", model.cpu, f"/proc/self/fd/{program}"],
                 stdin=subprocess.PIPE,

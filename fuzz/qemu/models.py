@@ -43,18 +43,29 @@ _CPUS: Mapping[str, Mapping[str, str]] = MappingProxyType({
 # fmt: on
 
 
+_NAN2008 = ("P5600", "mips32r6-generic", "I6400")
+_EF_MIPS_NAN2008 = 0x400
+
+
 class Model(NamedTuple):
-    """A CPU of QEMU: the program that has it, and its name there."""
+    """A CPU of QEMU: the program that has it, and its name there; whether it has 64 bits, and its byte order."""
 
     program: str
     cpu: str
+    wide: bool
+    big_endian: bool
+
+    @property
+    def flags(self) -> int:
+        """e_flags of an executable that it accepts: how it encodes NaNs must be right, though there are none here."""
+        return _EF_MIPS_NAN2008 if self.cpu in _NAN2008 else 0
 
 
 def model(config: Config) -> Model:
     """What runs code for a configuration."""
     program = f"qemu-mips{'64' if config.cpu_64 else ''}{'' if config.big_endian else 'el'}"
     named = [models[config.cpu] for erratum, models in _CPUS.items() if erratum in config.errata and config.cpu in models]
-    return Model(program, named[0] if named else _MODELS[config.cpu])
+    return Model(program, named[0] if named else _MODELS[config.cpu], config.cpu_64, config.big_endian)
 
 
 @cache

@@ -5,10 +5,14 @@ Nor is a test wrong because it is slow: on a busy machine any example may take l
 generated programs.
 """
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
 from fuzz.model.target import ModelTarget
+from fuzz.qemu.models import missing
+from fuzz.qemu.target import QemuTarget
 from fuzz.target import Target
 from fuzz.unicorn_target import UnicornTarget
 
@@ -28,8 +32,24 @@ def model() -> ModelTarget:
     return ModelTarget()
 
 
-@pytest.fixture(scope="session", params=["target", "model"], ids=["unicorn", "model"])
+@pytest.fixture(scope="session")
+def qemu() -> Iterator[QemuTarget]:
+    if reason := missing():
+        pytest.skip(reason)
+    target = QemuTarget()
+    yield target
+    target.close()
+
+
+@pytest.fixture(scope="session", params=["target", "model", "qemu"], ids=["unicorn", "model", "qemu"])
 def any_target(request: pytest.FixtureRequest) -> Target:
     """Each of the targets: what every one of them must do."""
+    chosen: Target = request.getfixturevalue(request.param)
+    return chosen
+
+
+@pytest.fixture(scope="session", params=["target", "model"], ids=["unicorn", "model"])
+def recording_target(request: pytest.FixtureRequest) -> Target:
+    """Each of those that record, and count instructions."""
     chosen: Target = request.getfixturevalue(request.param)
     return chosen

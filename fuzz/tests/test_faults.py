@@ -35,7 +35,8 @@ def _fault(target: Target, config: Config, lines: list[Line], slots: list[int]) 
     assert again == fault
     target.load(image(config, [NOP, ANSWER]), at)
     run = target.run(at)
-    assert (run.outcome.return_value, run.outcome.executed, run.violations) == (42, 4, ())
+    assert (run.outcome.return_value, run.violations) == (42, ())
+    assert run.outcome.executed in (0, 4)
     return fault
 
 

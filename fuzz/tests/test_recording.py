@@ -118,16 +118,16 @@ def test_native_and_reference_record_the_same(target: UnicornTarget, reference: 
 @given(
     value=st.integers(-3, 3).flatmap(lambda near: st.sampled_from((near, (1 << 31) + near, (1 << 32) + near, -(1 << 31) + near, (1 << 63) + near)))
 )
-def test_what_is_a_word(any_target: Target, value: int) -> None:
+def test_what_is_a_word(recording_target: Target, value: int) -> None:
     config = Config.parse("mips64r2-64le")
     at = placement(config, given=Input((value % (1 << 64)).to_bytes(8, "little")))
-    any_target.load(image(config, [("ld", T0, 0, A0), ("addu", T1, T0, 0)]), at)
+    recording_target.load(image(config, [("ld", T0, 0, A0), ("addu", T1, T0, 0)]), at)
     word = -(1 << 31) <= value < 1 << 31
-    assert any_target.run(at, ALL).record.operands == (() if word else (OperandEvent(1, T0, value % (1 << 64)),))
+    assert recording_target.run(at, ALL).record.operands == (() if word else (OperandEvent(1, T0, value % (1 << 64)),))
 
 
 @pytest.mark.parametrize("returns", [False, True])
-def test_an_operand_flipped_in_the_delay_slot_of_a_call_or_return_is_as_it_was_afterwards(any_target: Target, returns: bool) -> None:
+def test_an_operand_flipped_in_the_delay_slot_of_a_call_or_return_is_as_it_was_afterwards(recording_target: Target, returns: bool) -> None:
     """$s0 must not change; without the restoration it would be seen as clobbered."""
     config = Config.parse("mips64r2-64le")
     table = rows(config)
@@ -140,67 +140,67 @@ def test_an_operand_flipped_in_the_delay_slot_of_a_call_or_return_is_as_it_was_a
         function = load_address(config, T9, placement(config).addresses.helpers[KTIME_GET_NS])
         call: list[Line] = [("jalr", RA, T9), ("addu", T1, S0, 0)]
         compiled = image(config, [("or", S0 + 1, RA, 0), *function, *call, ("or", RA, S0 + 1, 0)])
-    run = recorded(any_target, compiled, frozenset({Recording.FLIPS}), seeds[0])
+    run = recorded(recording_target, compiled, frozenset({Recording.FLIPS}), seeds[0])
     assert run.record.operands
     assert not [violation for violation in run.violations if "$s0" in violation.place]
 
 
 @pytest.mark.parametrize("recording", Recording)
-def test_what_is_not_asked_for_is_not_recorded(any_target: Target, recording: Recording) -> None:
-    run = recorded(any_target, image(CONFIGS[4], [("lw", V0, 0, A0)]), frozenset({recording}))
+def test_what_is_not_asked_for_is_not_recorded(recording_target: Target, recording: Recording) -> None:
+    run = recorded(recording_target, image(CONFIGS[4], [("lw", V0, 0, A0)]), frozenset({recording}))
     kinds = {name for name in ("edges", "operands", "accesses", "boundaries") if getattr(run.record, name) is not None}
     assert kinds == {"operands" if recording is Recording.FLIPS else recording.value}
-    assert recorded(any_target, image(CONFIGS[4], []), frozenset()).record == NOTHING_RECORDED
+    assert recorded(recording_target, image(CONFIGS[4], []), frozenset()).record == NOTHING_RECORDED
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_recording_changes_nothing(any_target: Target, config: Config) -> None:
+def test_recording_changes_nothing(recording_target: Target, config: Config) -> None:
     """An access in a delay slot before a word that must not be executed twice, which it is under a memory hook of the engine."""
     lines: list[Line] = [("addiu", V0, 0, 1), ("beq", 0, 0, 1), ("sb", V0, 0, A0), ("addiu", V0, V0, 1), ("addiu", V0, V0, 1)]
     compiled = image(config, lines)
-    with_all, without = recorded(any_target, compiled), recorded(any_target, compiled, frozenset())
+    with_all, without = recorded(recording_target, compiled), recorded(recording_target, compiled, frozenset())
     assert with_all.outcome.return_value == 3
     assert replace(with_all, record=NOTHING_RECORDED) == without
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_edges(any_target: Target, config: Config) -> None:
+def test_edges(recording_target: Target, config: Config) -> None:
     """A loop of words 1 to 3, taken four times, left by its delay slot."""
     lines: list[Line] = [("addiu", T0, 0, 5), ("addiu", T0, T0, -1), ("bne", T0, 0, -2), ("addu", V0, 0, 0), ("addu", V0, 0, 0)]
-    edges = recorded(any_target, image(config, lines)).record.edges
+    edges = recorded(recording_target, image(config, lines)).record.edges
     assert edges is not None
     assert edges.tolist() == [[-1, 0], [3, 1], [6, -1]]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_runs_do_not_see_each_other(any_target: Target, config: Config) -> None:
+def test_runs_do_not_see_each_other(recording_target: Target, config: Config) -> None:
     at = placement(config)
-    any_target.load(replace(image(config, [("lbu", T0, 0, A0), ("beq", 0, 0, 1), ("sb", 0, 0, A0), ("addu", 0, 0, 0)]), bpf_at=(0, 1)), at)
-    first, second = (plain(any_target.run(at, ALL).record) for _ in range(2))
+    recording_target.load(replace(image(config, [("lbu", T0, 0, A0), ("beq", 0, 0, 1), ("sb", 0, 0, A0), ("addu", 0, 0, 0)]), bpf_at=(0, 1)), at)
+    first, second = (plain(recording_target.run(at, ALL).record) for _ in range(2))
     assert first == second
     assert len(first[3]) == 2  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["mips64r2-64le", "mips3-64be", "mips64r2-32be", "mips64r6-64le"])
-def test_operands(any_target: Target, name: str) -> None:
+def test_operands(recording_target: Target, name: str) -> None:
     config = Config.parse(name)
     table = rows(Config(config.isa, 64, config.big_endian))
     code = image(config, [("addiu", V0, 0, 42)] * 4)
     words = (table["ori"].encode(T0, 0, 5), table["dsll32"].encode(T0, T0, 0), table["addu"].encode(T1, T0, 0), table["srav"].encode(T1, 0, T0))
-    run = recorded(any_target, replace(code, words=(*words, *code.words[4:])))
+    run = recorded(recording_target, replace(code, words=(*words, *code.words[4:])))
     assert run.record.operands == (OperandEvent(2, T0, 5 << 32),)
 
 
-def test_words_are_words_on_a_32_bit_cpu(any_target: Target) -> None:
+def test_words_are_words_on_a_32_bit_cpu(recording_target: Target) -> None:
     lines: list[Line] = [("lui", T0, 0x8000), ("addu", T0, T0, T0)]
-    assert recorded(any_target, image(Config.parse("mips32r2-32le"), lines)).record.operands == ()
+    assert recorded(recording_target, image(Config.parse("mips32r2-32le"), lines)).record.operands == ()
 
 
-def test_accesses(any_target: Target) -> None:
+def test_accesses(recording_target: Target) -> None:
     lines: list[Line] = [("lw", T0, 4, A0), ("swl", T0, 5, A0), ("swr", T0, 10, A0)]
     for name, parts in (("mips32r2-32be", [[5, 3], [8, 3]]), ("mips32r2-32le", [[4, 2], [10, 2]])):
         at = placement(Config.parse(name))
-        accesses = recorded(any_target, image(Config.parse(name), lines, slots=[3, 4])).record.accesses
+        accesses = recorded(recording_target, image(Config.parse(name), lines, slots=[3, 4])).record.accesses
         assert accesses is not None
         start = at.world.arguments[0]
         (low, low_size), (high, high_size) = parts
@@ -209,22 +209,22 @@ def test_accesses(any_target: Target) -> None:
 
 
 @pytest.mark.parametrize(("mnemonic", "offset", "first", "size"), [("lwpc", 1, 4, 4), ("ldpc", 0, 0, 8), ("lwupc", 2, 8, 4)])
-def test_accesses_relative_to_the_pc(any_target: Target, mnemonic: str, offset: int, first: int, size: int) -> None:
+def test_accesses_relative_to_the_pc(recording_target: Target, mnemonic: str, offset: int, first: int, size: int) -> None:
     compiled = image(Config.parse("mips64r6-64le"), [(mnemonic, T0, offset), ("addu", 0, 0, 0)])
-    accesses = recorded(any_target, compiled).record.accesses
+    accesses = recorded(recording_target, compiled).record.accesses
     assert accesses is not None
     assert accesses.tolist() == [[NO_SLOT, compiled.base + first, size, 0, 0]]
 
 
-def test_boundaries_of_slots_without_code(any_target: Target) -> None:
+def test_boundaries_of_slots_without_code(recording_target: Target) -> None:
     compiled = replace(image(Config.parse("mips64r2-64le"), [("addiu", V0, 0, 7)]), bpf_at=(0, None, 1, 1))
-    boundaries = recorded(any_target, compiled).record.boundaries
+    boundaries = recorded(recording_target, compiled).record.boundaries
     assert boundaries is not None
     assert boundaries[:, 0].tolist() == [0, 3]
     assert boundaries[1, 1] == 7
 
 
-def test_a_record_that_runs_out_of_room_says_so(any_target: Target) -> None:
+def test_a_record_that_runs_out_of_room_says_so(recording_target: Target) -> None:
     config = Config.parse("mips64r2-64le")
     count = native.MAXIMUM_OPERANDS + 1
     lines: list[Line] = [
@@ -235,70 +235,70 @@ def test_a_record_that_runs_out_of_room_says_so(any_target: Target) -> None:
         ("bne", T1, 0, -2),
         ("addu", T2, T0, 0),
     ]
-    record = recorded(any_target, image(config, lines)).record
+    record = recorded(recording_target, image(config, lines)).record
     assert record.truncated == {Recording.OPERANDS}
     assert record.operands is not None
     assert len(record.operands) == native.MAXIMUM_OPERANDS
-    again = recorded(any_target, image(config, [("addu", T0, 0, 0)])).record
+    again = recorded(recording_target, image(config, [("addu", T0, 0, 0)])).record
     assert (again.truncated, again.operands) == (frozenset(), ())
 
 
 @pytest.mark.parametrize("recordings", [ALL, ALL | {Recording.FLIPS}], ids=["all", "flips"])
-def test_a_fault_is_told_as_without_recording(any_target: Target, recordings: frozenset[Recording]) -> None:
+def test_a_fault_is_told_as_without_recording(recording_target: Target, recordings: frozenset[Recording]) -> None:
     config = Config.parse("mips64r2-64le")
     for lines in ([("addu", 0, 0, 0), ("lw", V0, 1, A0)], [("lw", V0, 0, 0)], [("beq", 0, 0, 1), ("lw", V0, 2, A0)], [("break", 0)]):
         compiled = image(config, lines, slots=[1, 1])
-        expected = recorded(any_target, compiled, frozenset())
+        expected = recorded(recording_target, compiled, frozenset())
         assert expected.outcome.fault is not None
-        assert replace(recorded(any_target, compiled, recordings), record=NOTHING_RECORDED) == expected
+        assert replace(recorded(recording_target, compiled, recordings), record=NOTHING_RECORDED) == expected
 
 
-def test_a_large_image_has_room(any_target: Target) -> None:
+def test_a_large_image_has_room(recording_target: Target) -> None:
     length = 5000
-    run = recorded(any_target, image(Config.parse("mips64r2-64le"), [("addu", V0, 0, 0), *[("addiu", V0, V0, 1)] * length]))
+    run = recorded(recording_target, image(Config.parse("mips64r2-64le"), [("addu", V0, 0, 0), *[("addiu", V0, V0, 1)] * length]))
     assert (run.outcome.return_value, run.record.operands) == (length, ())
     assert isinstance(run.record.edges, np.ndarray)
 
 
-def test_a_boundary_of_an_image_is_none_of_the_next(any_target: Target) -> None:
+def test_a_boundary_of_an_image_is_none_of_the_next(recording_target: Target) -> None:
     compiled = image(Config.parse("mips64r2-64le"), [("addu", 0, 0, 0)] * 3)
-    recorded(any_target, replace(compiled, bpf_at=(0, 2)))
-    boundaries = recorded(any_target, replace(compiled, bpf_at=(1,)), frozenset({Recording.BOUNDARIES})).record.boundaries
+    recorded(recording_target, replace(compiled, bpf_at=(0, 2)))
+    boundaries = recorded(recording_target, replace(compiled, bpf_at=(1,)), frozenset({Recording.BOUNDARIES})).record.boundaries
     assert boundaries is not None
     assert boundaries[:, 0].tolist() == [0]
 
 
 @pytest.mark.parametrize("name", ["mips32r2-32le", "mips64r2-32be"])
-def test_addresses_of_32_bit_code_have_32_bits(any_target: Target, name: str) -> None:
+def test_addresses_of_32_bit_code_have_32_bits(recording_target: Target, name: str) -> None:
     config = Config.parse(name)
     at = place(Case(constant(42), Input(MEMORY)), config, moved(LAYOUTS[32], KERNEL_AREAS[32][0]))
-    any_target.load(image(config, [("lw", T0, 4, A0)]), at)
-    accesses = any_target.run(at, ALL).record.accesses
+    recording_target.load(image(config, [("lw", T0, 4, A0)]), at)
+    accesses = recording_target.run(at, ALL).record.accesses
     assert accesses is not None
     assert accesses[:, 1].tolist() == [at.world.arguments[0] + 4]
     assert at.world.arguments[0] >> 31 == 1
 
 
-def test_doublewords_relative_to_the_pc_are_aligned(any_target: Target) -> None:
+def test_doublewords_relative_to_the_pc_are_aligned(recording_target: Target) -> None:
     compiled = image(Config.parse("mips64r6-64le"), [("addu", 0, 0, 0), ("ldpc", T0, 1), ("addu", 0, 0, 0), ("addu", 0, 0, 0)])
-    accesses = recorded(any_target, compiled).record.accesses
+    accesses = recorded(recording_target, compiled).record.accesses
     assert accesses is not None
     assert accesses[:, 1:3].tolist() == [[compiled.base + 8, 8]]
 
 
-def test_flips_invert_the_low_half(any_target: Target) -> None:
+def test_flips_invert_the_low_half(recording_target: Target) -> None:
     config = Config.parse("mips64r2-64le")
     compiled = image(config, [("ori", T0, 0, 1), ("dsll32", T0, T0, 0), ("ori", T0, T0, 5), ("addu", V0, T0, 0)])
-    assert recorded(any_target, compiled).outcome.return_value == 5
-    assert recorded(any_target, compiled, frozenset({Recording.FLIPS})).outcome.return_value == 0xFFFFFFFA
+    assert recorded(recording_target, compiled).outcome.return_value == 5
+    assert recorded(recording_target, compiled, frozenset({Recording.FLIPS})).outcome.return_value == 0xFFFFFFFA
 
 
-def test_edges_of_a_call(any_target: Target) -> None:
+def test_edges_of_a_call(recording_target: Target) -> None:
     config = Config.parse("mips64r2-64le")
     at = placement(config)
     function = load_address(config, T9, at.addresses.helpers[KTIME_GET_NS])
     lines: list[Line] = [("or", S0, RA, 0), *function, ("jalr", RA, T9), ("addu", 0, 0, 0), ("or", RA, S0, 0)]
-    edges = recorded(any_target, image(config, lines)).record.edges
+    edges = recorded(recording_target, image(config, lines)).record.edges
     slot = len(function) + 2
     assert edges is not None
     assert edges.tolist() == [[-1, 0], [slot, -1], [-1, slot + 1], [slot + 3, -1]]

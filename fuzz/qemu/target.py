@@ -1,0 +1,235 @@
+"""The target that runs images in QEMU in user mode.
+
+    load   the words into memory, twice: as they are, and with `break` in place of the exit words
+    run    memory filled ─ the changed image in one process, up to an exit word ─ from there on the image itself in another one ─ compared with
+           what must be
+
+Both processes have the same memory. A run is stopped at the exit word because that is where the eBPF registers can be read; and it goes on in a process
+that has the right word there, so that none has to be translated anew. Functions that the image calls, and the page to which it returns, are full of
+`break`, each of which is a stop as well.
+
+There are no recordings, and instructions are not counted: an image that runs on is stopped after a time.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fuzz.abi import GP, RA
+from fuzz.calls import Bytes, Service
+from fuzz.compare import compare
+from fuzz.conclude import Ending, conclude
+from fuzz.entry import check, entry_registers, instruction_limit
+from fuzz.layout import AREA_SIZE, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, PAGE, Placement
+from fuzz.qemu.agent import SHARED_SIZE, SIGALRM, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP
+from fuzz.qemu.machine import Machine, MachineError, Mapping, Memory, Stop
+from fuzz.qemu.models import Model, missing, model
+from fuzz.record import NOTHING_RECORDED, Recording
+from fuzz.routines import RoutineError
+from fuzz.target import Ability, Run
+from fuzz.unicorn_fault import explain, in_delay_slot
+from jit.compiled import Compiled
+from jit.config import Config
+from oracle.outcome import Fault, FaultKind
+
+BREAK, _SYSCALL = 0x0000000D, 0x0C
+_MARGIN = 2 * PAGE
+_CONTROL, _BREAKS, _DATA = 0, 2 * SHARED_SIZE, 1 << 20
+_PLAIN = _DATA + AREA_SIZE
+_CHANGED = _PLAIN + IMAGE_SIZE + _MARGIN
+_SIZE = _CHANGED + IMAGE_SIZE + _MARGIN
+"""Where in the file what is: control areas, a page of `break`, data, both editions of the code."""
+
+_USER = 1 << 31, 1 << 40
+"""Addresses that a process has, by 32- and 64-bit CPU: below these."""
+
+INSTRUCTIONS_PER_SECOND = 20_000_000
+"""So many at least QEMU executes on a busy machine: an image that takes longer than that runs on."""
+
+_PATIENCE = 2.0
+
+_SYSTEM_CALL = 17
+_EXCEPTIONS = {SIGBUS: 12, SIGSEGV: None, SIGILL: 20, SIGTRAP: 18, SIGFPE: 21}
+"""What `fuzz.unicorn_fault` calls the exceptions behind the signals."""
+
+
+class _Key(NamedTuple):
+    model: Model
+    changed: bool
+
+
+class QemuTarget:
+    """See `fuzz.target.Target`. Holds two processes per CPU model and byte order; not for use by several threads."""
+
+    abilities: frozenset[Recording | Ability] = frozenset()
+
+    def __init__(self) -> None:
+        """Raises RuntimeError where there is no QEMU."""
+        if reason := missing():
+            raise RuntimeError(reason)
+        self._memories: dict[Model, Memory] = {}
+        self._machines: dict[_Key, Machine] = {}
+        self._loaded: Compiled | None = None
+        self._edition = 0
+
+    def close(self) -> None:
+        """End all processes."""
+        for machine in self._machines.values():
+            machine.close()
+        for memory in self._memories.values():
+            memory.close()
+        self._machines.clear()
+        self._memories.clear()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def load(self, compiled: Compiled, placement: Placement) -> None:
+        """Make the image ready to run. Raises ValueError for an image that was compiled for other addresses or breaks the ABI, NoRoomError for a long one."""
+        check(compiled, placement)
+        self._loaded = compiled
+        self._edition += 1
+        memory = self._memory(compiled.config)
+        order = ">" if compiled.config.big_endian else "<"
+        empty = struct.pack(f"{order}I", BREAK)
+        start, end = _code_pages(compiled)
+        before, behind = empty * ((compiled.base - start) // 4), empty * ((end - compiled.base) // 4 - len(compiled.words))
+        # The process must not do as images say that call the operating system.
+        plain = [BREAK if word >> 26 == 0 and word & 0x3F == _SYSCALL else word for word in compiled.words]
+        changed = [BREAK if number in compiled.exits else word for number, word in enumerate(plain)]
+        for at, words in ((_PLAIN, plain), (_CHANGED, changed)):
+            memory.bytes[at : at + end - start] = before + struct.pack(f"{order}{len(words)}I", *words) + behind
+        memory.bytes[_BREAKS : _BREAKS + PAGE] = empty * (PAGE // 4)
+
+    def _memory(self, config: Config) -> Memory:
+        key = model(config)
+        if key not in self._memories:
+            self._memories[key] = Memory(_SIZE)
+        return self._memories[key]
+
+    def _machine(self, compiled: Compiled, placement: Placement, changed: bool) -> Machine:
+        """The process, with everything mapped."""
+        key = _Key(model(compiled.config), changed)
+        if key not in self._machines:
+            self._machines[key] = Machine(key.model, self._memory(compiled.config), _CONTROL + SHARED_SIZE * changed)
+        start, end = _code_pages(compiled)
+        self._machines[key].map(
+            [
+                Mapping(start, end - start, True, _CHANGED if changed else _PLAIN, self._edition),
+                *(Mapping(page, PAGE, True, _BREAKS) for page in {placement.layout.return_page, placement.layout.functions}),
+                *(Mapping(segment.address, len(segment.initial), False, _offset(segment.address)) for segment in placement.segments),
+            ]
+        )
+        return self._machines[key]
+
+    def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
+        """Run the loaded image on an input. What happens to the image is told in the outcome and never raised; nothing is recorded.
+
+        Raises ValueError where something is to be recorded, or memory lies where no process has any.
+        """
+        if self._loaded is None:
+            raise ValueError("no image is loaded")
+        compiled = self._loaded
+        if recordings:
+            raise ValueError("QEMU records nothing")
+        if any(segment.address + len(segment.initial) > _USER[compiled.config.cpu_64] for segment in placement.segments):
+            raise ValueError(f"a process has no memory at {placement.layout.context:#x}")
+        memory = self._memory(compiled.config)
+        for segment in placement.segments:
+            at = _offset(segment.address)
+            memory.bytes[at : at + len(segment.initial)] = segment.initial
+        entry = entry_registers(placement, compiled.frame_pointer)
+        entry = entry if compiled.config.cpu_64 else [value & 0xFFFFFFFF for value in entry]
+        service = Service(placement, compiled.config, Bytes(*_access(memory)), entry[GP])
+        try:
+            fault, registers, left = self._execute(compiled, placement, entry, service)
+        except MachineError as error:
+            for key in [key for key in self._machines if key.model == model(compiled.config)]:
+                self._machines.pop(key).close()
+            fault, registers, left = Fault(FaultKind.ENGINE, None, detail=f"QEMU: {error}"), entry, None
+        after = [bytes(memory.bytes[(at := _offset(segment.address)) : at + len(segment.initial)]) for segment in placement.segments]
+        return conclude(compiled, placement, Ending(fault, 0, entry, registers, left), after, service, NOTHING_RECORDED)
+
+    def _execute(
+        self, compiled: Compiled, placement: Placement, entry: Sequence[int], service: Service
+    ) -> tuple[Fault | None, Sequence[int], Sequence[int] | None]:
+        """Fault, registers at the end, registers at the exit word."""
+        seconds = _PATIENCE + instruction_limit(placement) / INSTRUCTIONS_PER_SECOND
+        machine = self._machine(compiled, placement, bool(compiled.exits))
+        exits = {compiled.base + 4 * word for word in compiled.exits}
+        layout, left, registers, pc = placement.layout, None, entry, compiled.base
+        while True:
+            stop = machine.resume(registers, pc, seconds)
+            registers = stop.registers if compiled.config.cpu_64 else [value & 0xFFFFFFFF for value in stop.registers]
+            function, rest = divmod(stop.pc - layout.functions, FUNCTION_SIZE)
+            if stop.signal == SIGALRM:
+                return Fault(FaultKind.INSTRUCTION_LIMIT, None, detail=f"more than {seconds:.1f} s"), registers, left
+            if stop.signal == SIGTRAP and stop.pc == layout.return_page:
+                return None, registers, left
+            if stop.signal == SIGTRAP and left is None and stop.pc in exits:
+                left, pc, machine = registers, stop.pc, self._machine(compiled, placement, False)
+            elif stop.signal == SIGTRAP and not rest and 0 <= function < len(FUNCTIONS):
+                try:
+                    registers, pc = service.serve(FUNCTIONS[function], registers), registers[RA]
+                except RoutineError as error:
+                    return _at(compiled, error.fault, registers[RA] - 4), registers, left
+            else:
+                return _fault(compiled, placement, stop, registers), registers, left
+
+    def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = frozenset(), variants: int = 0) -> list[int]:
+        """Run the loaded image on inputs, and say of each, given the oracle's run, whether anything differs: 1 when it does."""
+        if self._loaded is None:
+            raise ValueError("no image is loaded")
+        found = []
+        for placement, expected in inputs:
+            run = self.run(placement, recordings)
+            found.append(int(bool(run.violations or compare(expected, run, self._loaded, placement))))
+        return found
+
+
+def _code_pages(compiled: Compiled) -> tuple[int, int]:
+    """The first page of an image, and the end of the page behind its last one."""
+    start = compiled.base // PAGE * PAGE
+    return start, -(-(compiled.base + 4 * len(compiled.words)) // PAGE) * PAGE + PAGE
+
+
+def _offset(address: int) -> int:
+    """Where in the file data are."""
+    return _DATA + address % AREA_SIZE
+
+
+def _access(memory: Memory):  # type: ignore[no-untyped-def]
+    def load(address: int, size: int) -> bytes:
+        at = _offset(address)
+        return bytes(memory.bytes[at : at + size])
+
+    def store(address: int, contents: bytes) -> None:
+        at = _offset(address)
+        memory.bytes[at : at + len(contents)] = contents
+
+    return load, store
+
+
+def _at(compiled: Compiled, fault: Fault, address: int) -> Fault:
+    """The fault, of the eBPF instruction whose code lies there."""
+    word = (address - compiled.base) // 4
+    slot = compiled.slot_of[word] if 0 <= word < len(compiled.words) else -1
+    return Fault(fault.kind, slot if slot >= 0 else None, fault.address, fault.size, fault.detail)
+
+
+def _fault(compiled: Compiled, placement: Placement, stop: Stop, registers: Sequence[int]) -> Fault:
+    word = (stop.pc - compiled.base) // 4
+    exception = _EXCEPTIONS.get(stop.signal, stop.signal)
+    if stop.signal == SIGSEGV and not 0 <= word < len(compiled.words):
+        # Where a jump came from is only known when it was a call.
+        word = (registers[RA] - compiled.base) // 4 - 1
+        if not 0 <= word < len(compiled.words):
+            return Fault(FaultKind.ENGINE, None, detail=f"jump to unmapped memory, to {stop.pc:#x}")
+        found = explain(compiled, word, registers, (), None)
+        return Fault(FaultKind.ENGINE, found.slot, detail=f"jump to unmapped memory at word {word}")
+    if stop.signal == SIGTRAP and 0 <= word < len(compiled.words) and compiled.words[word] & 0xFC00003F == _SYSCALL:
+        exception = _SYSTEM_CALL
+    if stop.signal in (SIGSEGV, SIGBUS) and in_delay_slot(compiled, word + 1):
+        # What is wrong in a delay slot is told of the branch before it.
+        word += 1
+    return explain(compiled, word, registers, placement.segments, exception)
