@@ -2,8 +2,8 @@
 
     python bench/kernel_witness.py [--programs 10000] [--seed 1]
 
-Programs of the three tiers are generated, a third each, until so many have been compared, each on one input. Writes bench/kernel_witness.md. Exit status 1
-when something differs.
+Programs of the three tiers are generated, a third each, until so many have been compared, each on one input. Writes bench/kernel_witness.md. Exit
+status 1 when something differs.
 """
 
 import argparse
@@ -68,7 +68,8 @@ def text(count: Counter[tuple[str, Said]], reasons: Counter[tuple[Said, str]], c
     lines = [
         "# Generated programs in the kernel and in the oracle",
         "",
-        f"`python bench/kernel_witness.py --seed {seed}` on Linux {platform.release().split('-')[0]}, {platform.machine()}: {sum(count.values())} programs,",
+        f"`python bench/kernel_witness.py --seed {seed}` on Linux {platform.release().split('-')[0]}, {platform.machine()}:",
+        f"{sum(count.values())} programs,",
         f"one input each, in {seconds:.0f} s. Compared were {compared} registers and bytes; {undetermined} more depend on addresses or chance.",
         "",
         "| tier | " + " | ".join(said.value for said in Said) + " |",

@@ -195,6 +195,7 @@ def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Se
     if not subjects and not refused and not expected:
         refuse("nothing to judge: no configuration of the program's byte order was selected" if other_order else "nothing to judge")
     notes = [f"{other_order} versions left out: no configuration of their byte order was selected"] if other_order else []
+    notes += _left_out(options)
     if expected:
         notes.append(f"{expected} programs refused, as expected of them")
     results = list(_with_progress(subjects, configs, options)) if subjects else []
@@ -208,6 +209,21 @@ def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Se
         ctx.exit(DIFFERENT)
     if refused or unusable or not (summary.judged or summary.expected_errors or expected):
         ctx.exit(UNUSABLE)
+
+
+def _left_out(options: _Options) -> Iterator[str]:
+    """What is not looked at because of the engines."""
+    from fuzz.abilities import absent, fitting, in_lockstep
+    from fuzz.wires import select
+
+    wires = select(options.tripwires)
+    names = [wire.name for wire in wires if wire not in fitting(wires, options.engine)]
+    if wires and not in_lockstep(options.engine):
+        names.append("lockstep")
+    if names:
+        yield f"left out, which {options.engine} cannot: {', '.join(names)}"
+    if options.engine == "all":
+        yield from (f"engine {name} left out: {reason}" for name, reason in absent().items())
 
 
 def _show(results: "Sequence[Result]", seconds: float, refused: Sequence[str], notes: Sequence[str], as_json: bool) -> None:

@@ -136,14 +136,24 @@ def _complete_section(ctx: click.Context, parameter: click.Parameter, incomplete
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-ENGINE_NAMES = ("both", "model", "unicorn")
+ENGINE_NAMES = ("both", "model", "unicorn", "qemu", "all")
+
+
+def _check_engine(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    from fuzz.abilities import missing
+
+    if reason := missing(value):
+        refuse(f"--engine {value}: {reason}")
+    return value
+
 
 engine: Decorator = click.option(
     "--engine",
     type=click.Choice(ENGINE_NAMES),
     default="both",
     show_default=True,
-    help="What runs the code: our own model of the architecture, Unicorn, or both, which must agree.",
+    callback=_check_engine,
+    help="What runs the code: our model of the architecture, Unicorn, QEMU in user mode; both of the first; or all that there are. They must agree.",
 )
 
 config_globs: Decorator = click.option(

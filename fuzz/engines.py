@@ -2,6 +2,8 @@
 
     model     our own model of the architecture (`fuzz.model`): exact ISAs, hazards, fast
     unicorn   Unicorn, an emulator by others (`fuzz.unicorn_target`)
+    qemu      QEMU in user mode (`fuzz.qemu`), which records nothing
+    all       both, and every input that agrees there on all others as well that are installed and can run it (`fuzz.all_engines`)
     both      every input on both. The model records what wires and lockstep want; Unicorn runs without hooks, and again where there is doubt. What
               only Unicorn plays, the errata of CPUs and other CPUs that come in between, runs there alone. A campaign confirms by Unicorn one image
               of so many, and all about which there is doubt
@@ -10,48 +12,22 @@ Where the engines end differently the verdict is about them (`Status.ENGINE`), u
 defines.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from types import MappingProxyType
 from zlib import crc32
 
+from fuzz.all_engines import All
+from fuzz.disagreements import disagreements
 from fuzz.erratum_models import occurrences
 from fuzz.kept import kept
 from fuzz.layout import Placement
 from fuzz.model.target import ModelTarget
-from fuzz.observe import memory_difference, runs
+from fuzz.qemu.target import QemuTarget
 from fuzz.record import Recording
 from fuzz.target import Run, Target
 from fuzz.unicorn_target import UnicornTarget
-from fuzz.verdict import Difference
 from jit.compiled import Compiled
-
-ENGINE = "engine"
-"""The kind of a difference between engines."""
-
-
-def disagreements(first: Run, second: Run) -> Iterator[Difference]:
-    """What two engines tell differently of a run, as expected from the first one and told by the second."""
-    left, right = first.outcome, second.outcome
-    faults = [None if fault is None else (fault.kind, fault.slot) for fault in (left.fault, right.fault)]
-    if faults[0] != faults[1]:
-        yield Difference(ENGINE, "fault", str(left.fault or "none"), str(right.fault or "none"))
-        return
-    for number, (value, other) in enumerate(zip(left.registers, right.registers, strict=True)):
-        if value != other:
-            yield Difference(ENGINE, f"register r{number}", *(("nothing" if each is None else f"{each:#x}") for each in (value, other)))
-    if left.return_value != right.return_value:
-        yield Difference(ENGINE, "return value", str(left.return_value), str(right.return_value))
-    for name in left.memory:
-        for start, end in runs(left.memory[name], right.memory[name]):
-            found = memory_difference(f"{name}[{start}:{end}]", left.memory[name][start:end], right.memory[name][start:end])
-            yield replace(found, kind=ENGINE)
-    for number, (call, other_call) in enumerate(zip_longest(first.calls, second.calls), 1):
-        if call != other_call:
-            yield Difference(ENGINE, f"call {number}", str(call or "none"), str(other_call or "none"))
-    for violation in set(first.violations) ^ set(second.violations):
-        yield replace(violation, kind=ENGINE, place=f"{violation.kind} {violation.place}, as one of them tells")
 
 
 class Both:
@@ -145,7 +121,9 @@ def _ask(target: Target, inputs: Inputs, numbers: Sequence[int], recordings: fro
         found[number] = doubt
 
 
-ENGINES: Mapping[str, Callable[[], Target]] = MappingProxyType({"both": Both, "model": ModelTarget, "unicorn": UnicornTarget})
+ENGINES: Mapping[str, Callable[[], Target]] = MappingProxyType(
+    {"both": Both, "model": ModelTarget, "unicorn": UnicornTarget, "qemu": QemuTarget, "all": lambda: All(Both())}
+)
 
 
 def engine(name: str, confirm: int = 1) -> Target:

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from ebpf.program import ProgramError
+from fuzz.abilities import fitting, in_lockstep
 from fuzz.case import Case, Compiler
 from fuzz.engines import ENGINES
 from fuzz.explain import explain
@@ -65,8 +66,9 @@ def judge_subject(
     failure = unusable = ""
     repeated = 0
     try:
-        wires = select(tripwires)
-        for verdict in judge_all(subject.program, subject.inputs, selected, _target(engine), compiler, wires=wires, lockstep=bool(wires), cpu=_cpu):
+        wires = fitting(select(tripwires), engine)
+        lockstep = bool(wires) and in_lockstep(engine)
+        for verdict in judge_all(subject.program, subject.inputs, selected, _target(engine), compiler, wires=wires, lockstep=lockstep, cpu=_cpu):
             outcome, verdict = verdict.outcome, replace(verdict, outcome=None)
             if verdict.status is Status.INCONCLUSIVE:
                 expected_errors += subject.error

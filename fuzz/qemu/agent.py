@@ -10,7 +10,8 @@ program counter in the frame then says.
              system calls of the table in the shared memory
              return from the signal
 
-A table has ten words for each system call: number, six arguments, one unused, and room for the result and for whether it failed. A number of zero ends it.
+A table has ten words for each system call: number, six arguments, one unused, room for the result and for whether it failed. A number of zero is
+its end.
 
     4000 0000  the agent, from its executable
     4100 0000  shared memory: signal and frame; the byte; table of system calls; at the end the stack of the handler

@@ -15,7 +15,9 @@ def executable(code: bytes, address: int, flags: int, *, big_endian: bool, wide:
     identification = bytes((0x7F, *b"ELF", 2 if wide else 1, 2 if big_endian else 1, _VERSION)).ljust(16, b"\0")
     header_size, segment_size = (64, 56) if wide else (52, 32)
     word = "Q" if wide else "I"
-    header = struct.pack(f"{order}HHI{word}{word}{word}IHHHHHH", _EXECUTABLE, _MIPS, _VERSION, address, header_size, 0, flags, header_size, segment_size, 1, 0, 0, 0)
+    header = struct.pack(
+        f"{order}HHI{word}{word}{word}IHHHHHH", _EXECUTABLE, _MIPS, _VERSION, address, header_size, 0, flags, header_size, segment_size, 1, 0, 0, 0
+    )
     if wide:
         segment = struct.pack(f"{order}IIQQQQQQ", _LOAD, _ALL_RIGHTS, PAGE, address, address, len(code), len(code), PAGE)
     else:

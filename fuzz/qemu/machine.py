@@ -3,8 +3,8 @@
     Memory    one file that has everything: what images run on, the images, and for each process its control area
     Machine   a process: `resume` with registers and a program counter, and be told why, where and with which registers it stopped
 
-What is mapped in the process is a list of `Mapping`s; what is not listed is unmapped. Code is mapped anew whenever it has changed, which is what makes
-QEMU forget its translation; it cannot see us writing.
+What is mapped in the process is a list of `Mapping`s; what is not listed is unmapped. Code is mapped anew whenever it has changed, which is what
+makes QEMU forget its translation; it cannot see us writing.
 """
 
 import contextlib
@@ -17,21 +17,17 @@ import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fuzz.abi import REGISTERS
 from fuzz.qemu.agent import (
     ABIS,
     AGENT,
-    BYTE,
+    CALL_WORDS,
     FAILED,
     READ_ONLY_CODE,
     READ_WRITE,
     RESULT,
     SHARED,
-    SHARED_SIZE,
-    SIGALRM,
     SIGTRAP,
     TABLE,
-    CALL_WORDS,
     SystemCall,
     agent,
     map_shared,
@@ -104,11 +100,17 @@ class Machine:
             )
         finally:
             os.close(program)
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._input, self._output = self._process.stdin.fileno(), self._process.stdout.fileno()
         stop = self._wait(_GRACE)
         if stop.signal != SIGTRAP:
             raise MachineError(f"{model.program}: the agent did not start: signal {stop.signal} at {stop.pc:#x}")
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
 
     def close(self) -> None:
         """End it."""
@@ -171,7 +173,9 @@ class Machine:
             raise MachineError(self._obituary())
         signal, at = self._words(0, 1)[0], self._frame()
         values = struct.unpack_from(f"{self._order}32Q", self._memory.bytes, at + self._abi.registers)
-        hi, lo, pc = (struct.unpack_from(f"{self._order}Q", self._memory.bytes, at + offset)[0] for offset in (self._abi.hi, self._abi.lo, self._abi.pc))
+        hi, lo, pc = (
+            struct.unpack_from(f"{self._order}Q", self._memory.bytes, at + offset)[0] for offset in (self._abi.hi, self._abi.lo, self._abi.pc)
+        )
         return Stop(signal, pc, (*values, hi, lo))
 
     def _obituary(self) -> str:

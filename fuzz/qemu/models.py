@@ -1,7 +1,7 @@
 """Which program of QEMU runs code for a CPU, and which of its CPU models.
 
-32-bit CPUs are run by `qemu-mips` and `qemu-mipsel`, 64-bit ones by `qemu-mips64` and `qemu-mips64el`, 32-bit code on them included: user mode with 32-bit
-addresses (`qemu-mipsn32`) would show nothing more, because everything lies below 2 GiB.
+32-bit CPUs are run by `qemu-mips` and `qemu-mipsel`, 64-bit ones by `qemu-mips64` and `qemu-mips64el`, 32-bit code on them included: user mode with
+32-bit addresses (`qemu-mipsn32`) would show nothing more, because everything lies below 2 GiB.
 """
 
 import re
@@ -39,7 +39,7 @@ _CPUS: Mapping[str, Mapping[str, str]] = MappingProxyType({
     "loongson2f": {"mips3": "Loongson-2F"},
     "loongson3":  {"mips64r2": "Loongson-3A1000"},
 })
-"""By an erratum, the model of the CPU that has it, where QEMU knows that CPU. It does not play the erratum."""
+"""By the beginning of the name of an erratum, the model of the CPU that has it, where QEMU knows that CPU. It does not play the erratum."""
 # fmt: on
 
 
@@ -64,7 +64,9 @@ class Model(NamedTuple):
 def model(config: Config) -> Model:
     """What runs code for a configuration."""
     program = f"qemu-mips{'64' if config.cpu_64 else ''}{'' if config.big_endian else 'el'}"
-    named = [models[config.cpu] for erratum, models in _CPUS.items() if erratum in config.errata and config.cpu in models]
+    named = [
+        models[config.cpu] for erratum, models in _CPUS.items() if config.cpu in models and any(name.startswith(erratum) for name in config.errata)
+    ]
     return Model(program, named[0] if named else _MODELS[config.cpu], config.cpu_64, config.big_endian)
 
 

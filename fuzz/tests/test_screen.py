@@ -68,7 +68,7 @@ class Unscreened:
         return [native.ENDING] * len(inputs)
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=("both", "model", "unicorn"))
 def engine(request: pytest.FixtureRequest) -> Target:
     return ENGINES[request.param]()
 

@@ -136,7 +136,9 @@ def test_one_image_runs_on_several_inputs(any_target: Target, config: Config) ->
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_executed_instructions_are_counted(recording_target: Target, config: Config) -> None:
     """On fresh and on translated code: 2 + 5 * 3 + 2."""
-    recording_target.load(image(config, [("addiu", T0, 0, 5), ANSWER, ("addiu", T0, T0, -1), ("bne", T0, 0, -2), ("addu", 1, 0, 0)]), placement(config))
+    recording_target.load(
+        image(config, [("addiu", T0, 0, 5), ANSWER, ("addiu", T0, T0, -1), ("bne", T0, 0, -2), ("addu", 1, 0, 0)]), placement(config)
+    )
     assert [recording_target.run(placement(config)).outcome.executed for _ in range(2)] == [19, 19]
 
 

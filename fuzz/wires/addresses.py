@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from fuzz.case import Case
 from fuzz.kept import kept
 from fuzz.layout import KERNEL_AREAS, Placement, moved, place
+from fuzz.target import Ability
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
 from jit.config import Config
@@ -35,6 +36,7 @@ WIRE = Wire(
     name="addresses",
     rule="An image does what the program says at the addresses at which a kernel has its memory.",
     source="MIPS32 and MIPS64 privileged resource architecture (MD00090, MD00091), chapter 4: virtual memory",
+    asks=frozenset({Ability.KERNEL_AREAS}),
     variants=variants,
     examples=(
         Example("mips64r2-64le", "0> lbu $t0, 0($a0)", trips=False, program="r0 = *(u8 *)(r1 + 0); r0 = 42; exit"),

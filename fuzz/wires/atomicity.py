@@ -10,6 +10,7 @@ from fuzz.atomics import any_atomic
 from fuzz.case import Case
 from fuzz.kept import kept
 from fuzz.layout import Placement
+from fuzz.target import Ability
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
 
@@ -36,6 +37,7 @@ WIRE = Wire(
     name="atomicity",
     rule="Other CPUs may write between the load and the store of an atomic operation: nothing is lost, and it comes to an end.",
     source="MIPS64 volume II-A (MD00087), LL and SC: a store by another processor, and any exception, makes SC fail; `fuzz.interference`",
+    asks=frozenset({Ability.OTHER_CPUS}),
     variants=variants,
     examples=(
         Example("mips32r2-32be", f"{_TRY}; 1> beq $t0, $zero, -4; 1> nop", trips=False, program=_ADD),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fuzz.case import Case
 from fuzz.layout import Placement
 from fuzz.record import Record, Recording
-from fuzz.target import Run
+from fuzz.target import Ability, Run
 from fuzz.verdict import Trip
 from jit.compiled import Compiled
 
@@ -60,6 +60,7 @@ class Wire:
     source    manual and section, or ABI document
     needs     what a target has to record for `run`
     doubt     the doubts about the words of an image without which `code` finds nothing (`fuzz.text`): it is not asked about others. 0 for always
+    asks      what else a target must be able to do
     screened  whether `run` finds nothing where the screen has found nothing (`fuzz.screen`); such runs are not shown to it
     variants  given the image, the case and its placement: placements that may need another image, because the program sees addresses
     images    looks at the image, at the one of a variant that needs its own, and at the placement of the variant
@@ -69,6 +70,7 @@ class Wire:
     rule: str
     source: str
     needs: frozenset[Recording] = frozenset()
+    asks: frozenset[Ability] = frozenset()
     screened: bool = False
     code: Callable[[Compiled, Placement], Iterable[Trip]] | None = None
     doubt: int = 0
