@@ -1,0 +1,390 @@
+"""Throughput: judged executions a second and core, what the bare engine takes for the same, where the time goes, and how campaigns scale.
+
+Usage: python bench/throughput.py [--programs N] [--no-scaling]; writes bench/throughput.md. To be run on a machine that does nothing else.
+
+A judged execution is one program, compiled for one configuration, run on one input with all tripwires and lockstep, everything compared. Programs are
+made by the generator, of about 64 instructions, with eight inputs each, and judged as in a campaign: on some configurations, others each time, by
+the model, of which Unicorn confirms one image in so many. Counted are executions that were run, not those for which the same image stands.
+
+The bare engine is Unicorn without hooks: image and inputs are put into memory, registers are written, the code is translated and run. The obvious
+alternative is a process of QEMU in user mode for each execution, with the image and its input in a static executable, which ends with the low byte
+of the result as its status.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
+
+from ebpf.program import Program
+from fuzz import judge
+from fuzz.abi import A0, A1, RA, V0
+from fuzz.campaign.configurations import sampled
+from fuzz.campaign.generation import BATCH
+from fuzz.campaign.unit import machine
+from fuzz.case import Case, Input
+from fuzz.cli_fuzz import CONFIRM
+from fuzz.engines import engine
+from fuzz.entry import entry_registers
+from fuzz.gen import GeneratedCase, batch
+from fuzz.judge import judge_all
+from fuzz.layout import place
+from fuzz.target import Target
+from fuzz.unicorn_engine import INTERRUPT_HOOK, Engine, HostMemory
+from fuzz.verdict import Status, Verdict
+from jit.compiled import Addresses
+from jit.compiler import compile_program
+from jit.config import BASE_CONFIGS, Config
+from jit.image import elf_flags
+from jit.mips import rows
+
+COMMAND = "python bench/throughput.py"
+SEED, TURNS = 1, 3
+LENGTHS = range(56, 73)
+BAR_RATE, BAR_BARE, BAR_QEMU, BAR_SCALING = 3000, 5.0, 10.0, 0.9
+
+_T9 = 25
+
+PROCESSES: dict[str, tuple[str, str]] = {
+    "mips64r2-64be": ("qemu-mips64", "MIPS64R2-generic"),
+    "mips64r2-64le": ("qemu-mips64el", "MIPS64R2-generic"),
+}
+"""Configurations that user-mode QEMU runs, with its program and the model of its CPU: those on which nothing is a call of a runtime routine."""
+
+
+class Subject(NamedTuple):
+    """A program with its inputs, the configurations that it is judged on, and its number among those that were made."""
+
+    program: Program
+    inputs: tuple[Input, ...]
+    configs: tuple[Config, ...]
+    number: int
+
+
+def made(number: int) -> GeneratedCase | None:
+    """A program of the generator's, as campaigns have them, but without what a process of QEMU has no place for."""
+    features = replace(batch.features_of(SEED, number // BATCH, "block"), length=40, data=False, packet=False, misaligned=False)
+    return batch.make_case(features, batch.choices(SEED, number // BATCH, "block", number % BATCH))
+
+
+def subjects(count: int) -> Iterator[Subject]:
+    """Generated programs of about 64 instructions."""
+    found = number = 0
+    while found < count:
+        case = made(number)
+        if case is not None and len(case.program.slots) in LENGTHS:
+            yield Subject(case.program, case.inputs, sampled(SEED, 0, found, BASE_CONFIGS), number)
+            found += 1
+        number += 1
+
+
+def judged(subject: Subject, target: Target) -> list[Verdict]:
+    """Everything on."""
+    return list(judge_all(subject.program, subject.inputs, subject.configs, target, compile_program, cpu=machine))
+
+
+class Bare:
+    """The engine alone."""
+
+    def __init__(self) -> None:
+        self._host = HostMemory()
+        self._callback = INTERRUPT_HOOK(lambda *_: None)
+        self._engines: dict[tuple[str, bool], Engine] = {}
+
+    def __call__(self, subject: Subject, config: Config) -> Callable[[], None]:
+        """What runs the image of a program on all inputs."""
+        known = self._engines.get((config.cpu, config.big_endian)) or Engine(config, self._host, self._callback)
+        self._engines[config.cpu, config.big_endian] = known
+        placements = [place(Case(subject.program, given), config) for given in subject.inputs]
+        compiled = compile_program(placements[0].slots, config, placements[0].addresses)
+        image = compiled.image()
+
+        def run() -> None:
+            self._host.write_image(image, compiled.base, config.big_endian)
+            known.install(())
+            for placement in placements:
+                known.map(placement.segments)
+                for segment in placement.segments:
+                    self._host.write(segment)
+                known.write_registers(entry_registers(placement, compiled.frame_pointer))
+                assert known.start(compiled.base, placement.layout.return_page) == 0
+
+        return run
+
+
+class Clock:
+    """Seconds by what they were spent on, each where it is spent and not where that was called from."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._active: list[str] = ["the rest"]
+        self._last = process_time()
+
+    def _switch(self) -> None:
+        now = process_time()
+        self.seconds[self._active[-1]] += now - self._last
+        self._last = now
+
+    def timed(self, what: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, with its time accounted for."""
+
+        @wraps(function)
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._switch()
+            self._active.append(what)
+            try:
+                return function(*arguments, **named)
+            finally:
+                self._switch()
+                self._active.pop()
+
+        return call
+
+
+def shares(chosen: Sequence[Subject], target: Target) -> dict[str, float]:
+    """Where the time goes: generation and judging of all subjects, seconds by part."""
+    clock = Clock()
+    watched: list[tuple[Any, str, str]] = [
+        (judge, "interpret", "oracle"),
+        (judge, "place", "placing inputs in memory"),
+        (judge.Judge, "_trips", "tripwires on words"),
+        (judge.Judge, "_key", "looking for the same image"),
+        (target, "load", "engine: decoding and loading"),
+        (target, "screen", "engine: running, recording, comparing, tripwires on runs"),
+    ]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in watched]
+    compiler = clock.timed("compiler", compile_program)
+    make = clock.timed("generator", made)
+    try:
+        for owner, name, what in watched:
+            inner = getattr(owner, name)
+            # What a generator does it does when it is read.
+            setattr(owner, name, clock.timed(what, (lambda *a, inner=inner: list(inner(*a))) if name == "_trips" else inner))
+        clock.timed("the rest", lambda: None)()
+        clock.seconds.clear()
+        for subject in chosen:
+            make(subject.number)
+            for _ in judge_all(subject.program, subject.inputs, subject.configs, target, compiler, cpu=machine):
+                pass
+        clock.timed("the rest", lambda: None)()
+    finally:
+        for owner, name, old in before:
+            setattr(owner, name, old)
+    return dict(clock.seconds)
+
+
+# The obvious alternative.
+
+
+def executable(subject: Subject, given: Input, config: Config) -> bytes:
+    """A static executable that runs a program on an input."""
+    page, base = 0x1000, 0x10001000
+    placement = place(Case(subject.program, given), config)
+    compiled = compile_program(placement.slots, config, _at(placement.addresses, base))
+    table, address = rows(config), base - page // 2
+    exits = 4001 if config.width == 32 else 5058
+
+    def load(register: int, number: int) -> list[int]:
+        return [table["lui"].encode(register, number >> 16), table["ori"].encode(register, register, number & 0xFFFF)]
+
+    words = [
+        *load(A0, address),
+        *load(A1, len(given.memory)),
+        *load(_T9, base),
+        table["jalr"].encode(RA, _T9),
+        0,
+        table["or"].encode(A0, V0, 0),
+        *load(V0, exits),
+        0x0000000C,
+    ]
+    order = ">" if config.big_endian else "<"
+    start = struct.pack(f"{order}{len(words)}I", *words).ljust(page // 2, b"\0")
+    contents = start + given.memory.ljust(page // 2, b"\0") + compiled.image()
+    return _file(contents, base - page, elf_flags(config), config)
+
+
+def _at(addresses: Addresses, base: int) -> Addresses:
+    return Addresses(**{**{name: getattr(addresses, name) for name in addresses.__dataclass_fields__}, "base": base})
+
+
+def _file(contents: bytes, address: int, flags: int, config: Config) -> bytes:
+    """ELF header, program header, and one segment that may do everything (System V ABI, chapters 4 and 5)."""
+    order, wide = (">" if config.big_endian else "<"), config.width == 64
+    sizes = (64, 56) if wide else (52, 32)
+    page = 0x1000
+    header = bytes((0x7F, *b"ELF", 2 if wide else 1, 2 if config.big_endian else 1, 1)).ljust(16, b"\0")
+    header += struct.pack(f"{order}HHI{'QQQ' if wide else 'III'}IHHHHHH", 2, 8, 1, address, sizes[0], 0, flags, *sizes, 1, 0, 0, 0)
+    size = len(contents)
+    if wide:
+        header += struct.pack(f"{order}IIQQQQQQ", 1, 7, page, address, address, size, size, page)
+    else:
+        header += struct.pack(f"{order}IIIIIIII", 1, page, address, address, size, size, 7, page)
+    return header.ljust(page, b"\0") + contents
+
+
+def processes(chosen: Sequence[Subject]) -> float | None:
+    """Seconds that a process takes, None where QEMU is not installed. Raises ValueError when one ends by a signal."""
+    if any(shutil.which(name) is None for name, _ in PROCESSES.values()):
+        return None
+    seconds, runs = 0.0, 0
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "program"
+        for number, subject in enumerate(chosen):
+            name, (command, cpu) = list(PROCESSES.items())[number % len(PROCESSES)]
+            for given in subject.inputs:
+                contents = executable(subject, given, Config.parse(name))
+                start = _spent()
+                path.write_bytes(contents)
+                path.chmod(0o755)
+                ended = subprocess.run([command, "-cpu", cpu, str(path)], check=False).returncode
+                seconds += _spent() - start
+                runs += 1
+                # What the status is depends on what is on the stack, but it is one.
+                if ended < 0:
+                    raise ValueError(f"{command} on program {number}: ended by signal {-ended}")
+    return seconds / runs
+
+
+def _spent() -> float:
+    """Seconds of processor time, those of processes that have ended included."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+# Campaigns.
+
+
+def campaign(jobs: int, cases: int) -> tuple[float, float]:
+    """Judged executions a second of a campaign with so many processes, without its beginning; and the share of a CPU that its main process takes."""
+    skipped = 4
+    with tempfile.TemporaryDirectory() as directory:
+        out = str(Path(directory) / "out")
+        arguments = [sys.executable, "-m", "fuzz", "fuzz", "--seed", str(SEED), "--cases", str(cases), "--jobs", str(jobs), "--out", out]
+        before = os.times()
+        start = perf_counter()
+        # What the workers take is counted for the server that they come from, for which nobody waits.
+        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        took, after = perf_counter() - start, os.times()
+        own = after.children_user + after.children_system - before.children_user - before.children_system
+        database = sqlite3.connect(Path(out) / "campaign.sqlite")
+        found = database.execute("SELECT judged, elapsed FROM batch ORDER BY number").fetchall()
+        database.close()
+    seconds = found[-1][1] - found[skipped - 1][1]
+    return sum(count for count, _ in found[skipped:]) / seconds, own / took
+
+
+class Figures(NamedTuple):
+    """What was measured: microseconds per execution, and executions."""
+
+    executions: int
+    shared: int
+    judged: float
+    bare: float
+    generated: float
+
+
+def measure(chosen: Sequence[Subject], target: Target) -> Figures:
+    """Both ways take turns on each program; of several turns the fastest counts."""
+    bare, run_bare, run_judged = Bare(), 0.0, 0.0
+    executions = shared = 0
+    for subject in chosen:
+        found = judged(subject, target)
+        assert {verdict.status for verdict in found} == {Status.AGREE}
+        run = [verdict for verdict in found if not verdict.repeated]
+        executions, shared = executions + len(run), shared + len(found) - len(run)
+        images = [bare(subject, config) for config in dict.fromkeys(verdict.config for verdict in run)]
+        best = [float("inf")] * 2
+        for _ in range(TURNS):
+            best = [min(best[0], _seconds(lambda subject=subject: judged(subject, target))), min(best[1], sum(map(_seconds, images)))]  # type: ignore[misc]
+        run_judged, run_bare = run_judged + best[0], run_bare + best[1]
+    generated = sum(min(_seconds(lambda subject=subject: made(subject.number)) for _ in range(TURNS)) for subject in chosen)  # type: ignore[misc]
+    return Figures(executions, shared, *(1e6 * seconds / executions for seconds in (run_judged, run_bare, generated)))
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    start = process_time()
+    function()
+    return process_time() - start
+
+
+def report(
+    figures: Figures, parts: dict[str, float], process: float | None, scaling: Sequence[tuple[int, float, float]], count: int
+) -> Iterator[str]:
+    """The file."""
+    yield "# Throughput"
+    yield ""
+    yield f"Made by `{COMMAND}` (Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} processors): {count} generated programs"
+    yield f"of {LENGTHS.start} to {LENGTHS.stop - 1} instructions with 8 inputs each, {figures.executions} executions that were run, and"
+    yield f"{figures.shared} more for which the same image stands. Microseconds of processor time per execution, fastest of {TURNS} turns."
+    yield ""
+    yield "| | µs | a second | bar |"
+    yield "|---|---:|---:|---:|"
+    total = figures.judged + figures.generated
+    yield f"| judged, everything on | {figures.judged:.0f} | {1e6 / figures.judged:.0f} | {BAR_RATE} |"
+    yield f"| the same, and the program generated | {total:.0f} | {1e6 / total:.0f} | {BAR_RATE} |"
+    yield f"| bare engine | {figures.bare:.0f} | {1e6 / figures.bare:.0f} | |"
+    if process is None:
+        yield "| a process of QEMU | not installed | | |"
+    else:
+        yield f"| a process of QEMU | {1e6 * process:.0f} | {1 / process:.0f} | |"
+    yield ""
+    yield f"* judged : bare engine {figures.judged / figures.bare:.2f} (bar: at most {BAR_BARE:g})"
+    if process is not None:
+        yield f"* a process of QEMU : judged {1e6 * process / figures.judged:.0f} (bar: at least {BAR_QEMU:g})"
+    yield ""
+    yield "## Where the time goes"
+    yield ""
+    yield "| | share |"
+    yield "|---|---:|"
+    whole = sum(parts.values())
+    for what, seconds in sorted(parts.items(), key=lambda part: -part[1]):
+        yield f"| {what} | {100 * seconds / whole:.1f} % |"
+    yield ""
+    if scaling:
+        yield "## Campaigns, judged executions a second"
+        yield ""
+        yield "| processes | a second | share of a CPU that the main process takes |"
+        yield "|---:|---:|---:|"
+        for jobs, rate, own in scaling:
+            yield f"| {jobs} | {rate:.0f} | {100 * own:.1f} % |"
+        yield ""
+        yield f"* two processes : twice one {scaling[1][1] / (2 * scaling[0][1]):.2f} (bar: at least {BAR_SCALING:g})"
+        yield ""
+
+
+def main() -> int:
+    """Measure, write the file; 1 when a bar is not met."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--programs", type=int, default=60)
+    parser.add_argument("--no-scaling", action="store_true")
+    parser.add_argument("--cases", type=int, default=160, help="of the campaigns that scaling is measured with")
+    given = parser.parse_args()
+    chosen, target = list(subjects(given.programs)), engine("model", CONFIRM)
+    judged(chosen[0], target)
+    figures = measure(chosen, target)
+    parts = shares(chosen, target)
+    process = processes(chosen)
+    scaling = [] if given.no_scaling else [(jobs, *campaign(jobs, given.cases)) for jobs in (1, 2)]
+    text = "\n".join(report(figures, parts, process, scaling, len(chosen)))
+    Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
+    print(text)
+    met = 1e6 / figures.judged >= BAR_RATE and figures.judged <= BAR_BARE * figures.bare
+    met &= process is None or 1e6 * process >= BAR_QEMU * figures.judged
+    met &= not scaling or scaling[1][1] >= BAR_SCALING * 2 * scaling[0][1]
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
