@@ -101,6 +101,11 @@ class _Linker:
             self.starts.append(len(self.slots))
             self._append(function)
         start_of = dict(zip(self.functions, self.starts, strict=True))
+        for function in {function for one in self.maps for _, function in one.programs} - {entry}:
+            if self._exception_callback(function) is not None:
+                raise self.fail(
+                    start_of[function], f"program {function.name!r} of a prog array has an exception callback: only the main program may have one"
+                )
         for at, function in self.references:
             self.slots[at] = self.slots[at]._replace(imm=start_of[function] - at - 1)
         for at in self.map_references:

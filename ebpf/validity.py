@@ -9,7 +9,7 @@ RFC 9669 section 4.1 gives both a meaning (shift counts are masked, division by 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
-from ebpf.instruction import FRAME_POINTER, REGISTERS, Instruction
+from ebpf.instruction import FRAME_POINTER, REGISTERS, TAIL_CALL, Instruction
 from ebpf.opcodes import BY_OPCODE, Row, lookup
 from ebpf.program import Program, ProgramError
 
@@ -106,7 +106,7 @@ def check(program: Program) -> None:
         at += row.slots
     for start in sorted(program.programs - rows.keys()):
         raise ProgramError(f"{where}: a prog array holds a program at slot {start}, which is no instruction")
-    for at, reason in _control_defects(slots, rows, program):
+    for at, reason in (*_control_defects(slots, rows, program), *_callback_defects(slots, rows, program)):
         raise ProgramError(f"{where}: instruction {at}: {reason}")
     if not any(row.name == "EXIT" for row in rows.values()):
         raise ProgramError(f"{where}: the program has no exit")
@@ -137,3 +137,20 @@ def _control_defects(slots: Sequence[Instruction], rows: Mapping[int, Row], prog
     for at, row in rows.items():
         if at + row.slots in ends and row.name not in LEAVES:
             yield at, f"control falls off the end of the {'program' if at + row.slots == len(slots) else 'function'}"
+
+
+def _callback_defects(slots: Sequence[Instruction], rows: Mapping[int, Row], program: Program) -> Iterator[tuple[int, str]]:
+    """Tail calls of the exception callback and of what it calls, which Linux's verifier refuses."""
+    references = {at: to for at, row in rows.items() if refers_to_function(row) and (to := target(row, slots[at], at)) is not None}
+    callback = program.exception_callback
+    starts = sorted({0, *program.programs, *references.values(), *(() if callback is None else (callback,))})
+    pending, seen = [] if callback is None else [callback], set[int]()
+    while pending:
+        start = pending.pop()
+        seen.add(start)
+        following = bisect_right(starts, start)
+        for at in range(start, starts[following] if following < len(starts) else len(slots)):
+            if at in rows and rows[at].name == "CALL" and slots[at].imm == TAIL_CALL:
+                yield at, "a tail call in the exception callback, or in a function that it calls"
+            if references.get(at, start) not in seen:
+                pending.append(references[at])

@@ -34,9 +34,8 @@ from hashlib import shake_128
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, TAIL_CALL, Instruction
+from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
 from ebpf.kernel import KernelFunction
-from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import ByteOrder, DataSection, Map, MapAddress, MapKind, Program, ProgramError, functions_by_address, link
 from fuzz.case import Case
 from fuzz.contexts import DEVICES, DEVICES_SIZE, PACKET, PACKET_OFFSET, Structures, context_size, rewritten
@@ -271,8 +270,6 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     program, given = rewritten(case.program, width, "big" if big_endian else "little"), case.input
     if config.marked:
         program = marked(program)
-    if _calls(program, "CALL_KERNEL", THROW) and (program.programs or _calls(program, "CALL", TAIL_CALL)):
-        raise ProgramError(f"{program.source}: {program.section}: exceptions in a program with tail calls are not supported")
     case = replace(case, program=program)
     functions = _function_addresses(program, layout)
     segments = _memory_segments(case, config, layout, functions)
@@ -322,10 +319,6 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     if declared := program.kernel_functions:
         known = _with_declared(known, layout, declared)
     return Placement(slots, world, layout, known, tuple(segments), given.seed, given.seed, placed, given.conformance, declared=declared)
-
-
-def _calls(program: Program, row_name: str, number: int) -> bool:
-    return any(slot.imm == number and lookup(slot) is BY_NAME[row_name] for slot in program.slots)
 
 
 def _function_addresses(program: Program, layout: Layout) -> dict[int, int]:

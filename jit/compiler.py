@@ -121,18 +121,17 @@ class _Compiler:
         called = {d.slot + 1 + d.instruction.imm for d in self.decoded if d.row.name == "CALL_LOCAL"}
         self.programs = addresses.programs | {0}
         self.counted = bool(addresses.programs) or any(d.row.name == "CALL" and d.instruction.imm == TAIL_CALL for d in self.decoded)
-        if self.counted and self.emitter.throws:
-            raise CompileError("exceptions in a program with tail calls")
         self.emitter.counts = self.counted
         starts = sorted(self.programs | called | set(addresses.functions) | ({self.callback} if self.callback is not None else set()))
         # Labels beyond those of the slots: entry, exit and tail of each function, the table of entries, the C function around a main program that has
-        # tail calls, the landing of exceptions; then one for every exit of a program.
+        # tail calls, the landing of exceptions, and the one of those without a callback; then one for every exit of a program.
         self.entries = {start: len(slots) + 3 * number for number, start in enumerate(starts)}
         self.keys = parts.blinding.keys(slots, addresses.seed) if "blind" in config.options else None
         self.table = len(slots) + 3 * len(starts)
         self.wrapper = self.table + 1
         self.landing = self.wrapper + 1
-        self.next_label = self.landing + 1
+        self.default_landing = self.landing + 1
+        self.next_label = self.default_landing + 1
         self.stack = 0
         if FRAME_POINTER in self.use.reads:
             self.stack = FRAME_SIZE * (MAXIMUM_CALL_DEPTH if len(starts) > 1 else 1)
@@ -149,7 +148,7 @@ class _Compiler:
         code = Code(items, len(self.slots), targets)
         for change in self.parts.passes:
             code = change(code, self.config)
-        outside = frozenset(range(len(self.slots), self.landing + 1))
+        outside = frozenset(range(len(self.slots), self.default_landing + 1))
         laid = self.parts.lay_out(code, self.config, self.addresses.base, outside)
         if table and laid.labels[self.wrapper if self.counted else self.entries[0]] != ENTRY_SIZE // 4 * len({0, *self.addresses.functions}):
             raise CompileError("the entries of functions are not where they must be: something was put in between")
@@ -219,21 +218,25 @@ class _Compiler:
         emitter.calls = emitter.spills = emitter.loops = emitter.tails = False
         body = self._body(start, end, main)
         written = body.writes
-        if main and emitter.throws:
+        if emitter.throws and start in self.programs:
             written = self.use.writes
-            if self.callback is not None:
+            # All programs of an image have the same frame.
+            emitter.calls |= self.counted
+            if start == 0 and self.callback is not None:
                 starts = (*self.entries, len(self.slots))
                 self.callback_body = self._body(self.callback, starts[starts.index(self.callback) + 1], main)
         frame = self.parts.frame(emitter, main, written, self.stack)
         code = self._entry(start, frame)
+        if start == 0:
+            self.frame, self.counts = frame, emitter.loops
         if main:
-            self.frame, self.frame_pointer, self.counts = frame, frame.top, emitter.loops
+            self.frame_pointer = frame.top
         self.parts.epilogue(emitter, frame)
         code += self._placed(body, emitter.take())
         if emitter.tails:
             self.parts.leave(emitter, frame)
             code.extend((Label(body.function.tail), *emitter.take()))
-        if main and emitter.throws and self.callback is None:
+        if start == 0 and emitter.throws and (self.counted or self.callback is None):
             code += self._landing()
         return code
 
@@ -245,17 +248,17 @@ class _Compiler:
         given = frozenset[int]() if start == 0 and not self.counted else self.named & _ARGUMENTS
         given |= _IN_PLACE if self.config.width == 64 else frozenset[int]()
         mentioned, passed = use.reads | use.writes | given, self.use.writes | {1, 2}
-        entry, program = self.entries[start], main or start in self.programs
+        entry, program = self.entries[start], start in self.programs or start == self.callback
         function = Function(program, entry + 1, entry + 2, mentioned, passed, self.entries, self.landing)
         return _Body(function, use.writes, own, {d.slot: self._lower(d, function) for d in own if d.row.name != "EXIT"})
 
     def _entry(self, start: int, frame: Frame) -> list[Item]:
-        emitter = self.emitter
-        if emitter.throws and not frame.main:
+        emitter, program = self.emitter, start in self.programs
+        if emitter.throws and not program:
             self.parts.inherit(emitter)
         self.parts.prologue(emitter, frame, self.named)
         if emitter.throws:
-            exceptions.keep(emitter, frame.main)
+            exceptions.keep(emitter, program, start == 0)
         if emitter.loops:
             self.parts.count(emitter, self.addresses.loops)
         return [Label(self.entries[start]), *emitter.take()]
@@ -275,6 +278,8 @@ class _Compiler:
         """The landing and the callback behind it."""
         assert self.callback is not None
         self.parts.land(self.emitter, self.frame)
+        if self.counted:
+            exceptions.unless_main(self.emitter, self.default_landing)
         if self.counts:
             self.parts.count(self.emitter, self.addresses.loops)
         code = [Label(self.landing), Label(self.entries[self.callback]), *self.emitter.take()]
@@ -284,9 +289,10 @@ class _Compiler:
     def _landing(self) -> list[Item]:
         """Without a callback: the cookie is what the program returns."""
         emitter, move = self.emitter, self.parts.lowering["MOV64_REG"]
-        self.parts.land(emitter, self.frame)
+        if self.callback is None:
+            self.parts.land(emitter, self.frame)
         (move.single if self.config.width == 64 else move.pair)(emitter, exceptions.COOKIE_IS_RESULT)
-        code = [Label(self.landing), *emitter.take()]
+        code = [Label(self.landing if self.callback is None else self.default_landing), *emitter.take()]
         self.parts.epilogue(emitter, self.frame)
         self.exits.append(self.next_label)
         self.next_label += 1

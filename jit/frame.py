@@ -4,7 +4,7 @@ From high to low addresses:
 
     sp at entry ->  saved registers        ra if the function calls, s-registers and fp that it changes
             r10 ->  eBPF stack             main program only: 512 bytes for each of the functions that can be active at once
-                    stack pointer of main  in programs that throw (see `jit.exceptions`)
+                    stack pointer          of the program, and more, in images that throw (see `jit.exceptions`)
                     count of tail calls    a word, in images that have them
                     counter of `may_goto`  a word
                     spilled registers      caller-saved registers that hold r0 to r5, around calls of runtime routines; the state of `bpf_loop`
@@ -50,7 +50,7 @@ def counter_place(e: Emitter) -> int:
 
 
 def main_pointer_place(e: Emitter) -> int:
-    """Distance from sp to the stack pointer of the main program, in programs that throw."""
+    """Distance from sp to the stack pointer of the program, in images that throw."""
     return counter_place(e) + 8
 
 
@@ -96,7 +96,7 @@ def _end_of_spills(e: Emitter) -> int:
 def _below(e: Emitter) -> int:
     """Bytes of the frame below the eBPF stack."""
     if e.throws:
-        return main_pointer_place(e) + 8
+        return main_pointer_place(e) + (24 if e.counts else 8)
     if e.counts:
         return count_place(e) + 4
     if e.loops:

@@ -64,6 +64,8 @@ def _tail_call(instruction: Decoded, machine: Machine) -> int:
         machine.forget_arguments()
         return instruction.following
     machine.tail_calls += 1
+    depth = len(machine.frames)
+    machine.programs = [*(program for program in machine.programs if program[0] < depth), (depth, start)]
     machine.registers[0] = None
     machine.registers[2:10] = (None,) * 8
     machine.loops = machine.world.loops
@@ -73,7 +75,7 @@ def _tail_call(instruction: Decoded, machine: Machine) -> int:
 def call_kernel(instruction: Decoded, machine: Machine) -> int:
     """The same for a kernel function by its BTF id; bpf_throw is one."""
     if instruction.imm == machine.world.throw:
-        return throw(machine)
+        return throw(instruction, machine)
     return _call(machine.world.kernel_functions, "kernel function", instruction, machine)
 
 
@@ -132,21 +134,23 @@ def _enter(start: int, following: int, machine: Machine, repetition: Repetition 
     return start
 
 
-def throw(machine: Machine) -> int:
-    """Leave all functions with r1, the cookie: for the exception callback, which has the frame of the main program, or for the end with r0 = cookie.
+def throw(instruction: Decoded, machine: Machine) -> int:
+    """Leave all functions of the program with r1, the cookie: the program returns it, or what its exception callback makes of it in its frame.
 
-    Source: Linux, kernel/bpf/helpers.c, bpf_throw, and kernel/bpf/verifier.c, where it makes the default callback, and does not let callbacks throw.
+    The program is the one that was entered last, by a tail call or as the main program, of which alone there is a callback. Source: Linux,
+    kernel/bpf/helpers.c, bpf_throw and bpf_stack_walker; kernel/bpf/verifier.c makes the default callback, and does not let callbacks throw.
     """
     cookie = machine.read(1)
-    if any(frame.repetition for frame in machine.frames):
+    depth, program = machine.programs[-1]
+    if any(frame.repetition for frame in machine.frames[depth:]):
         raise FaultError(FaultKind.ARGUMENT, detail="bpf_throw: called from a callback of bpf_loop")
-    machine.frames.clear()
+    del machine.frames[depth:]
     machine.registers[:10] = (None,) * 10
-    machine.set_frame_pointer(machine.world.frame_pointer)
+    machine.set_frame_pointer(machine.world.frame_pointer - depth * FRAME_SIZE)
     machine.loops = machine.world.loops
-    if machine.world.exception_callback is None:
+    if program or machine.world.exception_callback is None:
         machine.registers[0] = cookie
-        return EXITED
+        return exit_function(instruction, machine)
     machine.registers[1] = cookie
     return machine.world.exception_callback
 
@@ -159,6 +163,8 @@ def exit_function(instruction: Decoded, machine: Machine) -> int:
     frame = machine.frames[-1]
     repetition = None if frame.repetition is None else _next(frame.repetition, machine)
     machine.frames.pop()
+    if machine.programs[-1][0] > len(machine.frames):
+        machine.programs.pop()
     machine.forget_arguments()
     machine.registers[6:10] = frame.saved
     machine.loops = frame.loops

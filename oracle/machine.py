@@ -62,7 +62,8 @@ class Frame(NamedTuple):
 class Machine:
     """Registers hold unsigned 64-bit integers, or None: nothing that a program may rely on. `frames` are the callers of the active function.
 
-    `loops` is how often `may_goto` will still go on in the active function, `tail_calls` how many there were in the run.
+    `loops` is how often `may_goto` will still go on in the active function, `tail_calls` how many there were in the run. `programs` are those
+    that are active, the main program first: how many callers each has, and the slot at which it starts. All but the first were entered by tail calls.
     """
 
     world: World
@@ -71,6 +72,7 @@ class Machine:
     loops: int
     frames: list[Frame] = field(default_factory=list)
     tail_calls: int = 0
+    programs: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
 
     @classmethod
     def start(cls, world: World) -> "Machine":

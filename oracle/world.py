@@ -87,7 +87,7 @@ class World:
     marked         whether the program marks where 32-bit results are zero-extended, and others are not promised to be (`oracle.halves`)
     loops          how often `may_goto` goes on in one call of a function before it jumps (Linux: BPF_MAX_LOOPS)
     throw          the BTF id of bpf_throw, None where there is no such function
-    exception_callback  the slot of the function that takes its cookie, None where the cookie is what the program returns
+    exception_callback  the slot of the function that takes cookies of the main program, None where the cookie is what it returns
     prog_arrays    by the address of a prog array what it holds: for each index the slot at which a program starts, or None
     functions      by the address of a function, as it is called through a register, the slot at which it starts
     packet         what the legacy packet instructions read (RFC 9669 section 5.5)

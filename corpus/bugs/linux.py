@@ -1,5 +1,8 @@
 """What Linux adds to the language: the counter of `may_goto`, speculation barriers, marks of zero-extension, exceptions."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from ebpf.instruction import Instruction
 from fuzz.seeded_bug import Bug, drop, in_cells, operands, rewrite, with_cells
 from jit import exceptions
@@ -30,6 +33,8 @@ done:
     exit
 """
 
+
+PROGRAMS = (Path(__file__).parents[1] / "assembly" / "throw_tail_calls.s").read_text()
 
 THROWS = """
     r6 = r1
@@ -113,6 +118,11 @@ def _own_registers(e: Emitter, main: bool, written: frozenset[int], stack: int) 
     return frames.layout(e, main, written - {8, 9} if main else written, stack)
 
 
+def _own_registers_of_programs(e: Emitter, main: bool, written: frozenset[int], stack: int) -> Frame:
+    """Of all callee-saved registers a program saves r6 and r7 only."""
+    return frames.layout(e, main, written - {8, 9} if e.throws and e.counts else written, stack)
+
+
 def _land_without_sp(e: Emitter, frame: Frame) -> None:
     exceptions.land(e, frame)
     del e.items[0]
@@ -120,6 +130,16 @@ def _land_without_sp(e: Emitter, frame: Frame) -> None:
 
 def _land_without_fp(e: Emitter, frame: Frame) -> None:
     exceptions.land(e, frame._replace(stack=0))
+
+
+def _land_without(number: int) -> Callable[[Emitter, Frame], None]:
+    """In an image with tail calls: the count is loaded, then the stack pointer, the count is stored, then r10 is loaded."""
+
+    def land(e: Emitter, frame: Frame) -> None:
+        exceptions.land(e, frame)
+        del e.items[number]
+
+    return land
 
 
 def _caller(e: Emitter) -> None:
@@ -137,6 +157,12 @@ BUGS = (
         Parts(land=_land_without_fp), (), SOME, program=THROWS),
     Bug("throw-to-caller", UNWOUND, "An exception goes to the frame of the second function from the top.",
         Parts(inherit=_caller), (), SOME, program=THROWS),
+    Bug("throw-loses-count", UNWOUND, "The count of tail calls is what it was when the program was entered.",
+        Parts(land=_land_without(2)), (), SOME, program=PROGRAMS),
+    Bug("throw-keeps-fp-of-function", UNWOUND, "An exception in a program that a tail call has reached leaves r10 where it was thrown.",
+        Parts(land=_land_without(3)), (), SOME, program=PROGRAMS),
+    Bug("throw-program-loses-s4", UNWOUND, "Programs that tail calls reach save only some of the callee-saved registers.",
+        Parts(frame=_own_registers_of_programs), (), SOME, program=PROGRAMS),
     Bug("throw-half-a-cookie", "wrong half of a pair", "The default callback returns the low half of the cookie.",
         in_cells("MOV64_REG", drop("or", when=lambda rd, rs, rt: rd == 3)), (), ("*-32le",), program=THROWS),
     Bug("callback-counts-on", COUNTER, "The exception callback goes on with the iterations of the main program.",

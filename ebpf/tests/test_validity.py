@@ -169,3 +169,11 @@ def test_the_exception_callback_is_a_function_of_its_own(text: str, reason: str)
 
 def test_an_exception_callback_needs_no_call() -> None:
     check(assemble("r1 = 0\ncall kernel 64\nexit\nexception_callback:\nr0 = 0\nexit"))
+
+
+@pytest.mark.parametrize("callback", ["r2 = map_fd 0; r3 = 0; call 12; r0 = 0; exit", "call f; exit; f: r6 = code g; exit; g: call 12; exit"])
+def test_the_exception_callback_makes_no_tail_calls(callback: str) -> None:
+    program = assemble(f".map t prog_array 4 4 1\nr1 = 5; call kernel 64; exit\nexception_callback: {callback}", "t.s")
+    with pytest.raises(ProgramError, match=r"a tail call in the exception callback, or in a function that it calls$"):
+        check(program)
+    check(assemble("r1 = 5; call 12; call kernel 64; exit; exception_callback: call f; exit; f: r0 = 0; exit"))

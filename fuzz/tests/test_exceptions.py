@@ -1,15 +1,13 @@
 """Exceptions from any depth, through functions of any shape: image and oracle agree, with all tripwires, on any configuration."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebpf.assembler import assemble
-from ebpf.program import Map, MapKind, Program, ProgramError
+from ebpf.program import Program
 from ebpf.validity import check
-from fuzz.case import Case, Input
+from fuzz.case import Input
 from fuzz.judge import judge_all
-from fuzz.layout import place
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status
 from jit.compiler import compile_program
@@ -58,9 +56,31 @@ def test_any_chain_of_functions(program: Program, config: Config) -> None:
         assert verdict.status is Status.AGREE, str(verdict)
 
 
-def test_not_in_programs_with_tail_calls() -> None:
-    text = "r6 = r1\nr2 = map_fd 0\nr3 = 0\ncall 12\nr1 = 0\ncall kernel 64\nr0 = 0\nexit"
-    made = assemble(text, "both.s")
-    program = Program("both.s", ".text", made.slots, maps=(Map("jumps", MapKind.PROG_ARRAY, 4, 4, 1),))
-    with pytest.raises(ProgramError, match=r"^both.s: .text: exceptions in a program with tail calls are not supported$"):
-        place(Case(program, Input(b"")), BASE_CONFIGS[0])
+@st.composite
+def throwing_programs(draw: st.DrawFn) -> Program:
+    """A chain of functions with programs among them, which tail calls enter, and an exception somewhere on the way."""
+    depth = draw(st.integers(1, 6))
+    thrower = draw(st.integers(1, depth + 1))
+    parts = [".map table prog_array 4 4 8"]
+    for number in range(depth + 1):
+        lines = [f"f{number}:", "r9 = r1", *draw(st.lists(st.sampled_from(_STATEMENTS), max_size=4))]
+        if number == thrower:
+            lines += ["r1 = r9", "call kernel 64"]
+        elif number < depth and draw(st.booleans()):
+            parts.append(f".program table {number} f{number + 1}")
+            lines += ["r1 = r9", "r2 = map_fd 0", f"r3 = {number}", "call 12"]
+        elif number < depth:
+            lines += ["r1 = r9", f"call f{number + 1}", *draw(st.lists(st.sampled_from(_STATEMENTS[:6]), max_size=3)), "r9 += r0"]
+        parts += [*lines, "r0 = r9", "exit"]
+    if draw(st.booleans()):
+        parts += ["exception_callback:", "r9 = r1", *draw(st.lists(st.sampled_from(_STATEMENTS), max_size=5)), "r0 = r9", "exit"]
+    program = assemble("\n".join(parts), "throwing")
+    check(program)
+    return program
+
+
+@settings(max_examples=25)
+@given(throwing_programs(), st.sampled_from(BASE_CONFIGS))
+def test_any_chain_of_functions_and_programs(program: Program, config: Config) -> None:
+    for verdict in judge_all(program, (Input(bytes(range(16)), seed=4),), (config,), _TARGET, compile_program):
+        assert verdict.status is Status.AGREE, str(verdict)

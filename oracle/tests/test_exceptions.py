@@ -77,3 +77,79 @@ def test_the_cookie_must_hold_something() -> None:
 def test_without_the_function_there_is_none() -> None:
     fault = run(assemble("r1 = 0\ncall kernel 9\nexit").slots, make_world()).fault
     assert fault == Fault(FaultKind.UNKNOWN_FUNCTION, 1, detail="kernel function 9")
+
+
+PROGRAMS = """
+.map table prog_array 4 4 2
+.program table 0 other
+.program table 1 main
+main:
+    r6 = 6
+    call f
+    r0 += r6
+    exit
+f:
+    r7 = 7
+    r2 = 0x7000
+    r3 = {index}
+    call 12
+    r0 = 1
+    exit
+other:
+    *(u64 *)(r10 - 8) = r1
+    r1 = 0x500
+    call g
+    r0 = 2
+    exit
+g:
+    call kernel 9
+    r0 = 3
+    exit
+"""
+
+
+def _programs(index: int, callback: str = "") -> Outcome:
+    text = PROGRAMS.format(index=index) + callback
+    starts = dict(assemble(text).maps[0].programs)
+    return execute(text, prog_arrays={0x7000: (starts[0], starts[1])})
+
+
+def test_a_program_that_a_tail_call_has_reached_returns_the_cookie_to_the_caller_whose_place_it_took() -> None:
+    outcome = _programs(0)
+    assert outcome.registers == (0x506, *(None,) * 5, 6, None, None, None, FRAME_POINTER)
+    assert outcome.memory["stack"][-512 - 8 : -512] != bytes(8)
+
+
+def test_the_callback_is_that_of_the_main_program_alone() -> None:
+    assert _programs(0, "exception_callback:\nr0 = 0x900\nexit").registers[0] == 0x506
+
+
+def test_the_main_program_has_its_callback_where_a_tail_call_has_reached_it() -> None:
+    text = """
+.map table prog_array 4 4 1
+.program table 0 main
+main:
+    r6 = r10
+    r7 = 0x30000 ll
+    if r6 != r7 goto again
+    r1 = 5
+    call f
+    r0 += 1
+    exit
+again:
+    call kernel 9
+    exit
+f:
+    r2 = 0x7000
+    r3 = 0
+    call 12
+    exit
+exception_callback:
+    *(u64 *)(r10 - 8) = r1
+    r0 = r1
+    r0 += 0x70
+    exit
+"""
+    outcome = execute(text, prog_arrays={0x7000: (0,)})
+    assert (outcome.registers[0], outcome.registers[10]) == (0x76, FRAME_POINTER)
+    assert outcome.memory["stack"][-512 - 8 : -512] == (5).to_bytes(8, "little")
