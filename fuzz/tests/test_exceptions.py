@@ -70,7 +70,7 @@ def throwing_programs(draw: st.DrawFn) -> Program:
             parts.append(f".program table {number} f{number + 1}")
             lines += ["r1 = r9", "r2 = map_fd 0", f"r3 = {number}", "call 12"]
         elif number < depth:
-            lines += ["r1 = r9", f"call f{number + 1}", *draw(st.lists(st.sampled_from(_STATEMENTS[:6]), max_size=3)), "r9 += r0"]
+            lines += ["r1 = r9", f"call f{number + 1}", "r1 = r0", *draw(st.lists(st.sampled_from(_STATEMENTS), max_size=3)), "r9 += r1"]
         parts += [*lines, "r0 = r9", "exit"]
     if draw(st.booleans()):
         parts += ["exception_callback:", "r9 = r1", *draw(st.lists(st.sampled_from(_STATEMENTS), max_size=5)), "r0 = r9", "exit"]
