@@ -33,7 +33,6 @@ from fuzz import judge
 from fuzz.abi import A0, A1, RA, V0
 from fuzz.campaign.configurations import sampled
 from fuzz.campaign.generation import BATCH
-from fuzz.campaign.unit import machine
 from fuzz.case import Case, Input
 from fuzz.cli_fuzz import CONFIRM
 from fuzz.engines import engine
@@ -41,6 +40,7 @@ from fuzz.entry import entry_registers
 from fuzz.gen import GeneratedCase, batch
 from fuzz.judge import judge_all
 from fuzz.layout import place
+from fuzz.machine import machine
 from fuzz.target import Target
 from fuzz.unicorn_engine import INTERRUPT_HOOK, Engine, HostMemory
 from fuzz.verdict import Status, Verdict

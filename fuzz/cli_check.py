@@ -198,12 +198,22 @@ def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Se
     notes += _left_out(options)
     if expected:
         notes.append(f"{expected} programs refused, as expected of them")
-    results = list(_with_progress(subjects, configs, options)) if subjects else []
+    results: list[Result] = []
+    interrupted = False
+    try:
+        for result in _with_progress(subjects, configs, options) if subjects else ():
+            results.append(result)
+    except KeyboardInterrupt:
+        interrupted = True
+        notes.append(f"interrupted: {len(subjects) - len(results)} of {len(subjects)} programs were not judged")
     seconds = time.monotonic() - started
     unusable = list(dict.fromkeys(line for result in results for line in _inconclusive_lines(result)))
     for line in unusable:
         click.echo(line, err=True)
-    _show(results, seconds, refused, notes, options.as_json)
+    if results or not interrupted:
+        _show(results, seconds, refused, notes, options.as_json)
+    if interrupted:
+        raise KeyboardInterrupt
     summary = summarise(results)
     if summary.differ or summary.tripped or summary.engine or summary.wrong or summary.failures:
         ctx.exit(DIFFERENT)

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from fuzz.kept import kept
 from fuzz.wires.flow import Word, conditional, predecessors, reachable, successors, target, words
 from jit.compiled import Compiled
 from jit.mips import HI, LO
+from jit.watched import Watched
 
 
 class Core(Protocol):
@@ -73,10 +75,11 @@ class Image(NamedTuple):
     following: Sequence[Sequence[int]]
     before: Mapping[int, Sequence[int]]
 
-    def all(self, *mnemonics: str) -> Iterator[tuple[int, Word]]:
+    def all(self, *names: str) -> Iterator[tuple[int, Word]]:
         """The words with these mnemonics, or with a fact that is one of these."""
-        for at, word in enumerate(self.words):
-            if word is not None and (word.row.mnemonic in mnemonics or not word.facts.isdisjoint(mnemonics)):
+        known = _places(self.words)
+        for at in sorted({at for name in names for at in known.get(name, ())}):
+            if (word := self.words[at]) is not None:
                 yield at, word
 
     def next(self, start: int, most: int, stop: Callable[[Word], bool] = lambda word: False) -> Iterator[tuple[int, Word]]:
@@ -93,6 +96,17 @@ class Image(NamedTuple):
                 waiting += ((to, distance + 1) for to in self.following[at])
 
 
+@kept(8)
+def _places(words: tuple[Word | None, ...]) -> Mapping[str, Sequence[int]]:
+    """Where each mnemonic and each fact occurs."""
+    found: dict[str, list[int]] = {}
+    for at, word in enumerate(words):
+        for name in (word.row.mnemonic, *word.facts) if word is not None else ():
+            found.setdefault(name, []).append(at)
+    return found
+
+
+@kept(8)
 def image_of(compiled: Compiled) -> Image:
     """The image, for models to look at."""
     following = successors(compiled)
@@ -415,9 +429,20 @@ MODELS: Mapping[str, Model] = MappingProxyType(
 """By name of the erratum."""
 
 
+@kept(8)
 def occurrences(compiled: Compiled) -> tuple[Occurrence, ...]:
     """Where the errata of the image's configuration bite in it."""
-    if not compiled.config.errata:
+    config = compiled.config
+    if isinstance(config, Watched):
+        return _watched(compiled, config)
+    if not config.errata:
         return ()
     image = image_of(compiled)
-    return tuple(found for name in compiled.config.errata for found in MODELS[name](image))
+    return tuple(found for name in config.errata for found in MODELS[name](image))
+
+
+def _watched(compiled: Compiled, config: Watched) -> tuple[Occurrence, ...]:
+    """The same, without asking for errata that do not bite."""
+    image = image_of(compiled)
+    places = {name: tuple(model(image)) for name, model in MODELS.items()}
+    return tuple(found for name, each in places.items() if each and name in config.options for found in each)

@@ -53,6 +53,14 @@ def interpret(placement: Placement, trace: bool = False) -> Run:
     return Run(outcome, tuple(functions.calls), maps=functions.maps.contents(outcome.memory))
 
 
+def trips_of(wires: Sequence[Wire], compiled: Compiled, placement: Placement) -> Iterator[Trip]:
+    """What tripwires find in the words of an image."""
+    doubted = doubts(compiled, placement)
+    for wire in wires:
+        if wire.code and (not wire.doubt or wire.doubt & doubted):
+            yield from wire.code(compiled, placement)
+
+
 def judge_all(
     program: Program,
     inputs: Sequence[Input],
@@ -200,7 +208,7 @@ class Judge:
             compiled = self._compile(config, first.placement)
             if repeats is not None:
                 key = self._key(compiled, world, repeats)
-                if key in repeats.agreed and not any(self._trips(compiled, first.placement)):
+                if key in repeats.agreed and not any(trips_of(self.wires, compiled, first.placement)):
                     yield from (replace(verdict, config=config, repeated=True) for verdict in repeats.agreed[key])
                     return
             self.target.load(compiled, first.placement)
@@ -211,7 +219,7 @@ class Judge:
             # Whatever a compiler may raise, that there is no image is its failure.
             yield from (Verdict(Status.DIFFER, config, number, (_refusal(error),)) for number in range(len(world.inputs)))
             return
-        trips = tuple(self._trips(compiled, first.placement))
+        trips = tuple(trips_of(self.wires, compiled, first.placement))
         plan = self._plan(compiled, world)
         variants = tuple(self._vary_elsewhere(compiled, *pair) for pair in plan.elsewhere)
         if plan.elsewhere:
@@ -227,13 +235,6 @@ class Judge:
             yield verdicts[-1]
         if key is not None and repeats is not None and all(verdict.status is Status.AGREE for verdict in verdicts):
             repeats.agreed[key] = tuple(verdicts)
-
-    def _trips(self, compiled: Compiled, placement: Placement) -> Iterator[Trip]:
-        """What tripwires find in the words of an image."""
-        doubted = doubts(compiled, placement)
-        for wire in self.wires:
-            if wire.code and (not wire.doubt or wire.doubt & doubted):
-                yield from wire.code(compiled, placement)
 
     def _key(self, compiled: Compiled, world: Expectations, repeats: Repeats) -> bytes | None:
         """Equal for images of which the runs, of all inputs and all their variants, cannot differ; None where the CPU would show its errata."""

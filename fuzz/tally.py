@@ -3,12 +3,33 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from ebpf.context import ContextKind
 from ebpf.program import ByteOrder
 from fuzz.verdict import Status, Verdict
 from jit.config import Config
+
+
+@dataclass(slots=True)
+class Images:
+    """How images were come by.
+
+    wanted    configurations for which there is one
+    compiled  compilations, those for variants among them
+    run       configurations whose image was run, or at least looked at by `fuzz.judge`
+    checked   configurations that shared an image, and were compiled on their own to see that it is theirs
+    """
+
+    wanted: int = 0
+    compiled: int = 0
+    run: int = 0
+    checked: int = 0
+
+    def add(self, other: "Images") -> None:
+        """Add those of another subject."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +42,7 @@ class Result:
     context         the kind of context
     returned        where the inputs are packets: how many of them it returns each value for
     repeated        how many of the agreed were not run, because the same image had agreed on the same CPU
+    images          how the images were come by
     unseen          how often a judged pair was not watched to the end, by what was missed
     wrong           where the oracle is at odds with the answer, one line each
     failure         why the subject could not be judged to the end: the engine died, or an exception in the harness
@@ -46,6 +68,7 @@ class Result:
     context: ContextKind = "memory"
     returned: Mapping[int, int] = field(default_factory=dict)
     repeated: int = 0
+    images: Images = field(default_factory=Images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,7 @@ class Summary:
     expected_errors: int
     unseen: Mapping[str, int]
     repeated: int = 0
+    images: Images = field(default_factory=Images)
 
 
 _ADDRESS = re.compile(r" of \d+ bytes at 0x[0-9a-f]+")
@@ -95,6 +119,9 @@ def summarise(results: Iterable[Result]) -> Summary:
     unseen: Counter[str] = Counter()
     for result in found:
         unseen.update(result.unseen)
+    images = Images()
+    for result in found:
+        images.add(result.images)
     statuses = Counter(verdict.status for result in found for verdict in result.findings)
     return Summary(
         programs=len({result.name for result in found}),
@@ -112,4 +139,5 @@ def summarise(results: Iterable[Result]) -> Summary:
         expected_errors=sum(result.expected_errors for result in found),
         unseen=dict(sorted(unseen.items())),
         repeated=sum(result.repeated for result in found),
+        images=images,
     )

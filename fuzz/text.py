@@ -8,16 +8,15 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ebpf.instruction import MAXIMUM_CALL_DEPTH, Instruction
 from fuzz import native_text as native
 from fuzz.decoded import DOES, FACT_BITS, Words, decoded
+from fuzz.erratum_models import occurrences
 from fuzz.kept import kept
 from fuzz.layout import Placement
 from fuzz.wires import abi, frame, hazards, legality, memory, ordering
 from jit.compiled import Compiled
-from jit.config import Config
 
 
 class Text(NamedTuple):
@@ -33,9 +32,8 @@ def text(compiled: Compiled) -> Text:
     """Look at the words of an image."""
     image, config = decoded(compiled), compiled.config
     adjustments = np.zeros(native.ADJUSTMENTS, np.int64)
-    doubts = native.examine(image.words, image.code, image.following, DOES, FACT_BITS, _rules(config.isa), _illegal(config), adjustments)
-    if config.options and config.errata:
-        doubts |= native.ERRATA
+    doubts = native.examine(image.words, image.code, image.following, DOES, FACT_BITS, _rules(config.isa), legality.illegal(compiled), adjustments)
+    doubts |= native.ERRATA * any(occurrences(compiled))
     count, first, lowered, more, unknown = adjustments.tolist()
     if unknown:
         return Text(doubts, frame.main_frame(compiled), memory.lowest_stack_pointer(compiled))
@@ -55,11 +53,6 @@ def _rules(isa: str) -> Words:
     rules[native.HILO] = sum(1 << number for number in hazards.HILO) if isa in hazards.HILO_DISTANCE else 0
     rules[native.RESERVED] = sum(1 << number for number in abi.RESERVED)
     return rules
-
-
-@cache
-def _illegal(config: Config) -> NDArray[np.bool_]:
-    return legality.illegal(config)
 
 
 @kept(64)

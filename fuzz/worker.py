@@ -16,23 +16,19 @@ from fuzz.abilities import fitting, in_lockstep
 from fuzz.case import Case, Compiler
 from fuzz.engines import ENGINES
 from fuzz.explain import explain
-from fuzz.judge import judge_all
+from fuzz.groups import Grouped
 from fuzz.sources import Answer, Subject
-from fuzz.tally import Result, without_address
+from fuzz.tally import Images, Result, without_address
 from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import select
 from fuzz.wires.wire import Wire
 from jit.compiler import compile_program
 from jit.config import Config
+from jit.shared import Shared
 from oracle.outcome import Outcome
 
 _ROOT = Path(__file__).parent.parent
-
-
-def _cpu(config: Config) -> str:
-    """What tells CPUs apart: the model has each as it is."""
-    return f"{config.isa} {config.cpu}"
 
 
 @cache
@@ -65,27 +61,31 @@ def judge_subject(
     wrong: dict[str, list[Config]] = {}
     failure = unusable = ""
     repeated = 0
+    images = Images()
     try:
         wires = fitting(select(tripwires), engine)
         lockstep = bool(wires) and in_lockstep(engine)
-        for verdict in judge_all(subject.program, subject.inputs, selected, _target(engine), compiler, wires=wires, lockstep=lockstep, cpu=_cpu):
+        shared = Shared() if compiler is compile_program else compiler
+        grouped = Grouped(subject.program, subject.inputs, _target(engine), wires, shared, lockstep=lockstep, images=images)
+        for verdict, others in grouped.judge(selected):
             outcome, verdict = verdict.outcome, replace(verdict, outcome=None)
+            everywhere = (verdict.config, *others)
             if verdict.status is Status.INCONCLUSIVE:
-                expected_errors += subject.error
-                inconclusive += [] if subject.error else [verdict]
+                expected_errors += len(everywhere) * subject.error
+                inconclusive += [] if subject.error else [replace(verdict, config=config) for config in everywhere]
                 continue
-            judged[verdict.config] += 1
+            judged.update(everywhere)
             if verdict.reason:
-                unseen[without_address(verdict.reason)] += 1
+                unseen[without_address(verdict.reason)] += len(everywhere)
             if verdict.status is not Status.AGREE:
                 findings.append(verdict)
                 continue
-            agreed[verdict.config] += 1
-            repeated += verdict.repeated
+            agreed.update(everywhere)
+            repeated += verdict.repeated + len(others)
             if outcome is not None and outcome.return_value is not None:
                 returned[verdict.input] = outcome.return_value
             for line in _contradictions(subject, verdict, outcome):
-                wrong.setdefault(line, []).append(verdict.config)
+                wrong.setdefault(line, []).extend(everywhere)
         if explained:
             findings = list(_explained(subject, findings, _target(engine), compiler, wires))
     except ProgramError as error:
@@ -112,6 +112,7 @@ def judge_subject(
         subject.program.context,
         Counter(returned.values()) if subject.packets else {},
         repeated,
+        images,
     )
 
 

@@ -131,7 +131,6 @@ class Emitter:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.rows: Mapping[str, Row] = rows(config)
-        self.marked = config.marked
         self.throws = False
         self.registers: Sequence[Any] = of_code(config)
         self.items: list[Item] = []
@@ -143,6 +142,11 @@ class Emitter:
         self.counts = False
         self._locals = 0
         self._place: Place | None = None
+
+    @property
+    def marked(self) -> bool:
+        """Whether the program marks where 32-bit results are to be zero-extended."""
+        return self.config.marked
 
     def enter(self, place: Place) -> None:
         """Say where the next instruction is."""

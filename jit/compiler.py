@@ -31,6 +31,7 @@ from jit.lowering import LOWERING, Lowering
 from jit.passes import Code
 from jit.pipeline import PASSES
 from jit.registers import FP, SINGLES, ZERO, pairs
+from jit.watched import Watched
 
 # An upper bound of the code of one slot, entry and exit of a function that is called there included.
 _BYTES_PER_SLOT = 512
@@ -108,7 +109,8 @@ class _Compiler:
         self.parts = parts
         self.decoded = tuple(_decode(slots))
         self.emitter = Emitter(config)
-        self.cache = _lowered(parts, config)
+        # What a kept piece of code has asked of its configuration nobody would see.
+        self.cache: dict[tuple[Instruction, int], _Lowered] = {} if isinstance(config, Watched) else _lowered(parts, config)
         self.use = _use(self.decoded)
         for d in self.decoded:
             if d.row.name == "CALL_LOCAL" and d.slot + 1 + d.instruction.imm == 0:

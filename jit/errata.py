@@ -16,9 +16,11 @@ from jit.call import CompileError
 from jit.code import Item, Label, Op, branch, instruction, nop
 from jit.compiled import Addresses
 from jit.config import Config
+from jit.erratum_rows import ROWS
 from jit.mips import rows
 from jit.passes import Code
 from jit.registers import HI, LO, N64_T1, O32_T6, O32_T7, T8, T9, ZERO
+from jit.watched import Watched
 
 Workaround = Callable[[Code, Config], list[Item]]
 
@@ -112,13 +114,11 @@ def masked_jumps(code: Code, config: Config) -> list[Item]:
 
 def check_addresses(config: Config, addresses: Addresses, size: int) -> None:
     """Raise CompileError when jumps through registers, of an image of `size` bytes, would not arrive on the configured CPU."""
-    if "loongson2f-jump" not in config.options:
-        return
     known = {"the image": addresses.base, "the end of the image": addresses.base + size}
     for kind, table in (("routine", addresses.routines), ("helper", addresses.helpers), ("kernel function", addresses.kernel_functions)):
         known |= {f"{kind} {key}": at for key, at in table.items()}
     for what, address in known.items():
-        if address & ~WINDOW & 0xFFFF_FFFF:
+        if address & ~WINDOW & 0xFFFF_FFFF and "loongson2f-jump" in config.options:
             raise CompileError(f"{what} at {address:#x}: jumps through registers reach only addresses whose bits 28 and 29 are zero")
 
 
@@ -327,6 +327,21 @@ WORKAROUNDS: Mapping[str, Workaround] = MappingProxyType(
 
 def work_around(code: Code, config: Config, workarounds: Mapping[str, Workaround] = WORKAROUNDS) -> Code:
     """The code for a CPU with the errata of the configuration. Raises KeyError for an erratum that nothing is known about."""
+    if isinstance(config, Watched):
+        return _watched(code, config, workarounds)
     for name in config.errata:
         code = code._replace(items=workarounds[name](code, config))
+    return code
+
+
+def _watched(code: Code, config: Watched, workarounds: Mapping[str, Workaround]) -> Code:
+    """The same, without asking for an erratum that changes nothing in this code."""
+    for row in ROWS:
+        try:
+            items = workarounds[row.name](code, config)
+        except (KeyError, AssertionError):
+            # It cannot be worked around with what there is; then only that there is no such erratum tells that nothing is changed.
+            items = None
+        if (items is None or items != code.items) and row.name in config.options:
+            code = code._replace(items=workarounds[row.name](code, config) if items is None else items)
     return code

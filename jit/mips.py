@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from jit.config import ISAS, ISAS_32, Config, ancestry
 from jit.mips_rows import LINES, Line
+from jit.watched import Watched
 
 HI, LO = 32, 33
 """The pseudo register numbers of HI and LO in `Row.reads` and `Row.writes`."""
@@ -367,6 +368,8 @@ def rows(config: Config) -> Mapping[str, Row]:
 
     Code of width 32 uses only what a 32-bit ISA has as well, also on a 64-bit CPU. Without LL and SC there are none of their rows.
     """
+    if isinstance(config, Watched):
+        return config.watch(rows(config.config))
     return _by_mnemonic(config.isa, config.width, config.options)
 
 

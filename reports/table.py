@@ -7,7 +7,7 @@ configuration) when all agree, and agreed/judged when not. What lies behind a ce
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -98,7 +98,7 @@ def print_results(results: Sequence[Result], seconds: float, notes: Sequence[str
         console.print()
     for line in findings(results):
         console.print(line, markup=False)
-    for line in (*_packets(results), *_summary(summarise(results), seconds, notes)):
+    for line in (*_packets(results), *_by_axis_judged(results), *_summary(summarise(results), seconds, notes)):
         console.print(line, markup=False)
 
 
@@ -151,7 +151,7 @@ def _summary(summary: Summary, seconds: float, notes: Sequence[str]) -> Iterator
     programs = f"programs {summary.programs}, versions {summary.versions}, inputs {summary.inputs}"
     yield f"{programs}, configurations {summary.configurations}, {seconds:.1f} s"
     yield f"judged        {summary.judged} (program × input × configuration)"
-    repeated = f", {summary.repeated} of them not run: the same image had agreed on the same CPU of the emulator" if summary.repeated else ""
+    repeated = f", {summary.repeated} of them not run: the same image agrees on the same CPU of the emulator" if summary.repeated else ""
     yield f"AGREE         {summary.agree}{repeated}"
     yield f"DIFFER        {summary.differ}"
     yield f"TRIPPED       {summary.tripped}"
@@ -168,6 +168,10 @@ def _summary(summary: Summary, seconds: float, notes: Sequence[str]) -> Iterator
         yield f"expected errors  {summary.expected_errors}"
     for reason, count in summary.unseen.items():
         yield f"of the judged not watched to the end  {count}: {reason}"
+    images = summary.images
+    if images.compiled < images.wanted:
+        compiled = f"{images.compiled} compilations, those with other keys and addresses among them; {images.checked} more as a check, all the same"
+        yield f"images        {images.wanted} (program × configuration): {compiled}; {images.run} run"
     yield from notes
 
 
@@ -197,6 +201,7 @@ def _result(result: Result) -> dict[str, Any]:
         "failure": result.failure,
         "expected_errors": result.expected_errors,
         "unusable": result.unusable,
+        "images": dataclasses.asdict(result.images),
         "context": result.context,
         "returned": {str(value): count for value, count in sorted(result.returned.items())},
     }
@@ -248,20 +253,54 @@ def print_configs(configs: Sequence[tuple[Config, str]]) -> None:
             console.print(line, markup=False)
 
 
+def _axes(config: Config) -> Iterator[tuple[str, str]]:
+    """Where a configuration counts: axis and value."""
+    if config in BASE_CONFIGS:
+        yield "base", "ISA, width, byte order"
+    yield "ISA", config.isa
+    yield "width", str(config.width)
+    yield "byte order", "big" if config.big_endian else "little"
+    if config.cpu != config.isa and not config.errata:
+        yield "CPU", "the CPU has a newer ISA than the code"
+    for name in config.options:
+        yield options.BY_NAME[name].kind, name
+
+
+AXES = ("base", "ISA", "width", "byte order", "CPU", *options.KINDS)
+
+
 def _by_axis(configs: Sequence[Config]) -> Iterator[str]:
     """How many configurations there are with each value of an axis."""
-    yield _counted("base", Counter("ISA, width, byte order" for config in configs if config in BASE_CONFIGS))
-    yield _counted("ISA", Counter(config.isa for config in configs))
-    yield _counted("width", Counter(str(config.width) for config in configs))
-    yield _counted("byte order", Counter("big" if config.big_endian else "little" for config in configs))
-    newer = Counter("the CPU has a newer ISA than the code" for config in configs if config.cpu != config.isa and not config.errata)
-    yield _counted("CPU", newer)
-    for kind in options.KINDS:
-        yield _counted(kind, Counter(name for config in configs for name in config.options if options.BY_NAME[name].kind == kind))
+    counts = _sums(dict.fromkeys(configs, (1,)))
+    for axis in AXES:
+        yield f"  {axis:<12}" + (", ".join(f"{value} {count}" for value, (count,) in counts.get(axis, {}).items()) or "none")
 
 
-def _counted(axis: str, counts: Counter[str]) -> str:
-    return f"  {axis:<12}" + (", ".join(f"{value} {count}" for value, count in counts.items()) or "none")
+def _by_axis_judged(results: Sequence[Result]) -> Iterator[str]:
+    """Where options and errata were judged: configurations and pairs for each value of an axis, agreed/judged where not all agree."""
+    judged: Counter[Config] = Counter()
+    agreed: Counter[Config] = Counter()
+    for result in results:
+        judged.update(result.judged)
+        agreed.update(result.agreed)
+    if all(config in BASE_CONFIGS for config in judged):
+        return
+    yield "axis          configurations        judged  "
+    sums = _sums({config: (1, count, agreed[config]) for config, count in judged.items()})
+    for axis in AXES:
+        for value, (configurations, count, agree) in sums.get(axis, {}).items():
+            yield f"{axis:<12}  {configurations:>14}  {count if count == agree else f'{agree}/{count}':>12}  {value}"
+    yield ""
+
+
+def _sums(numbers: Mapping[Config, tuple[int, ...]]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """The sums over the configurations that have a value of an axis."""
+    sums: dict[str, dict[str, tuple[int, ...]]] = {}
+    for config, counts in numbers.items():
+        for axis, value in _axes(config):
+            values = sums.setdefault(axis, {})
+            values[value] = tuple(map(sum, zip(values[value], counts, strict=True))) if value in values else counts
+    return sums
 
 
 def configs_json(configs: Sequence[tuple[Config, str]]) -> str:

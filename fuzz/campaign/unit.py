@@ -29,17 +29,15 @@ from fuzz.engines import engine
 from fuzz.finding import ENGINE, HARNESS, Finding, diagnose, versions
 from fuzz.judge import interpret, judge_all
 from fuzz.layout import place
+from fuzz.machine import machine
 from fuzz.suite_program import instruction
 from fuzz.tally import without_address, without_place
 from fuzz.target import Target
-from fuzz.unicorn_engine import MODELS
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import select
-from fuzz.wires.hazards import HILO_DISTANCE, LOAD_DELAY
-from fuzz.wires.ordering import has_sync
 from fuzz.wires.wire import Wire
 from jit.compiled import Addresses, Compiled
-from jit.config import Config, ancestry
+from jit.config import Config
 
 _ROOT = Path(__file__).parent.parent.parent
 
@@ -122,13 +120,6 @@ def merged(results: Sequence[BatchResult]) -> BatchResult:
 
 target = cache(engine)
 """Each process keeps its engines."""
-
-
-def machine(config: Config) -> str:
-    """What a run depends on besides the image, of that which an ISA brings; an instruction that one of two ISAs lacks trips a wire on its image."""
-    isa = config.isa
-    facts = "mips32r6" in ancestry(isa), isa in LOAD_DELAY, isa in HILO_DISTANCE, has_sync(config), config.cpu_64, config.big_endian
-    return f"{MODELS[config.cpu].name} {facts}"
 
 
 def run_batch(task: Task, compiler: Compiler) -> BatchResult:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,11 +23,13 @@ from fuzz.cli import main
 from fuzz.environment import HELPERS
 from fuzz.judge import judge_all
 from fuzz.layout import LAYOUTS
+from fuzz.sources import Subject
+from fuzz.tally import Result as Judged
 from fuzz.verdict import Verdict
 from fuzz.worker import judge_subject
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
-from jit.config import Config
+from jit.config import Config, all_configs
 
 OBJECTS = Path(__file__).parent.parent.parent / "corpus" / "programs" / "objects"
 AGREEING = OBJECTS / "crc32.v3.el.o"
@@ -296,6 +299,28 @@ def test_suite() -> None:
     assert "LDX_H misaligned" in result.stdout
 
 
+def test_what_was_judged_before_an_interrupt_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(subjects: Sequence[Subject], *arguments: object, **named: object) -> Iterator[Judged]:
+        yield judge_subject(subjects[0], [Config.parse("mips32r2-32le"), Config.parse("mips32r2-32be")])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fuzz.batch.judge_subjects", interrupted)
+    result = run("suite", "--row", "LDX_H", "--config", "mips32r2-*")
+    assert (result.exit_code, result.stderr) == (130, "bpfmips: interrupted\n")
+    assert "AGREE         16\n" in result.stdout
+    assert "interrupted: 3 of 4 programs were not judged\n" in result.stdout
+
+
+def test_options_and_errata_are_counted_by_axis() -> None:
+    result = run("suite", "--row", "NEG32", "--config", "mips3-64le*", "--all-configs", "--jobs", 1)
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    count = sum(config.isa == "mips3" and config.width == 64 and not config.big_endian for config in all_configs())
+    assert [line.split() for line in lines if line.startswith("width ")] == [["width", str(count), str(16 * count), "64"]]
+    assert any(re.fullmatch(r"erratum +\d+ +\d+  r4000-multiply", line) for line in lines)
+    assert re.search(rf"^images        {count} \(program × configuration\): \d+ compilations, .*; \d+ run$", result.stdout, re.MULTILINE)
+
+
 def test_an_interrupt_ends_without_a_traceback() -> None:
     command = [sys.executable, "-m", "fuzz", "check", "--jobs", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
@@ -305,7 +330,8 @@ def test_an_interrupt_ends_without_a_traceback() -> None:
             output, errors = process.communicate(timeout=20)
         finally:
             process.kill()
-    assert (output, errors) == ("", "bpfmips: interrupted\n")
+    assert errors == "bpfmips: interrupted\n"
+    assert output == "" or re.search(r"^interrupted: \d+ of \d+ programs were not judged$", output, re.MULTILINE)
     # CPython ends itself by the signal, which a shell shows as 130 too, when it came while a string was executed, as dataclasses do at import.
     assert process.returncode in (130, -signal.SIGINT)
 

@@ -22,15 +22,22 @@ from jit.mips import ROWS, Row, decode, rows
 
 def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
     """A trip for each word of the image that is not legal on its configuration."""
-    config = compiled.config
     # Index -1, of no row, is that of the last number.
-    for at in np.flatnonzero(illegal(config)[decoded(compiled).rows]).tolist():
-        yield trip(WIRE.name, compiled, at, _reason(compiled.words[at], config))
+    for at in np.flatnonzero(illegal(compiled)[decoded(compiled).rows]).tolist():
+        yield trip(WIRE.name, compiled, at, _reason(compiled.words[at], compiled.config))
+
+
+def illegal(compiled: Compiled) -> NDArray[np.bool_]:
+    """Of each row of the table whether it is illegal in this image, and whether it is to be no row at all."""
+    config = compiled.config
+    # An image without LL and SC does not ask whether they are there.
+    linked = not decoded(compiled).have("ll", "sc").any() or "nollsc" not in config.options
+    return _illegal(config.isa, config.width, linked)
 
 
 @cache
-def illegal(config: Config) -> NDArray[np.bool_]:
-    """Of each row of the table whether it is illegal on a configuration, and whether it is to be no row at all."""
+def _illegal(isa: str, width: int, linked: bool) -> NDArray[np.bool_]:
+    config = Config(isa, width, False, "", () if linked else ("nollsc",))
     return np.array([*(bool(_row_reason(row, config)) for row in ROWS), True])
 
 

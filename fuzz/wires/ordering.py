@@ -75,9 +75,9 @@ def code(compiled: Compiled, placement: Placement) -> Sequence[Trip]:
 def _barriers(compiled: Compiled, slots: Sequence[Instruction]) -> Iterator[Trip]:
     """Speculation barriers that are none: the first word of one must be `sync`."""
     decoded = words(compiled)
-    for number, slot in enumerate(slots):
+    for number in (number for number, slot in enumerate(slots) if slot.opcode == _NOSPEC):
         own = [at for at, owner in enumerate(compiled.slot_of) if owner == number]
-        if slot.opcode == _NOSPEC and not any(_is_sync(decoded[at]) for at in own):
+        if not any(_is_sync(decoded[at]) for at in own):
             yield Trip(NAME, own[0] if own else None, number, "no sync for a speculation barrier")
 
 
