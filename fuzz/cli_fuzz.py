@@ -249,7 +249,7 @@ def _end(ctx: click.Context, plan: "Plan", state: "State", interrupted: bool) ->
     for line in summary(found):
         click.echo(line)
     for fingerprint, finding in state.buckets.items():
-        click.echo(f"finding {fingerprint}: {state.sightings[fingerprint]} times, {len(finding.program.slots)} slots, findings/{finding.file_name}")
+        click.echo(f"finding {fingerprint}: {state.seen(fingerprint)} times, {len(finding.program.slots)} slots, findings/{finding.file_name}")
     if interrupted:
         click.echo(f"bpfmips: interrupted; everything is kept: --resume {state.directory} goes on", err=True)
         ctx.exit(INTERRUPTED)

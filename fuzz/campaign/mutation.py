@@ -12,7 +12,7 @@ from ebpf.opcodes import BY_NAME, ROWS, Row, lookup
 from ebpf.program import Program, ProgramError
 from ebpf.validity import check
 from fuzz.campaign.generation import Generated
-from fuzz.campaign.reduce import distance, starts, without
+from fuzz.campaign.shape import distance, starts, without
 from fuzz.case import Case, Input
 from fuzz.layout import place
 from fuzz.suite_values import EDGES_32, EDGES_64, IMMEDIATES

@@ -82,9 +82,9 @@ class Progress:
     def show(self, run: Run) -> None:
         """Show what has changed."""
         now = time.monotonic()
-        for finding in list(run.state.buckets.values())[self._findings :]:
+        for finding in list(run.state.symptoms.values())[self._findings :]:
             self._write(f"finding: {finding.fingerprint}: {finding.details[0] if finding.details else finding.status}")
-        self._findings = len(run.state.buckets)
+        self._findings = len(run.state.symptoms)
         every = 0.5 if self._live is not None else _LINE_EVERY
         if now - self._shown < every or run.state.next_batch == self._batches:
             return

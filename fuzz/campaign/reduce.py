@@ -1,19 +1,28 @@
-"""Findings made small: instructions left out, immediates, offsets and inputs made plain, as long as the fingerprint stays the same.
+"""Findings made small: instructions left out, operands, inputs, packets and maps made plain, as long as the symptom stays the same.
 
-Whatever the case came from, what is reduced is the program. A jump to an instruction that goes leads to the next one afterwards. What a verifier
-would refuse is judged INCONCLUSIVE and so is never taken.
+    finding ─ its passes in turn, until none changes anything ─► 1-minimal case ─ its neighbours ─► condition, fingerprint
+
+What Hypothesis has generated it has not shrunk in a campaign, because a campaign drives it by bytes; all cases are reduced here, whatever they came
+from. A pass is a row of `PASSES`. 1-minimal means that no single step of any pass leaves the symptom as it is. What a verifier would refuse is judged
+INCONCLUSIVE and so is never taken.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
 
 from ebpf.instruction import Instruction
-from ebpf.opcodes import lookup
+from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import Program, ProgramError
 from ebpf.validity import check
+from fuzz.campaign.shape import starts, unit, without
 from fuzz.case import Case, Compiler, Input
-from fuzz.finding import Diagnosis, Finding, diagnose
-from fuzz.judge import judge
+from fuzz.condition import examine
+from fuzz.diagnosis import Diagnosis, diagnose
+from fuzz.finding import Finding
+from fuzz.fingerprint import fingerprint, same_bug
+from fuzz.judge import interpret, judge
 from fuzz.layout import place
 from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
@@ -22,24 +31,60 @@ from jit.config import Config
 from oracle import interpreter
 from oracle.world import NO_PACKET
 
-JUDGINGS = 600
+JUDGINGS = 1200
 """So often a case is judged at most; not by time, so that the result is always the same."""
+
+_PAGE = 16
+"""Bits of an address that are left out to ask whether a number may be an address."""
 
 _EXECUTED = 4096
 """Executed instructions of a reduced program: one that has lost the end of its loop would run for long."""
 
 
+class Shown(NamedTuple):
+    """A verdict on a case that fails, and what is wrong."""
+
+    verdict: Verdict
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What judges cases: a target, the compiler under test and tripwires."""
+
+    target: Target
+    compiler: Compiler
+    wires: Sequence[Wire]
+
+    def shown(self, program: Program, given: Input, config: Config) -> Shown | None:
+        """What is wrong with a case; None where nothing is. Raises ProgramError for a case that cannot be judged."""
+        check(program)
+        case = Case(program, given)
+        if not _ends(case, config):
+            raise ProgramError(f"{program.source}: {program.section}: does not end soon")
+        verdict = judge(case, config, self.target, self.compiler, self.wires)
+        if verdict.status is Status.INCONCLUSIVE:
+            raise ProgramError(f"{program.source}: {program.section}: {verdict.reason}")
+        if verdict.status not in (Status.DIFFER, Status.TRIPPED, Status.ENGINE):
+            return None
+        return Shown(verdict, diagnose(case, verdict, self.target, self.compiler, self.wires))
+
+
 @dataclass(slots=True)
 class _Reducer:
-    """The case as small as it has become."""
+    """The case as small as it has become; `holds` judges others, at most `left` more of them."""
 
     program: Program
     given: Input
+    config: Config
     holds: Callable[[Program, Input], bool]
     left: int = JUDGINGS
 
     def try_program(self, program: Program | None) -> bool:
         return program is not None and self._try(program, self.given)
+
+    def try_slots(self, slots: Sequence[Instruction]) -> bool:
+        return self.try_program(replace(self.program, slots=tuple(slots)))
 
     def try_input(self, given: Input) -> bool:
         return self._try(self.program, given)
@@ -55,47 +100,69 @@ class _Reducer:
 
 
 def reduce(finding: Finding, target: Target, compiler: Compiler, wires: Sequence[Wire]) -> Finding:
-    """The smallest finding with the same fingerprint that is found; the finding itself where its first failing input alone does not show it."""
+    """The smallest finding with the same symptom that is found; the case itself where its first failing input alone does not show it."""
     config = Config.parse(finding.config)
+    bench = Bench(target, compiler, wires)
 
-    def examine(program: Program, given: Input) -> tuple[Verdict, Diagnosis] | None:
+    def shown(program: Program, given: Input) -> Shown | None:
         try:
-            check(program)
-            case = Case(program, given)
-            if not _ends(case, config):
-                return None
-            verdict = judge(case, config, target, compiler, wires)
-            if verdict.status not in (Status.DIFFER, Status.TRIPPED, Status.ENGINE):
-                return None
-            found = diagnose(case, verdict, target, compiler, wires)
+            found = bench.shown(program, given, config)
         except ProgramError:
             return None
-        return (verdict, found) if found.fingerprint == finding.fingerprint else None
+        return found if found is not None and str(found.diagnosis.symptom) == finding.symptom else None
 
-    for given in finding.inputs:
-        if examine(finding.program, given) is not None:
-            break
-    else:
+    given = next((given for given in finding.inputs if shown(finding.program, given) is not None), None)
+    if given is None:
         return replace(finding, reduced=True)
-    reducer = _Reducer(finding.program, given, lambda program, given: examine(program, given) is not None)
+    reducer = _Reducer(finding.program, given, config, lambda program, given: shown(program, given) is not None)
+    make_small(reducer)
+    found = shown(reducer.program, reducer.given)
+    assert found is not None
+    return _concluded(finding, reducer, found, bench, given)
+
+
+def make_small(reducer: _Reducer) -> None:
+    """All passes, until none of them changes anything."""
     while reducer.left > 0:
         before = reducer.program, reducer.given
-        _leave_out(reducer)
-        _simplify(reducer)
-        _plain_input(reducer)
+        for each in PASSES:
+            each.run(reducer)
         if (reducer.program, reducer.given) == before:
-            break
-    found = examine(reducer.program, reducer.given)
-    assert found is not None
-    verdict, diagnosis = found
+            return
+
+
+def _concluded(finding: Finding, reducer: _Reducer, shown: Shown, bench: Bench, given: Input) -> Finding:
+    """The reduced finding, with its condition and fingerprint."""
+    verdict, diagnosis = shown
+    cases = ((reducer.program, reducer.given), (finding.program, given))
+
+    def fails(config: Config) -> bool | None:
+        """In the small case, which may be too small to show it elsewhere, or in the one that it was made from."""
+        answers: list[bool | None] = []
+        for program, one in cases:
+            try:
+                found = bench.shown(program, one, config)
+            except ProgramError:
+                answers.append(None)
+                continue
+            answers.append(found is not None and same_bug(found.diagnosis.symptom, diagnosis.symptom))
+            if answers[-1]:
+                return True
+        return False if False in answers else None
+
+    condition = examine(reducer.config, fails, map(Config.parse, finding.configs))
     return replace(
         finding,
+        fingerprint=fingerprint(diagnosis.symptom, condition),
         program=reducer.program,
         inputs=(reducer.given,),
         status=verdict.status.name,
+        configs=tuple(dict.fromkeys((finding.config, *condition.failing))),
         details=tuple(str(one) for one in (*verdict.differences, *verdict.trips)),
         wrong=diagnosis.wrong,
         words=diagnosis.words,
+        condition=condition.text,
+        row=diagnosis.symptom.row,
         reduced=True,
     )
 
@@ -108,14 +175,16 @@ def _ends(case: Case, config: Config) -> bool:
     return outcome.executed < _EXECUTED
 
 
+# The passes.
+
+
 def _leave_out(reducer: _Reducer) -> None:
-    """Runs of instructions, half of the program at first, single ones at last, from the end to the start."""
     size = max(1, len(starts(reducer.program.slots)) // 2)
     while True:
         at = len(starts(reducer.program.slots)) - size
         while at >= 0 and reducer.left > 0:
             units = starts(reducer.program.slots)
-            gone = {slot for start in units[at : at + size] for slot in _unit(reducer.program.slots, start)}
+            gone = {slot for start in units[at : at + size] for slot in unit(reducer.program.slots, start)}
             reducer.try_program(without(reducer.program, gone))
             at -= size
         if size == 1:
@@ -123,13 +192,38 @@ def _leave_out(reducer: _Reducer) -> None:
         size = max(1, size // 2)
 
 
+def _constants(reducer: _Reducer) -> None:
+    """A value that is loaded depends on the byte order, and on an input. An address would depend on the width."""
+    at = 0
+    while at < len(reducer.program.slots) and reducer.left > 0:
+        slot = reducer.program.slots[at]
+        row = lookup(slot)
+        if row is not None and row.offset == "memory" and row.dst == "w" and (value := _loaded(reducer, at)) is not None:
+            signed = value - (1 << 64) if value >> 63 else value
+            if -(1 << 31) <= signed < 1 << 31:
+                reducer.try_slots((*reducer.program.slots[:at], _constant(slot.dst, signed), *reducer.program.slots[at + 1 :]))
+        at += 1
+
+
+def _constant(register: int, value: int) -> Instruction:
+    return Instruction(BY_NAME["MOV64_IMM"].opcode, register, 0, 0, value)
+
+
+def _loaded(reducer: _Reducer, at: int) -> int | None:
+    """What the instruction there first loads."""
+    placement = place(Case(reducer.program, reducer.given), reducer.config)
+    trace = interpret(placement, trace=True).outcome.trace
+    value = next((after[reducer.program.slots[at].dst] for (slot, _), (_, after) in pairwise(trace) if slot == at), None)
+    pages = {segment.address >> _PAGE for segment in placement.segments}
+    return None if value is not None and value >> _PAGE in pages else value
+
+
 def _simplify(reducer: _Reducer) -> None:
-    """Immediates and offsets of single instructions."""
     at = 0
     while at < len(reducer.program.slots) and reducer.left > 0:
         for simpler in _simpler(reducer.program.slots[at]):
             slots = reducer.program.slots
-            if reducer.try_program(replace(reducer.program, slots=(*slots[:at], simpler, *slots[at + 1 :]))):
+            if reducer.try_slots((*slots[:at], simpler, *slots[at + 1 :])):
                 break
         at += 1
 
@@ -140,18 +234,49 @@ def _simpler(slot: Instruction) -> Iterator[Instruction]:
         return
     if row.imm == "imm":
         yield from (slot._replace(imm=imm) for imm in (0, 1, -1, slot.imm & 0xFF, slot.imm & 0x7FFF) if abs(imm) < abs(slot.imm))
-    if row.offset == "memory" and slot.offset and slot.dst != 10 and slot.src != 10:
-        yield slot._replace(offset=0)
+    if row.offset == "memory":
+        base = "src" if row.dst == "w" else "dst"
+        yield from (slot._replace(offset=offset, **{base: number}) for number, offset in ((1, 0), (10, -8)) if offset != slot.offset)
+        if slot.offset and getattr(slot, base) != 10:
+            yield slot._replace(offset=0)
     if isinstance(row.src, str) and row.offset != "memory" and slot.src != slot.dst and row.src == "r":
         yield from (slot._replace(src=number) for number in range(min(slot.src, 10)) if number != slot.dst)
 
 
-def _plain_input(reducer: _Reducer) -> None:
-    """Zeros in the context, half of it at first; a shorter context; no packet."""
+def _renumber(reducer: _Reducer) -> None:
+    """Each register becomes a lower one throughout that the program does not name."""
+    for number in range(9, 0, -1):
+        used = {register for slot in reducer.program.slots for register in _registers(slot)}
+        for lower in range(number) if number in used else ():
+            if lower not in used and reducer.try_slots([_renamed(slot, number, lower) for slot in reducer.program.slots]):
+                break
+
+
+def _registers(slot: Instruction) -> Iterator[int]:
+    row = lookup(slot)
+    if row is not None:
+        yield from (slot.dst,) if isinstance(row.dst, str) else ()
+        yield from (slot.src,) if isinstance(row.src, str) else ()
+
+
+def _renamed(slot: Instruction, number: int, lower: int) -> Instruction:
+    row = lookup(slot)
+    if row is not None and isinstance(row.dst, str) and slot.dst == number:
+        slot = slot._replace(dst=lower)
+    if row is not None and isinstance(row.src, str) and slot.src == number:
+        slot = slot._replace(src=lower)
+    return slot
+
+
+def _packet(reducer: _Reducer) -> None:
     if reducer.given.packet != NO_PACKET:
         reducer.try_input(replace(reducer.given, packet=NO_PACKET))
+
+
+def _context(reducer: _Reducer) -> None:
     while len(reducer.given.memory) > 8 and reducer.try_input(replace(reducer.given, memory=reducer.given.memory[: len(reducer.given.memory) // 2])):
         pass
+    reducer.try_input(replace(reducer.given, memory=bytes(len(reducer.given.memory))))
     size = len(reducer.given.memory)
     while size >= 1 and reducer.left > 0:
         for at in range(0, len(reducer.given.memory), size):
@@ -160,49 +285,41 @@ def _plain_input(reducer: _Reducer) -> None:
         size //= 2
 
 
-def starts(slots: Sequence[Instruction]) -> list[int]:
-    """The first slots of the instructions."""
-    found, at = [], 0
-    while at < len(slots):
-        found.append(at)
-        at += len(_unit(slots, at))
-    return found
+def _seed(reducer: _Reducer) -> None:
+    reducer.try_input(replace(reducer.given, seed=0))
 
 
-def _unit(slots: Sequence[Instruction], at: int) -> range:
-    row = lookup(slots[at])
-    return range(at, at + (row.slots if row is not None else 1))
+def _maps(reducer: _Reducer) -> None:
+    """The last declared map as long as nothing refers to it; maps of one entry."""
+    while reducer.program.maps and reducer.try_program(replace(reducer.program, maps=reducer.program.maps[:-1])):
+        pass
+    for number, declared in enumerate(reducer.program.maps):
+        if declared.entries > 1 and not declared.programs:
+            maps = reducer.program.maps
+            reducer.try_program(replace(reducer.program, maps=(*maps[:number], replace(declared, entries=1), *maps[number + 1 :])))
 
 
-def distance(slots: Sequence[Instruction], at: int) -> tuple[str, int] | None:
-    """The field of an instruction that holds a distance in slots, and the slot that it leads to; None when there is none."""
-    row = lookup(slots[at])
-    if row is None:
-        return None
-    if row.offset == "jump":
-        return "offset", at + 1 + slots[at].offset
-    if row.imm == "jump" or row.name == "LDDW_CODE":
-        return "imm", at + 1 + slots[at].imm
-    return None
+def _data(reducer: _Reducer) -> None:
+    if reducer.program.data and not reducer.program.maps:
+        reducer.try_program(replace(reducer.program, data=()))
 
 
-def without(program: Program, gone: set[int]) -> Program | None:
-    """The program without these slots, with jumps that lead where they led; None where a jump does not fit any more, or nothing is left."""
-    slots = program.slots
-    new, position = [], 0
-    for at in range(len(slots) + 1):
-        new.append(position)
-        position += at not in gone
-    kept: list[Instruction] = []
-    for at in range(len(slots)):
-        if at in gone:
-            continue
-        slot, led = slots[at], distance(slots, at)
-        if led is not None:
-            field, to = led
-            if not 0 <= to <= len(slots):
-                return None
-            value = new[to] - new[at] - 1
-            slot = slot._replace(offset=value) if field == "offset" else slot._replace(imm=value)
-        kept.append(slot)
-    return replace(program, slots=tuple(kept), lines={}, labels={}) if kept else None
+class Pass(NamedTuple):
+    """One way to make a case smaller, tried at every place of it."""
+
+    name: str
+    run: Callable[[_Reducer], None]
+
+
+PASSES = (
+    Pass("runs of instructions left out, half of the program at first, single ones at last", _leave_out),
+    Pass("constants in the place of loads", _constants),
+    Pass("smaller immediates, no offset, lower source registers", _simplify),
+    Pass("lower registers", _renumber),
+    Pass("no packet", _packet),
+    Pass("a shorter context of zeros", _context),
+    Pass("seed 0", _seed),
+    Pass("no data sections", _data),
+    Pass("fewer and smaller maps", _maps),
+)
+"""In the order in which they are run."""

@@ -99,7 +99,7 @@ class Run:
         """Go on until it is time to end, or `stopping` is set. Batches that are under way then are waited for, unless it was set."""
         self._started, self._before = time.monotonic(), self.state.elapsed
         self._number = self.state.next_batch
-        for finding in list(self.state.buckets.values()):
+        for finding in list(self.state.symptoms.values()):
             self._reduce(finding)
         while not self.stopping:
             self._submit()

@@ -2,7 +2,7 @@
 
     DIR/campaign.sqlite   plan, counts, matrix, features, batches: changed by whole batches, each a transaction
     DIR/corpus/           cases that reached something new
-    DIR/findings/         one file a bucket
+    DIR/findings/         one file a bucket, with its smallest case
 
 Batches are applied in the order of their numbers, each exactly once, so that the state is always that of a campaign which did the first so many
 batches and nothing else, whatever order they were done in. A process that is killed leaves what was applied; what was under way is done again by
@@ -35,8 +35,8 @@ CREATE TABLE IF NOT EXISTS batch
     (number INTEGER PRIMARY KEY, cases INTEGER NOT NULL, judged INTEGER NOT NULL, new INTEGER NOT NULL, features INTEGER NOT NULL,
      findings INTEGER NOT NULL, elapsed REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS finding
-    (fingerprint TEXT PRIMARY KEY, file TEXT NOT NULL, status TEXT NOT NULL, cases INTEGER NOT NULL, batch INTEGER NOT NULL,
-     slots INTEGER NOT NULL, bytes INTEGER NOT NULL, reduced INTEGER NOT NULL);
+    (symptom TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, file TEXT NOT NULL, status TEXT NOT NULL, cases INTEGER NOT NULL, batch INTEGER NOT NULL,
+     origin TEXT NOT NULL, slots INTEGER NOT NULL, bytes INTEGER NOT NULL, reduced INTEGER NOT NULL);
 """
 
 _RARE = 3
@@ -74,9 +74,24 @@ class State:
         self.features: dict[str, int] = {}
         self.counts: dict[str, Counter[str]] = {}
         self.matrix: Counter[tuple[str, str]] = Counter()
-        self.buckets: dict[str, Finding] = {}
+        self.symptoms: dict[str, Finding] = {}
         self.sightings: Counter[str] = Counter()
+        self._seen: dict[str, tuple[str, tuple[int, int]]] = {}
         self.corpus: list[tuple[int, str]] = []
+
+    @property
+    def buckets(self) -> dict[str, Finding]:
+        """By fingerprint the smallest finding; of equally small ones that whose symptom comes first."""
+        found: dict[str, Finding] = {}
+        for finding in self.symptoms.values():
+            known = found.get(finding.fingerprint)
+            if known is None or (finding.size, finding.symptom) < (known.size, known.symptom):
+                found[finding.fingerprint] = finding
+        return found
+
+    def seen(self, fingerprint: str) -> int:
+        """How often a bucket was seen."""
+        return sum(self.sightings[symptom] for symptom, finding in self.symptoms.items() if finding.fingerprint == fingerprint)
 
     @property
     def file(self) -> Path:
@@ -135,9 +150,11 @@ class State:
             self.counts.setdefault(kind, Counter())[name] = number
         self.matrix = Counter({(row, config): judged for row, config, judged in self.database.execute("SELECT row, config, judged FROM matrix")})
         self.corpus = [(batch, name) for batch, name in self.database.execute("SELECT batch, file FROM corpus ORDER BY batch, number")]
-        for fingerprint, name, cases in self.database.execute("SELECT fingerprint, file, cases FROM finding ORDER BY batch, fingerprint"):
-            self.buckets[fingerprint] = finding_file.read(str(self.directory / "findings" / name))
-            self.sightings[fingerprint] = cases
+        columns = "symptom, file, cases, origin, slots, bytes"
+        for symptom, name, cases, origin, slots, size in self.database.execute(f"SELECT {columns} FROM finding ORDER BY batch, symptom"):
+            self.symptoms[symptom] = finding_file.read(str(self.directory / "findings" / name))
+            self.sightings[symptom] = cases
+            self._seen[symptom] = origin, (slots, size)
 
     def _remove_unapplied(self) -> None:
         known = {name for _, name in self.corpus}
@@ -166,7 +183,7 @@ class State:
             rows = [(row, config, judged) for (row, config), judged in result.matrix.items()]
             self.database.executemany("INSERT INTO matrix VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET judged = judged + excluded.judged", rows)
             small = tuple(found for found in map(self._sighted, result.findings) if found is not None)
-            figures = (len(result.cases), judged_of(result.verdicts), sum(new.values()), len(self.features), len(self.buckets), elapsed)
+            figures = (len(result.cases), judged_of(result.verdicts), sum(new.values()), len(self.features), len(self.symptoms), elapsed)
             self.database.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?)", (result.number, *figures))
         self.next_batch, self.elapsed = result.number + 1, elapsed
         return small
@@ -187,39 +204,49 @@ class State:
         self.database.executemany("INSERT INTO count VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number", rows)
 
     def _sighted(self, finding: Finding) -> Finding | None:
-        """Put a finding into its bucket; returned when it is the first there, or smaller than the one that is kept."""
-        self.sightings[finding.fingerprint] += 1
-        known = self.buckets.get(finding.fingerprint)
-        if known is not None and finding.size >= known.size:
-            self.database.execute("UPDATE finding SET cases = ? WHERE fingerprint = ?", (self.sightings[finding.fingerprint], finding.fingerprint))
+        """Count a finding; returned when it is the first with its symptom, or smaller than the one that is kept was when it was seen."""
+        symptom = finding.symptom
+        self.sightings[symptom] += 1
+        if symptom in self._seen and finding.size >= self._seen[symptom][1]:
+            self.database.execute("UPDATE finding SET cases = ? WHERE symptom = ?", (self.sightings[symptom], symptom))
             return None
-        if known is not None:
+        if (known := self.symptoms.get(symptom)) is not None:
             finding = replace(finding, configs=tuple(dict.fromkeys((*known.configs, *finding.configs))))
+        self._seen[symptom] = finding.origin, finding.size
         self._keep(finding)
         return finding
 
     def replace(self, finding: Finding) -> None:
-        """Keep a reduced finding in the place of the one that it was made from."""
-        with self._guarded(), self.database:
-            known = self.buckets.get(finding.fingerprint)
-            if known is None or known.size >= finding.size:
+        """Keep a reduced finding in the place of the one that it was made from, unless a smaller one has been seen since."""
+        if self._seen.get(finding.symptom, ("",))[0] == finding.origin:
+            with self._guarded(), self.database:
                 self._keep(finding)
 
     def _keep(self, finding: Finding) -> None:
-        self.buckets[finding.fingerprint] = finding
-        write_atomically(self.directory / "findings" / finding.file_name, finding_file.text(finding))
+        """One file for each fingerprint; it is written before the database names it, and removed after nothing names it any more."""
+        before = self.symptoms.get(finding.symptom)
+        self.symptoms[finding.symptom] = finding
+        kept = self.buckets
+        for fingerprint in {finding.fingerprint, *(() if before is None else (before.fingerprint,))} & set(kept):
+            shown = kept[fingerprint]
+            write_atomically(self.directory / "findings" / shown.file_name, finding_file.text(shown))
+        origin, size = self._seen[finding.symptom]
         values = (
+            finding.symptom,
             finding.fingerprint,
             finding.file_name,
             finding.status,
-            self.sightings[finding.fingerprint],
+            self.sightings[finding.symptom],
             self.next_batch,
-            *finding.size,
+            origin,
+            *size,
             finding.reduced,
         )
-        columns = ("file", "status", "cases", "slots", "bytes", "reduced")
+        columns = ("fingerprint", "file", "status", "cases", "origin", "slots", "bytes", "reduced")
         changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
-        self.database.execute(f"INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET {changes}", values)
+        self.database.execute(f"INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET {changes}", values)
+        if before is not None and before.fingerprint not in kept:
+            (self.directory / "findings" / before.file_name).unlink(missing_ok=True)
 
     def parents(self, name: str) -> Generated:
         """A case of the corpus."""

@@ -25,8 +25,9 @@ from fuzz.campaign.mutation import mutate
 from fuzz.campaign.pool import tell
 from fuzz.campaign.reduce import reduce
 from fuzz.case import Case, Compiler, Input
+from fuzz.diagnosis import diagnose
 from fuzz.engines import engine
-from fuzz.finding import ENGINE, HARNESS, Finding, diagnose, versions
+from fuzz.finding import ENGINE, HARNESS, Finding, versions
 from fuzz.judge import interpret, judge_all
 from fuzz.layout import place
 from fuzz.machine import machine
@@ -245,6 +246,7 @@ class _Examination:
         diagnosis = diagnose(Case(program, given), first, self.target, self.compiler, wires)
         return Finding(
             diagnosis.fingerprint,
+            diagnosis.fingerprint,
             first.status.name,
             program,
             # Tripwires that want runs of their own look at the first input only.
@@ -256,6 +258,7 @@ class _Examination:
             diagnosis.words,
             _origin(self.task, self.number),
             versions(),
+            row=diagnosis.symptom.row,
         )
 
 
@@ -314,7 +317,19 @@ def _harness(task: Task, number: int, case: Generated, error: Exception) -> Find
     details = (f"{type(error).__name__}: {' '.join(str(error).split())} ({place_of_error}:{at.lineno})",)
     fingerprint = f"harness {type(error).__name__} {file.stem}"
     return Finding(
-        fingerprint, HARNESS, case.program, case.inputs, task.configs[0], task.configs, details, "", (), _origin(task, number), versions(), True
+        fingerprint,
+        fingerprint,
+        HARNESS,
+        case.program,
+        case.inputs,
+        task.configs[0],
+        task.configs,
+        details,
+        "",
+        (),
+        _origin(task, number),
+        versions(),
+        True,
     )
 
 
@@ -323,4 +338,5 @@ def engine_finding(task: Task, number: int, case: Generated | None, reason: str)
     program, inputs = case or (Program("<unknown>", ".text", (instruction("EXIT"),)), (Input(b""),))
     details = (f"the worker died: {reason}",) if case else (f"the worker died: {reason}", "the case is not known: no worker came through its batch")
     origin = _origin(task, number)
-    return Finding(f"engine {reason}", ENGINE, program, inputs, task.configs[0], task.configs, details, "", (), origin, versions(), True)
+    fingerprint = f"engine {reason}"
+    return Finding(fingerprint, fingerprint, ENGINE, program, inputs, task.configs[0], task.configs, details, "", (), origin, versions(), True)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ebpf.disassembler import disassemble
 from fuzz.case import Case, Compiler
-from fuzz.finding import Finding, diagnose, text, versions
+from fuzz.diagnosis import diagnose
+from fuzz.finding import Finding, text, versions
 from fuzz.gen.program import GeneratedCase
 from fuzz.judge import judge_all
 from fuzz.target import Target
@@ -66,6 +67,7 @@ def _finding(case: GeneratedCase, verdict: Verdict, target: Target, compiler: Co
     details = tuple(str(detail) for detail in (*verdict.differences, *verdict.trips))
     return Finding(
         diagnosis.fingerprint,
+        diagnosis.fingerprint,
         verdict.status.name,
         case.program,
         (given,),
@@ -76,4 +78,5 @@ def _finding(case: GeneratedCase, verdict: Verdict, target: Target, compiler: Co
         diagnosis.words,
         "property test",
         versions(),
+        row=diagnosis.symptom.row,
     )

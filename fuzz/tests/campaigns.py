@@ -10,23 +10,14 @@ from fuzz.campaign.pool import WorkerPool
 from fuzz.campaign.run import Run
 from fuzz.campaign.state import Plan, State
 from fuzz.case import Compiler
-from fuzz.selftest import bugs, compiler
+from fuzz.seeded_compiler import SeededCompiler as Seeded
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
 from jit.config import Config
 
+__all__ = ("CONFIGS", "Bad", "Seeded", "campaign", "contents")
+
 CONFIGS = ("mips32r2-32be", "mips64r2-64le")
-
-
-class Seeded:
-    """The compiler with one of the seeded bugs."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
-        bug = next(bug for bug in bugs() if bug.name == self.name)
-        return compiler(bug)(slots, config, addresses)
 
 
 class Bad:

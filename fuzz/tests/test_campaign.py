@@ -21,7 +21,7 @@ from fuzz.campaign.unit import BatchResult
 from fuzz.cli import main
 from fuzz.tests.campaigns import CONFIGS, Bad, Seeded, campaign, contents
 from jit.compiler import compile_program
-from jit.config import Config
+from jit.config import BASE_CONFIGS, Config
 
 PLAN = Plan("test", 1, "all", CONFIGS, "all", 16)
 
@@ -44,7 +44,9 @@ def test_a_bug_is_found_made_small_and_replayed(tmp_path: Path) -> None:
     assert list(state.buckets) == ["value LDX_DW o32"]
     (found,) = state.buckets.values()
     assert found.reduced
-    assert found.configs == ("mips32r2-32be",)
+    assert found.config == found.configs[0] == "mips32r2-32be"
+    assert found.condition == "o32, big-endian"
+    assert set(found.configs) == {str(config) for config in BASE_CONFIGS if config.width == 32 and config.big_endian}
     assert len(found.program.slots) <= 4
     assert "= *(u64 *)" in found.wrong
     assert any("lw" in word for word in found.words)

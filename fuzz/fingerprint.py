@@ -1,0 +1,33 @@
+"""The fingerprint: which findings are one bug, as far as can be told without knowing the bug.
+
+    kind (rule) operation class        value DIV64 o32        hazards (the result of sc is not tested) ATOMIC_ADD_W        blinding (…) ST_W +blind
+
+It is made of the symptom (`fuzz.diagnosis`) and of the class of configurations outside of which the case does not fail (`fuzz.condition`). Whether
+the second operand is a register or an immediate is chance, and so is which of the instructions that swap bytes it is, and the size of a load from a
+packet; `operation` leaves them out.
+"""
+
+import re
+
+from fuzz.condition import Condition
+from fuzz.diagnosis import Symptom
+
+_FORM = re.compile(r"_(REG|IMM)$")
+_SWAP = re.compile(r"^(BSWAP|BE|LE)(?=\d)")
+_PACKET = re.compile(r"^(LDABS|LDIND)_\w+$")
+
+
+def operation(row: str) -> str:
+    """The operation of a row of the table of eBPF instructions."""
+    return _SWAP.sub("SWAP", _PACKET.sub("LD_PACKET", _FORM.sub("", row)))
+
+
+def fingerprint(symptom: Symptom, condition: Condition) -> str:
+    """The fingerprint as text, in one line."""
+    rule = f"({symptom.rule})" if symptom.rule else ""
+    return " ".join(filter(None, (symptom.kind, rule, operation(symptom.row), condition.kind)))
+
+
+def same_bug(first: Symptom, second: Symptom) -> bool:
+    """Whether two symptoms differ at most in the width of the code and in what is chance."""
+    return first[:2] == second[:2] and operation(first.row) == operation(second.row)
