@@ -11,6 +11,7 @@ that was loaded from memory is a matter of what wrote it, where memory itself is
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ebpf.disassembler import disassemble
@@ -119,14 +120,29 @@ def _broken_rule(trips: Sequence[Trip], scene: _Scene, divergence: Divergence | 
 
 
 def _with_code(divergence: Divergence, scene: _Scene) -> Divergence:
-    """An instruction without words does nothing wrong: then it is the one before it."""
-    trace, owners = scene.expected.outcome.trace, set(scene.compiled.slot_of)
-    at = divergence.execution
-    while at > 0 and trace[at][0] not in owners:
-        at -= 1
-    if divergence.slot is None or at == divergence.execution or trace[at][0] not in owners:
+    """Of several instructions without a boundary between them the last one that writes the wrong register, else the last one that has code."""
+    slots, trace = scene.placement.slots, scene.expected.outcome.trace
+    since = {scene.compiled.slot_of[word] for word in divergence.words}
+    before = []
+    for execution in range(divergence.execution, -1, -1):
+        if trace[execution][0] in since:
+            before.append(execution)
+        elif trace[execution][0] in scene.compiled.slot_of:
+            break
+    writers = [execution for execution in before if divergence.register in _written(slots[trace[execution][0]])]
+    if divergence.slot is None or not before:
         return divergence
-    return divergence._replace(slot=trace[at][0], execution=at)
+    chosen = (writers or before)[0]
+    return replace(divergence, slot=trace[chosen][0], execution=chosen)
+
+
+def _written(slot: Instruction) -> tuple[int, ...]:
+    """The registers that an instruction writes; of calls not those that they destroy."""
+    row = lookup(slot)
+    if row is None:
+        return ()
+    result = (0,) if row.name.startswith(("CALL", "CMPXCHG", "LDABS", "LDIND")) else ()
+    return (*result, *((slot.dst,) if row.dst in ("w", "rw") else ()), *((slot.src,) if row.src == "rw" else ()))
 
 
 def _of_divergence(divergence: Divergence, scene: _Scene) -> Diagnosis:
