@@ -66,9 +66,9 @@ def examine(config: Config, fails: Callable[[Config], bool | None], known: Itera
     for base in BASE_CONFIGS:
         if (neighbour := _configured(base, taken)) is None:
             continue
-        found = True if base in seen else fails(neighbour)
-        if found is not None:
-            tried[base] = found
+        answer = True if base in seen else fails(neighbour)
+        if answer is not None:
+            tried[base] = answer
     failing = [base for base, found in tried.items() if found]
     passing = [base for base, found in tried.items() if not found]
     sample = [config, *(found for base in (failing[0], failing[len(failing) // 2], failing[-1]) if (found := _configured(base, taken)) is not None)]
