@@ -16,6 +16,7 @@ from typing import Any
 from ebpf.program import Program, ProgramError
 from fuzz.case import Input
 from fuzz.casefile import case_of, document, read_document, text_of
+from fuzz.side_by_side import Step
 
 FORMAT = 2
 _NAME = 80
@@ -43,6 +44,7 @@ class Finding:
     reduced      whether it was made as small as possible
     condition    the smallest on the axes of configurations under which it fails, for people; empty where that is not known
     row          name of the eBPF instruction that went wrong first, as in the symptom
+    steps        oracle and image side by side around it
     """
 
     symptom: str
@@ -60,6 +62,7 @@ class Finding:
     reduced: bool = False
     condition: str = ""
     row: str = ""
+    steps: tuple[Step, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -103,7 +106,8 @@ def text(finding: Finding) -> str:
         "origin": finding.origin,
         "reduced": finding.reduced,
     }
-    whole = {**head, **document(finding.program, finding.inputs), "versions": dict(finding.versions or {})}
+    steps = [{**step._asdict(), "mips": list(step.mips)} for step in finding.steps]
+    whole = {**head, **document(finding.program, finding.inputs), "versions": dict(finding.versions or {}), **({"steps": steps} if steps else {})}
     return f"# A finding of bpfmips; judge it again: bpfmips replay {finding.file_name}\n{text_of(whole)}"
 
 
@@ -132,5 +136,13 @@ def read(path: str) -> Finding:
         words=lines("words"),
         versions=entry("versions", dict),
         reduced=entry("reduced", bool),
+        steps=_steps(entry("steps", list), path),
         **given,
     )
+
+
+def _steps(found: list[Any], path: str) -> tuple[Step, ...]:
+    try:
+        return tuple(Step(**{**step, "mips": tuple(step["mips"])}) for step in found)
+    except (TypeError, KeyError):
+        raise ProgramError(f"{path}: steps: not those of a finding") from None

@@ -8,10 +8,11 @@ from ebpf.program import ProgramError
 from ebpf.validity import check
 from fuzz.campaign.pool import DeadWorkerError, WorkerPool
 from fuzz.case import Case, Compiler
+from fuzz.diagnosis import diagnose
 from fuzz.engines import ENGINES
-from fuzz.explain import explain
 from fuzz.finding import Finding, read
 from fuzz.judge import judge_all
+from fuzz.side_by_side import rendered, side_by_side
 from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES
@@ -65,7 +66,11 @@ def _judge(finding: Finding, configs: Sequence[Config], explained: bool, compile
 
 
 def _explanation(finding: Finding, target: Target, compiler: Compiler, verdict: Verdict) -> str:
-    return explain(Case(finding.program, finding.inputs[verdict.input]), verdict, target, compiler, WIRES)
+    case = Case(finding.program, finding.inputs[verdict.input])
+    diagnosis = diagnose(case, verdict, target, compiler, WIRES)
+    steps = rendered(side_by_side(case, verdict.config, target, compiler, WIRES, diagnosis.slot))
+    wrong = f"the first wrong instruction is {diagnosis.wrong}" if diagnosis.wrong else "which instruction went wrong first is not known"
+    return "\n".join((f"{wrong}; {diagnosis.fingerprint}", *steps))
 
 
 def _lines(verdict: Verdict, explanation: Callable[[Verdict], str]) -> list[str]:

@@ -24,6 +24,7 @@ from fuzz.finding import Finding
 from fuzz.fingerprint import fingerprint, same_bug
 from fuzz.judge import interpret, judge
 from fuzz.layout import place
+from fuzz.side_by_side import side_by_side
 from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
 from fuzz.wires.wire import Wire
@@ -163,6 +164,7 @@ def _concluded(finding: Finding, reducer: _Reducer, shown: Shown, bench: Bench, 
         words=diagnosis.words,
         condition=condition.text,
         row=diagnosis.symptom.row,
+        steps=side_by_side(Case(reducer.program, reducer.given), reducer.config, bench.target, bench.compiler, bench.wires, diagnosis.slot),
         reduced=True,
     )
 
