@@ -6,8 +6,8 @@
     link = "https://example.org/issues/12"
     expiry = 2027-01-31
 
-They are counted and shown apart, and do not make a campaign fail. An entry whose day is over is no excuse any more: its finding is new again. A known finding
-that does not fail any more is reported, so that the entry goes.
+They are counted and shown apart, and do not make a campaign fail. An entry whose day is over is no excuse any more: its finding is new again. A known
+finding that does not fail any more is reported, so that the entry goes.
 """
 
 import datetime

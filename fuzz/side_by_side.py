@@ -47,7 +47,10 @@ class Step(NamedTuple):
 
 
 def side_by_side(case: Case, config: Config, target: Target, compiler: Compiler, wires: Sequence[Wire], wrong: int | None) -> tuple[Step, ...]:
-    """The steps around the first wrong one; `wrong` is the slot that a tripwire names, where lockstep finds nothing. Empty where there is no image."""
+    """The steps around the first wrong one; empty where there is no image.
+
+    `wrong` is the slot that a tripwire names, where lockstep finds nothing.
+    """
     placement = place(case, config)
     try:
         compiled = compiler(placement.slots, config, placement.addresses)

@@ -11,14 +11,19 @@ ROOT = Path(__file__).parent.parent.parent
 OURS = ("ebpf", "oracle", "jit", "fuzz", "reports", "corpus")
 
 # reports renders values: it may know their types, but run nothing.
-_RESULT_TYPES = ("fuzz.case", "fuzz.judgement", "fuzz.verdict", "fuzz.tally", "oracle.outcome", "oracle.world")
+_RESULT_TYPES = (
+    *("fuzz.case", "fuzz.judgement", "fuzz.verdict", "fuzz.tally", "oracle.outcome", "oracle.world"),
+    *("fuzz.campaign.record", "fuzz.finding", "fuzz.known", "fuzz.reference", "fuzz.side_by_side"),
+)
+# Tables that reference pages show; the texts of tripwires lie beside their code.
+_TABLES = ("jit.mips", "jit.config", "jit.options", "jit.compiled", "jit.erratum_rows", "jit.frame", "jit.registers", "fuzz.wires")
 
 ALLOWED = {
     "ebpf": ("ebpf",),
     "oracle": ("oracle", "ebpf"),
     "jit": ("jit", "ebpf"),
     "fuzz": ("fuzz", "oracle", "jit", "ebpf", "reports"),
-    "reports": ("reports", "ebpf", "jit.mips", "jit.config", "jit.options", "jit.compiled", *_RESULT_TYPES),
+    "reports": ("reports", "ebpf", *_TABLES, *_RESULT_TYPES),
 }
 
 
