@@ -76,7 +76,8 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"## bpfmips: {new} new of {len(findings)} findings" if findings else "## bpfmips: no findings"
     yield ""
     inconclusive = sum(totals["inconclusive"].values())
-    yield f"{totals['judged']} judged pairs of {totals['cases']} programs, {inconclusive} inconclusive, {totals['cells']} of {totals['possible']} cells."
+    cells = f"{totals['cells']} of {totals['possible']} cells"
+    yield f"{totals['judged']} judged pairs of {totals['cases']} programs, {inconclusive} inconclusive, {cells}."
     yield ""
     if findings:
         yield "| finding | state | fails | first wrong | replay |"
@@ -89,7 +90,7 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
             f"`{finding['wrong']}`",
             f"`bpfmips replay findings/{finding['file']}`",
         )
-        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in columns)} |"
     if document["gone"]:
         yield ""
         yield f"Not seen again: {', '.join(f'`{name}`' for name in document['gone'])}"
