@@ -19,9 +19,8 @@ def junit(document: Mapping[str, Any]) -> str:
     known = sum(finding["state"] == "known" for finding in findings)
     judged = document["totals"]["judged"]
     counts = {"tests": len(findings) + 1, "failures": len(findings) - known + (not judged), "skipped": known, "errors": 0}
-    suite = Element(
-        "testsuite", name="bpfmips", time=str(document["campaign"]["seconds"]), **{name: str(int(count)) for name, count in counts.items()}
-    )
+    attributes = {name: str(int(count)) for name, count in counts.items()}
+    suite = Element("testsuite", {"name": "bpfmips", "time": str(document["campaign"]["seconds"]), **attributes})
     case = SubElement(suite, "testcase", classname="bpfmips.campaign", name=f"{judged} judged pairs")
     if not judged:
         SubElement(case, "failure", message="nothing was judged")
@@ -83,7 +82,7 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
         yield "| finding | state | fails | first wrong | replay |"
         yield "|---|---|---|---|---|"
     for finding in findings:
-        cells = (
+        columns = (
             finding["fingerprint"],
             finding["state"],
             finding["condition"],

@@ -1,8 +1,8 @@
 """The page: one self-contained HTML file, rendered from the document of `reports.document` with the templates in `reports/html`.
 
-Styles, script, plots and data are inside; nothing is fetched. Without scripts all parts are shown one below the other, and so they are printed. Data of
-the matrix is embedded as JSON and its table is made by the script when it is first shown, because it has thousands of cells; without scripts a table of
-numbers is there.
+Styles, script, plots and data are inside; nothing is fetched. Without scripts all parts are shown one below the other, and so they are printed. Data
+of the matrix is embedded as JSON and its table is made by the script when it is first shown, because it has thousands of cells; without scripts a
+table of numbers is there.
 """
 
 import json
