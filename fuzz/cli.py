@@ -12,7 +12,7 @@ import click
 from ebpf.files import decode_text, read_bytes, read_stream, read_text
 from ebpf.instruction import Instruction
 from ebpf.program import ByteOrder, Program, ProgramError, printable
-from fuzz import cli_check, cli_conform, cli_errata, cli_fuzz, cli_prove, cli_report, cli_selftest, cli_show, cli_trampoline
+from fuzz import cli_check, cli_conform, cli_errata, cli_fuzz, cli_prove, cli_report, cli_selftest, cli_show, cli_trampoline, cli_triage
 from fuzz.cli_options import UNUSABLE, Commands, all_configurations, as_json, file_or_hexadecimal, refuse, section, select_configs, write_output
 
 _BYTE_ORDER = click.Choice(("little", "big"))
@@ -42,6 +42,7 @@ main.add_command(cli_fuzz.fuzz)
 main.add_command(cli_fuzz.replay)
 main.add_command(cli_report.report)
 main.add_command(cli_report.export)
+main.add_command(cli_triage.triage)
 main.add_command(cli_show.jit)
 main.add_command(cli_show.oracle)
 main.add_command(cli_show.tripwires)

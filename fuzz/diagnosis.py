@@ -121,18 +121,17 @@ def _broken_rule(trips: Sequence[Trip], scene: _Scene, divergence: Divergence | 
 
 def _with_code(divergence: Divergence, scene: _Scene) -> Divergence:
     """Of several instructions without a boundary between them the last one that writes the wrong register, else the last one that has code."""
-    slots, trace = scene.placement.slots, scene.expected.outcome.trace
-    since = {scene.compiled.slot_of[word] for word in divergence.words}
+    slots, trace, compiled = scene.placement.slots, scene.expected.outcome.trace, scene.compiled
     before = []
     for execution in range(divergence.execution, -1, -1):
-        if trace[execution][0] in since:
-            before.append(execution)
-        elif trace[execution][0] in scene.compiled.slot_of:
+        slot = trace[execution][0]
+        before.append(execution)
+        if compiled.bpf_at[slot] is not None and slot in compiled.slot_of:
             break
     writers = [execution for execution in before if divergence.register in _written(slots[trace[execution][0]])]
     if divergence.slot is None or not before:
         return divergence
-    chosen = (writers or before)[0]
+    chosen = (writers or [execution for execution in before if trace[execution][0] in compiled.slot_of] or before)[0]
     return replace(divergence, slot=trace[chosen][0], execution=chosen)
 
 

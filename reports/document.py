@@ -19,6 +19,9 @@ from reports.table import CLASSES, class_of
 NEW, KNOWN, SEEN = "new", "known", "seen before"
 """States of a finding."""
 
+_WINDOWS = 40
+"""Stretches of time in which executions are counted, because batches come in bursts."""
+
 _POINTS = 300
 _EXAMPLES = 6
 """Points of a plot, and examples of a cell, at most: a page over a long campaign must stay small."""
@@ -126,15 +129,11 @@ def _series(record: CampaignRecord) -> dict[str, list[list[float]]]:
     chosen = [*batches[step - 1 :: step]]
     if batches and (not chosen or chosen[-1] is not batches[-1]):
         chosen.append(batches[-1])
-    speed: list[list[float]] = []
-    done, since, at = 0, 0.0, 0
-    for batch in chosen:
-        while at < len(batches) and batches[at].number <= batch.number:
-            done += batches[at].judged
-            at += 1
-        if batch.elapsed > since:
-            speed.append([round(batch.elapsed, 1), round(done / (batch.elapsed - since), 1)])
-            done, since = 0, batch.elapsed
+    width = max(1.0, record.elapsed / _WINDOWS)
+    judged = Counter[int]()
+    for batch in batches:
+        judged[int(batch.elapsed // width)] += batch.judged
+    speed = [[round((at + 1) * width, 1), round(judged[at] / width, 1)] for at in range(max(judged, default=-1) + 1)]
     return {
         "speed": speed,
         "features": [[round(batch.elapsed, 1), batch.features] for batch in chosen],
