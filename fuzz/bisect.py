@@ -86,9 +86,9 @@ def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culpr
 
 def _image(tree: Path, revision: str, finding: Path) -> list[tuple[int, str]]:
     git("checkout", "--quiet", revision, where=tree)
-    found = subprocess.run(
-        [sys.executable, "-c", _IMAGE, str(finding)], cwd=tree, env=_environment(tree), capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", _IMAGE, str(finding)]
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    found = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     return [(slot, text) for slot, text in json.loads(found.stdout)] if found.returncode == 0 else []
 
 

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ebpf.elf_writer import write_object
-from ebpf.opcodes import ROWS
 from ebpf.program import ProgramError
+from fuzz.campaign.progress import REACHABLE
 from fuzz.campaign.record import load
 from fuzz.case import Compiler
 from fuzz.casefile import write_atomically
 from fuzz.finding import Finding
 from fuzz.known import Known
 from fuzz.reference import lowerings
-from fuzz.suite import EXCLUDED
 from jit.compiler import compile_program
 from jit.config import Config
 from reports.document import document
@@ -33,8 +32,7 @@ def write_report(
 ) -> tuple[Path, ...]:
     """Write all files; their paths. Raises ProgramError and OSError."""
     record = load(directory)
-    rows = tuple(row.name for row in ROWS if row.name not in EXCLUDED)
-    found = document(record, [load(each) for each in earlier], known, rows, EXCLUDED, lowerings(compiler))
+    found = document(record, [load(each) for each in earlier], known, REACHABLE, lowerings(compiler))
     exports = {bucket.finding.fingerprint: _forms(bucket.finding) for bucket in record.buckets}
     files = {
         "report.html": page(found, exports),

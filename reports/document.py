@@ -32,7 +32,6 @@ def document(
     earlier: Sequence[CampaignRecord],
     known: Mapping[str, Known],
     rows: Sequence[str],
-    excluded: Mapping[str, str],
     lowerings: Sequence[LoweredRow],
 ) -> dict[str, Any]:
     """The document. `earlier` are campaigns before this one, the last one last; `rows` are those that a program can have."""
@@ -48,7 +47,7 @@ def document(
         "silent": [_known(entry) for name, entry in known.items() if name not in now],
         "series": _series(record),
         "trend": [_trend(each) for each in (*earlier, record)],
-        "assumed": list(_assumed(record, rows, excluded)),
+        "assumed": list(_assumed(record, rows)),
         "matrix": _matrix(record, findings, rows),
         "reference": reference(lowerings),
     }
@@ -152,11 +151,10 @@ def _trend(record: CampaignRecord) -> dict[str, Any]:
     }
 
 
-def _assumed(record: CampaignRecord, rows: Sequence[str], excluded: Mapping[str, str]) -> Iterator[str]:
+def _assumed(record: CampaignRecord, rows: Sequence[str]) -> Iterator[str]:
     """What nobody has looked at."""
     seen = {row for row, _ in record.matrix}
     never = [row for row in rows if row not in seen]
-    yield from (f"{row} is never generated: {reason}" for row, reason in excluded.items())
     if never:
         yield f"instructions that no judged case executed: {', '.join(never)}"
     if record.plan["tier"] != "all":

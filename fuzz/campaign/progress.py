@@ -18,7 +18,7 @@ _LINE_EVERY = 10.0
 _WINDOW = 30.0
 _REASONS = 5
 
-REACHABLE = sum(not row.name.startswith("LDDW_") for row in ROWS)
+REACHABLE = tuple(row.name for row in ROWS if not row.name.startswith("LDDW_"))
 """Rows that a program can have when it is compiled: wide loads that refer to something have been replaced by plain ones."""
 
 
@@ -51,7 +51,7 @@ def figures(state: State, configs: Collection[str], elapsed: float) -> Figures:
         judged=int(judged_of(verdicts)) - shared,
         shared=shared,
         cells=sum(config in configs for _, config in state.matrix),
-        possible=REACHABLE * len(configs),
+        possible=len(REACHABLE) * len(configs),
         findings=len(state.buckets),
         sightings=state.sightings.total(),
         inconclusive=state.counts.get("inconclusive", Counter()),

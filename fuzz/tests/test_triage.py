@@ -1,0 +1,155 @@
+"""Triage: the states of findings between two campaigns, and a bisection over a real branch."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ebpf.program import ProgramError
+from fuzz import triage
+from fuzz.bisect import bisect
+from fuzz.cli import main
+from fuzz.finding import Finding, read, text
+from fuzz.known import Known
+from fuzz.replay import FAIL, PASS
+from fuzz.tests.campaigns import Seeded, campaign
+from fuzz.triage import FIXED, KNOWN, NEW, REOPENED, STILL, between_campaigns, of_repository, settle
+
+ROOT = Path(__file__).parent.parent.parent
+CONFIGS = ("mips32r2-32be",)
+
+
+@pytest.fixture(scope="module")
+def campaigns(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """One with a bug, and one with another."""
+    directory = tmp_path_factory.mktemp("campaigns")
+    found = []
+    for name in ("load-halves", "swap64-halves"):
+        state = campaign(directory / name, Seeded(name), cases=8, configs=CONFIGS)
+        assert state.buckets
+        state.close()
+        found.append(directory / name)
+    return found[0], found[1]
+
+
+def _known(name: str) -> dict[str, Known]:
+    import datetime
+
+    return {name: Known(name, "waits", "https://example.org", datetime.date(2100, 1, 1))}
+
+
+def test_what_is_new_fixed_and_still_there(campaigns: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = campaigns
+    states = {one.fingerprint: one.state for one in between_campaigns(first, second, {}, lambda path: PASS, tmp_path)}
+    assert set(states.values()) == {NEW, FIXED}
+    assert states["value LDX_DW o32"] == FIXED
+    states = {one.fingerprint: one.state for one in between_campaigns(first, second, {}, lambda path: FAIL, tmp_path)}
+    assert states["value LDX_DW o32"] == STILL
+    (same,) = {one.state for one in between_campaigns(first, first, {}, lambda path: FAIL, tmp_path)}
+    assert same == STILL
+
+
+def test_what_is_known_or_was_fixed(campaigns: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = campaigns
+    (file,) = (first / "findings").glob("value-LDX-DW-o32.toml")
+    states = {one.fingerprint: one.state for one in between_campaigns(second, first, _known("value LDX_DW o32"), lambda path: PASS, tmp_path)}
+    assert states["value LDX_DW o32"] == KNOWN
+    shutil.copy(file, tmp_path)
+    states = {one.fingerprint: one.state for one in between_campaigns(second, first, {}, lambda path: PASS, tmp_path)}
+    assert states["value LDX_DW o32"] == REOPENED
+
+
+def test_a_known_one_that_does_not_fail_is_told(campaigns: tuple[Path, Path], tmp_path: Path) -> None:
+    first, _ = campaigns
+    told = between_campaigns(first, first, _known("value NEG64"), lambda path: FAIL, tmp_path)
+    assert any(one.fingerprint == "value NEG64" and one.state == KNOWN and "not seen" in one.note for one in told)
+
+
+def test_what_is_fixed_moves_to_the_regressions(campaigns: tuple[Path, Path], tmp_path: Path) -> None:
+    first, _ = campaigns
+    findings, regressions = tmp_path / "findings", tmp_path / "regressions"
+    regressions.mkdir()
+    shutil.copytree(first / "findings", findings)
+    assert {one.state for one in of_repository({}, lambda path: FAIL, findings, regressions)} == {STILL}
+    found = of_repository({}, lambda path: PASS, findings, regressions)
+    assert {one.state for one in found} == {FIXED}
+    moved = settle(found, regressions)
+    assert [path.parent for path in moved] == [regressions]
+    assert not list(findings.iterdir())
+    assert {one.state for one in of_repository({}, lambda path: FAIL, findings, regressions)} == {REOPENED}
+    # This compiler has no such bug.
+    assert triage.replayed()(moved[0]) == PASS
+
+
+def test_not_a_campaign_is_one_line(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    found = CliRunner().invoke(main, ["triage", str(tmp_path / "a"), str(tmp_path / "b")])
+    assert found.exit_code == 2
+    assert found.stderr == f"{tmp_path / 'a'}: no campaign: campaign.sqlite is missing\n"
+    found = CliRunner().invoke(main, ["triage", "no-such-revision", "HEAD"])
+    assert found.exit_code == 2
+    assert "git worktree" in found.stderr
+    assert len(found.stderr.splitlines()) == 1
+
+
+def _git(directory: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    return subprocess.run(["git", *identity, *arguments], cwd=directory, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def branch(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A repository with the working tree as it is, and a branch on which one of five commits breaks the compiler; the hash of that one."""
+    directory = tmp_path_factory.mktemp("branch") / "repository"
+    directory.mkdir()
+    for name in ("ebpf", "oracle", "jit", "fuzz", "reports"):
+        shutil.copytree(ROOT / name, directory / name, ignore=shutil.ignore_patterns("tests", "*.nbi", "*.nbc", "*.pyc"))
+    (directory / "corpus").mkdir()
+    shutil.copy(ROOT / "corpus" / "known.toml", directory / "corpus")
+    _git(directory, "init", "--quiet")
+    _git(directory, "add", "--all")
+    _git(directory, "commit", "--quiet", "--message", "The compiler as it is")
+    _git(directory, "tag", "good")
+    _git(directory, "checkout", "--quiet", "-b", "work")
+    planted = ""
+    for number in range(5):
+        if number == 3:
+            lowering = directory / "jit" / "lowering.py"
+            before = lowering.read_text()
+            after = before.replace('"SUB64_REG"', '"SUB64_OTHER"').replace('"ADD64_REG"', '"SUB64_REG"').replace('"SUB64_OTHER"', '"ADD64_REG"')
+            assert after != before
+            lowering.write_text(after)
+        (directory / "notes.txt").write_text(f"{number}\n")
+        _git(directory, "add", "--all")
+        _git(directory, "commit", "--quiet", "--message", "Planted" if number == 3 else f"Harmless {number}")
+        planted = _git(directory, "rev-parse", "HEAD") if number == 3 else planted
+    return directory, planted
+
+
+def _finding(path: Path) -> Path:
+    """The difference of two numbers, as a finding that somebody has written by hand."""
+    from ebpf.assembler import assemble
+    from fuzz.case import Input
+
+    program = assemble("r0 = 7; r1 = 3; r0 -= r1; exit", "finding")
+    finding = Finding("value SUB64", "value SUB64", "DIFFER", program, (Input(b""),), "mips64r2-64le", ("mips64r2-64le",), ())
+    path.write_text(text(finding))
+    assert replace(read(str(path)), versions=None, program=program) == replace(finding, program=program)
+    return path
+
+
+def test_bisection_names_the_commit_and_the_word(branch: tuple[Path, str], tmp_path: Path) -> None:
+    repository, planted = branch
+    found = bisect(_finding(tmp_path / "finding.toml"), "good", "work", repository)
+    assert found.commit == planted
+    assert found.subject == "Planted"
+    assert found.slot == 2
+    assert "dsubu" in found.before
+    assert "daddu" in found.after
+    assert _git(repository, "worktree", "list").count("\n") == 0
+    with pytest.raises(ProgramError, match="fails at work, which is to be the good one"):
+        bisect(tmp_path / "finding.toml", "work", "work", repository)
