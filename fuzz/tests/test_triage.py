@@ -27,7 +27,7 @@ def campaigns(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """One with a bug, and one with another."""
     directory = tmp_path_factory.mktemp("campaigns")
     found = []
-    for name in ("load-halves", "swap64-halves"):
+    for name in ("load-halves", "mov32-copies"):
         state = campaign(directory / name, Seeded(name), cases=8, configs=CONFIGS)
         assert state.buckets
         state.close()
