@@ -144,6 +144,18 @@ def _too_near(at: int, code: Numbers, following: Numbers, does: Numbers, bits: N
 
 
 @native
+def _leaves(words: Numbers, at: int, base: int, code: Numbers, does: Numbers, bits: Numbers, rules: Numbers) -> bool:
+    """Whether a load or a read of HI or LO is still under way when what its word is the delay slot of leads out of the image."""
+    rows, reads, writes, facts = code[0], code[1], code[2], code[3]
+    if at == 0 or facts[at - 1] & bits[DELAY] == 0:
+        return False
+    if (rules[DELAYS] == 0 or facts[at] & bits[LOAD] == 0 or writes[at] == 0) and reads[at] & rules[HILO] == 0:
+        return False
+    to = _target(words[at - 1], at - 1, base, does[rows[at - 1]])
+    return bool(to < 0 or to >= len(words))
+
+
+@native
 def _adjust(word: int, does: Numbers, found: Numbers) -> None:
     """Of a word that writes the stack pointer: what it adds."""
     if does[ADDS] == 0 or word >> does[RS] & 31 != SP:
@@ -185,7 +197,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
         return True
 
     @njit(cache=True)
-    def examine(words, code, following, does, bits, rules, illegal, adjustments):  # type: ignore[no-untyped-def]
+    def examine(words, base, code, following, does, bits, rules, illegal, adjustments):  # type: ignore[no-untyped-def]
         """What there may be in the words, as a sum; writes what is added to the stack pointer."""
         _ = source
         rows, writes, facts = code[0], code[2], code[3]
@@ -199,7 +211,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                 doubts |= SLOTS
             if facts[at] & bits[LINK]:
                 doubts |= LINKED
-            if distances and _too_near(at, code, following, does, bits, rules):
+            if distances and (_too_near(at, code, following, does, bits, rules) or _leaves(words, at, base, code, does, bits, rules)):
                 doubts |= DISTANCES
             # A negative offset has its upper bit at bit 15 in every format.
             below = facts[at] & bits[ACCESS] != 0 and words[at] >> 21 & 31 == SP and words[at] >> 15 & 1 != 0

@@ -32,7 +32,8 @@ def text(compiled: Compiled) -> Text:
     """Look at the words of an image."""
     image, config = decoded(compiled), compiled.config
     adjustments = np.zeros(native.ADJUSTMENTS, np.int64)
-    doubts = native.examine(image.words, image.code, image.following, DOES, FACT_BITS, _rules(config.isa), legality.illegal(compiled), adjustments)
+    rules, illegal = _rules(config.isa), legality.illegal(compiled)
+    doubts = native.examine(image.words, compiled.base, image.code, image.following, DOES, FACT_BITS, rules, illegal, adjustments)
     doubts |= native.ERRATA * any(occurrences(compiled))
     count, first, lowered, more, unknown = adjustments.tolist()
     if unknown:

@@ -20,6 +20,21 @@ def _fill_with_loads(code: Code, config: Config) -> Code:
     return fill_delay_slots(code, Config("mips2", 32, config.big_endian))
 
 
+def _into_slot(mnemonic: str, jump: str) -> Parts:
+    """The last instruction of a kind before the first jump of a kind goes into its slot, and what was there before it."""
+
+    def change(items: list[Item], config: Config) -> list[Item]:
+        leaves = next(at for at, item in enumerate(items) if isinstance(item, Op) and item.row.mnemonic == jump)
+        moved = max(at for at, item in enumerate(items[:leaves]) if isinstance(item, Op) and item.row.mnemonic == mnemonic)
+        jumping, found = items[leaves], items[moved]
+        assert isinstance(jumping, Op)
+        assert isinstance(found, Op)
+        before = [] if jumping.slot is None else [jumping.slot]
+        return [*items[:moved], *items[moved + 1 : leaves], *before, jumping._replace(slot=found), *items[leaves + 1 :]]
+
+    return with_pass(change)
+
+
 def _is_nop(item: Item) -> bool:
     return isinstance(item, Op) and item.word == 0 and item.target is None
 
@@ -108,6 +123,12 @@ _LOAD_AND_BRANCH = """
 """
 """The second word of the load can go into the delay slot of the first jump, and the second jump uses it."""
 
+_LOAD_AND_CALL = """
+    r6 = *(u64 *)(r1 + 8)
+    call 5
+    r0 = r6
+    exit
+"""
 
 # fmt: off
 BUGS = (
@@ -115,12 +136,16 @@ BUGS = (
         Parts(passes=(fill_delay_slots,)), ("LDX_DW", "STX_W"), ("mips1-*",)),
     Bug("load-in-slot", LOAD_DELAY, "A load in a delay slot is followed by an instruction at the target that uses the register.",
         Parts(passes=(_fill_with_loads, separate)), (), ("mips1-*",), program=_LOAD_AND_BRANCH),
+    Bug("load-in-slot-of-call", LOAD_DELAY, "A load in the delay slot of a call is under way when the function begins.",
+        _into_slot("lw", "jal"), (), ("mips1-*",), program=_LOAD_AND_CALL),
     Bug("load-delay-over-label", LOAD_DELAY, "A load is forgotten where another eBPF instruction begins.",
         with_pass(_forget_at_labels), ("LDX_DW",), ("mips1-*",)),
     Bug("hilo-none", HILO, "HI and LO are written right after they were read.",
         Parts(passes=(fill_delay_slots,)), ("MUL32_REG", "MUL64_REG"), ("mips2-*", "mips3-*")),
     Bug("hilo-one", HILO, "One instruction lies between a read of HI or LO and the next write, where there must be two.",
         with_pass(_one_nop), ("MUL32_REG", "MUL64_REG"), ("mips[123]-*",)),
+    Bug("hilo-in-slot-of-return", HILO, "HI or LO is read in the delay slot of the return, and the caller may multiply at once.",
+        _into_slot("mflo", "jr"), (), ("mips[12]-32le",), program="w0 = 7\nw3 = 77\nw0 *= w3\nexit"),
     Bug("branch-in-slot", "misplaced delay slot", "An empty delay slot is filled with a branch.",
         with_words(_branches_in_slots), ("JEQ64_REG", "JSLT64_REG"), ("mips2-32*", "mips32r2-32*", "mips3-64*")),
     Bug("forbidden-slot", FORBIDDEN, "A compact branch is followed by another branch.",

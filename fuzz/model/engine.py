@@ -7,7 +7,8 @@ What silicon does and emulators do not:
 * Legality is that of the ISA, exactly: all else is a reserved instruction.
 * A load of MIPS I is written back one instruction late: the next one sees the old value (MIPS IV Instruction Set, "Load delay"; lwl and lwr of one
   register merge nevertheless).
-* What mfhi and mflo read on MIPS I to III is garbage when one of the next two instructions changes HI or LO.
+  Where the image is left before that, the register keeps the old value.
+* What mfhi and mflo read on MIPS I to III is garbage when one of the next two instructions changes HI or LO, or lies outside of the image.
 * Division by zero gives garbage, and so do HI and LO after the mul of MIPS32.
 * A branch or jump in a delay slot or in a forbidden slot is a reserved instruction, which release 6 demands and before is UNPREDICTABLE.
 * sc fails when the link is broken, which a schedule does at any instruction that it names.
@@ -92,8 +93,8 @@ def garbage(state: Numbers) -> int:
 
 @native
 def _spoiled(state: Numbers, code: Numbers, at: int) -> bool:
-    """Whether one of the two instructions from `at` on changes HI or LO."""
-    found = False
+    """Whether one of the two instructions from `at` on changes HI or LO; those outside of the image may do anything."""
+    found = not 0 <= at < state[WORDS]
     for each in range(at, at + 2):
         found |= 0 <= each < state[WORDS] and code[each, FLAGS] & HILO_WRITTEN != 0
     return found
@@ -150,8 +151,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                 if 0 <= offset < 4 * words and offset & 3 == 0:
                     at, moves = offset >> 2, False
                 else:
-                    if delayed != _NO_REGISTER:
-                        registers[delayed] = delayed_value
+                    # A load that is under way is lost: whoever is there may look at the register, or save and restore it, with his first instruction.
                     called = minus(target, state[FUNCTIONS])
                     detail = target
                     if slot == 0 and target == state[RETURN_PAGE]:

@@ -7,7 +7,7 @@ import pytest
 from fuzz.model.target import ModelTarget
 from fuzz.tests.images import A0, T0, V0, V1, Line, image, placement
 from jit.config import Config
-from jit.mips import ROWS
+from jit.mips import ROWS, rows
 
 NOP: Line = ("addu", 0, 0, 0)
 LOADED = 0x04030201
@@ -36,6 +36,23 @@ def test_a_load_in_a_delay_slot_meets_the_target_on_mips_1(model: ModelTarget) -
 
 def test_what_writes_the_register_in_the_load_delay_slot_wins(model: ModelTarget) -> None:
     assert returned("mips1-32le", [("lw", V0, 0, A0), ("addiu", V0, 0, 9), NOP], model) == 9
+
+
+@pytest.mark.parametrize(("name", "value"), [("mips1-32le", 7), ("mips2-32le", LOADED)])
+def test_a_load_is_under_way_where_the_image_is_left(model: ModelTarget, name: str, value: int) -> None:
+    """In the delay slot of the return: the caller sees the old value."""
+    table = rows(Config.parse(name))
+    compiled, at = image(Config.parse(name), [("addiu", V0, 0, 7)]), placement(Config.parse(name))
+    model.load(replace(compiled, words=(*compiled.words[:-1], table["lw"].encode(V0, 0, A0))), at)
+    assert model.run(at).outcome.return_value == value
+
+
+@pytest.mark.parametrize(("name", "spoiled"), [("mips1-32le", True), ("mips3-64le", True), ("mips4-64le", False)])
+def test_hi_and_lo_are_under_way_where_the_image_is_left(model: ModelTarget, name: str, spoiled: bool) -> None:
+    table = rows(Config.parse(name))
+    compiled, at = image(Config.parse(name), [("addiu", T0, 0, 3), ("mult", T0, T0)]), placement(Config.parse(name))
+    model.load(replace(compiled, words=(*compiled.words[:-1], table["mflo"].encode(V0))), at)
+    assert (model.run(at).outcome.return_value == 9) is not spoiled
 
 
 def test_halves_of_an_unaligned_word_merge_without_delay_on_mips_1(model: ModelTarget) -> None:

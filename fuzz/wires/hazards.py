@@ -3,6 +3,8 @@
     load delay      MIPS I: the instruction that is executed after a load must not use the loaded register. The halves of an unaligned word, lwl
                     and lwr, are an exception of the architecture
     HI and LO       MIPS I to III: of the two instructions that are executed after mfhi or mflo none may change HI or LO
+    edges           neither such a load nor such a read lies in the delay slot of what leads out of the image, or through a register to where the
+                    text does not tell: there the next instruction is that of somebody who cannot know
     delay slot      no branch or jump lies in a delay slot
     forbidden slot  release 6: none lies in the forbidden slot of a compact branch
     LL and SC       from ll to sc no load or store is executed, all lies within 2048 bytes, and the result of sc is tested: sc may fail at any time.
@@ -21,7 +23,7 @@ from fuzz.layout import Placement
 from fuzz.native_text import DISTANCES, LINKED, SLOTS
 from fuzz.record import Recording
 from fuzz.verdict import Trip
-from fuzz.wires.flow import Word, predecessors, reachable, successors, words
+from fuzz.wires.flow import Word, predecessors, reachable, successors, target, words
 from fuzz.wires.wire import Example, Observation, Wire, trip
 from jit.compiled import Compiled
 from jit.mips import HI, LO
@@ -48,6 +50,7 @@ def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
         yield from _linked(compiled, words(compiled), successors(compiled))
     if suspects := _near(compiled, image):
         yield from _distances(compiled, words(compiled), successors(compiled), suspects)
+        yield from _leaving(compiled, words(compiled), suspects)
 
 
 def run(seen: Observation) -> Iterable[Trip]:
@@ -123,6 +126,20 @@ def _distances(compiled: Compiled, instructions: Sequence[Word | None], followin
                 if writer is not None and writer.writes & HILO:
                     detail = f"{writer.row.mnemonic} changes HI or LO less than two instructions behind {word.row.mnemonic} at word {at}"
                     yield trip(NAME, compiled, to, detail)
+
+
+def _leaving(compiled: Compiled, instructions: Sequence[Word | None], starts: Iterable[int]) -> Iterator[Trip]:
+    """Of the instructions at `starts` those that are under way when the image is left."""
+    delays = compiled.config.isa in LOAD_DELAY
+    for at in starts:
+        word, branch = instructions[at], instructions[at - 1] if at else None
+        if word is None or branch is None or "delay" not in branch.facts:
+            continue
+        to = target(compiled, at - 1, branch)
+        if to is not None and 0 <= to < len(instructions):
+            continue
+        if (delays and "load" in word.facts and word.writes) or word.reads & HILO:
+            yield trip(NAME, compiled, at, f"{word.row.mnemonic} in the delay slot of {branch.row.mnemonic}, which may leave the image")
 
 
 def _next_two(instructions: Sequence[Word | None], following: Sequence[Sequence[int]], at: int) -> set[int]:
@@ -220,17 +237,26 @@ WIRE = Wire(
         Example("mips1-32le", "beq $zero, $zero, 2; lw $t0, 0($a0); addu $t1, $t0, $t0; nop", trips=False),
         Example("mips1-32le", "beq $zero, $zero, 2; lw $t0, 0($a0); nop; addu $t1, $t0, $t0", trips=True),
         Example("mips1-32le", "bne $zero, $zero, 2; lw $t0, 0($a0); addu $t1, $t0, $t0; nop", trips=True),
-        # The target of a jump to a register shows only when it is executed.
+        # The target of a jump to a register does not show in the text, where it may be anything.
         Example(
             "mips1-32le",
-            "or $t2, $ra, $zero; bal 1; nop; addiu $ra, $ra, 16; jr $ra; lw $t0, 0($a0); addu $t1, $t0, $t0; nop; or $ra, $t2, $zero",
+            "or $t2, $ra, $zero; bal 1; nop; addiu $ra, $ra, 16; jr $ra; nop; addu $t1, $t0, $t0; nop; or $ra, $t2, $zero",
             trips=False,
         ),
         Example(
             "mips1-32le",
-            "or $t2, $ra, $zero; bal 1; nop; addiu $ra, $ra, 16; jr $ra; lw $t0, 0($a0); nop; addu $t1, $t0, $t0; or $ra, $t2, $zero",
+            "or $t2, $ra, $zero; bal 1; nop; addiu $ra, $ra, 16; jr $ra; lw $t0, 0($a0); addu $t1, $t0, $t0; nop; or $ra, $t2, $zero",
             trips=True,
         ),
+        # The image is left.
+        Example("mips1-32le", "addiu $v0, $zero, 42; jr $ra; lw $t0, 0($a0)", trips=True),
+        Example("mips1-32be", "beq $sp, $zero, 64; lw $t0, 0($a0); nop", trips=True),
+        Example("mips1-32be", "beq $sp, $zero, 64; lw $zero, 0($a0); nop", trips=False),
+        Example("mips2-32be", "beq $sp, $zero, 64; lw $t0, 0($a0); nop", trips=False),
+        Example("mips1-32be", "beq $sp, $zero, 2; lw $t0, 0($a0); nop", trips=False),
+        Example("mips3-64be", "addiu $v0, $zero, 42; jr $ra; mflo $t0", trips=True),
+        Example("mips3-64be", "mflo $t0; beq $sp, $zero, 64; nop", trips=False),
+        Example("mips4-64be", "beq $sp, $zero, 64; mflo $t0; nop", trips=False),
         # HI and LO.
         Example("mips3-64be", "mflo $t0; nop; nop; multu $t0, $t0", trips=False),
         Example("mips3-64be", "mflo $t0; nop; mult $zero, $zero", trips=True),
