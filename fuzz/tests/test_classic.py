@@ -1,7 +1,5 @@
 """Classic filters, converted to eBPF: against a direct interpreter, against libpcap, and against packets of which everything is known."""
 
-import importlib.util
-import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -22,6 +20,7 @@ from fuzz.captures import Captured, read_capture
 from fuzz.case import Case
 from fuzz.judge import interpret
 from fuzz.layout import place
+from fuzz.tests.scripts import load as load_script
 from jit.config import Config
 from oracle.classic import run_classic
 
@@ -32,15 +31,8 @@ LOADS: tuple[Loads, ...] = ("legacy", "direct")
 NETWORK, LINK = 0xFFF0_0000, 0xFFE0_0000
 
 
-@cache
 def build() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("corpus_filters_build", FILTERS / "build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(FILTERS / "build.py")
 
 
 @cache

@@ -1,24 +1,24 @@
 """Conformance: what becomes of each kind of test, the plugin's protocol, and the shipped vectors."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from click.testing import CliRunner, Result
 
+from ebpf.codec import encode
 from ebpf.data_dialect import read
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME, lookup
 from fuzz.cli import main
 from fuzz.conformance import judge_test, load
 from fuzz.judgement import Kind
+from fuzz.tests.scripts import load as load_script
 from fuzz.unicorn_target import UnicornTarget
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
@@ -31,15 +31,8 @@ CONFIGS = tuple(map(Config.parse, ("mips1-32le", "mips1-32be", "mips64r6-64le", 
 CONFIG_OPTIONS = [part for config in CONFIGS for part in ("--config", str(config))]
 
 
-@cache
 def build() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("corpus_conformance_build", CONFORMANCE / "build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(CONFORMANCE / "build.py")
 
 
 def kinds(asm: str, expectation: str, target: UnicornTarget, memory: str = "") -> list[Kind]:
@@ -228,3 +221,39 @@ def test_plugin_as_a_program_of_its_own() -> None:
     done = subprocess.run([*command, ""], input="95", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
+
+
+# The runner's side.
+
+
+def by_runner(path: Path, options: str) -> str:
+    """What the runner of the suite makes of a test, "" for a pass.
+
+    It is written in C++ and not to be had here; this does what its source does (bpf_conformance, src/bpf_conformance.cc): memory and options are one
+    argument each, the memory with two blanks behind each byte; the program comes on standard input in the same way, and a line feed; of what is on
+    standard output the low 32 bits are compared. Where an error is expected any other exit status than 0 will do here.
+    """
+    test = load(str(path))
+    program = encode(test.program.slots, "little")
+    command = [sys.executable, "-c", "from fuzz.cli_conform import plugin_main; plugin_main()", _spaced(test.memory), options]
+    done = subprocess.run(command, input=_spaced(program) + "\n", capture_output=True, text=True, check=False)
+    if done.returncode:
+        return "" if test.error and not done.stdout and done.stderr.count("\n") == 1 else f"status {done.returncode}: {done.stderr}"
+    if test.error:
+        return "an error is expected"
+    assert test.result is not None
+    value = int("".join(done.stdout.splitlines()), 16) & 0xFFFF_FFFF
+    return "" if value == test.result & 0xFFFF_FFFF else f"got {value:#x}"
+
+
+def _spaced(contents: bytes) -> str:
+    return "".join(f"{byte:02x}  " for byte in contents)
+
+
+RUN = tuple((path, "") for path in (*HAND[::3], *ROWS[:: len(ROWS) // 3])) + tuple((path, "--config mips64r2-64le") for path in HAND[::9])
+
+
+@pytest.mark.parametrize(("path", "options"), RUN, ids=lambda value: value.stem if isinstance(value, Path) else value)
+def test_the_plugin_passes_what_the_runner_asks(path: Path, options: str) -> None:
+    found = by_runner(path, options)
+    assert found.startswith("got") if path.stem.endswith("-big") else not found
