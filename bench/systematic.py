@@ -2,15 +2,18 @@
 
     python bench/systematic.py
 
-The first subject of a row of each family is judged on all base configurations of its byte order, with all tripwires and lockstep.
+The first subject of a row of each family is judged on all base configurations of its byte order, with all tripwires and lockstep,
+as campaigns do it: by the model, with Unicorn beside it for one image in so many.
 """
 
 import time
 from pathlib import Path
 
+from fuzz.campaign.unit import machine
+from fuzz.cli_fuzz import CONFIRM
+from fuzz.engines import engine
 from fuzz.judge import judge_all
 from fuzz.systematic import INPUTS, systematic_suites
-from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS
@@ -23,14 +26,14 @@ NIGHT = 8 * 3600
 
 def main() -> None:
     """Measure, and write the report."""
-    target, lines, total, spent = UnicornTarget(), list[str](), 0, 0.0
+    target, lines, total, spent = engine("model", CONFIRM), list[str](), 0, 0.0
     for name in ROWS:
         suite = next(systematic_suites(name))
         inputs = suite.inputs("little")[:INPUTS]
         # The first image costs what is done once for a process.
         verdicts = list(judge_all(suite.program, inputs[:1], CONFIGS[:1], target, compile_program))
         before = time.process_time()
-        verdicts = list(judge_all(suite.program, inputs, CONFIGS, target, compile_program))
+        verdicts = list(judge_all(suite.program, inputs, CONFIGS, target, compile_program, cpu=machine))
         seconds = time.process_time() - before
         unlike = [verdict for verdict in verdicts if verdict.status is not Status.AGREE]
         if unlike:

@@ -90,6 +90,7 @@ class Jobs(_ParamType):
 @config_globs
 @click.option("--seed", type=click.IntRange(0), help="Same seed and same version, same cases. Without it one is chosen, and shown.")
 @click.option("--tier", help="What is generated; all by default.", default="all", show_default=True)
+@click.option("--systematic", is_flag=True, help="Instead of generated programs the systematic suites, all of them, on all configurations chosen.")
 @click.option("--profile", type=click.Choice(tuple(PROFILES)), default="dev", show_default=True, help="dev 1 minute, ci 400 cases, nightly 8 hours.")
 @click.option(
     "--engine",
@@ -120,6 +121,7 @@ def fuzz(
     globs: tuple[str, ...],
     seed: int | None,
     tier: str,
+    systematic: bool,
     profile: str,
     engine: str,
     confirm: int,
@@ -140,7 +142,8 @@ def fuzz(
     Exit status: 0 nothing was found; 1 there are findings; 2 nothing was judged, or DIR cannot be used; 130 interrupted.
 
     \b
-    Example: bpfmips fuzz --time 10m --out campaign
+    Examples: bpfmips fuzz --time 10m --out campaign
+              bpfmips fuzz --systematic --out all
     """
     from fuzz.campaign.generation import TIERS
     from fuzz.campaign.state import Plan, State
@@ -151,7 +154,7 @@ def fuzz(
         refuse("fuzz: --out DIR begins a campaign, --resume DIR goes on with one; give one of them")
     state = State(resume or out or Path())
     if resume is not None:
-        if globs or seed is not None or cases is not None or tier != "all" or engine != "model" or confirm != CONFIRM:
+        if globs or seed is not None or cases is not None or tier != "all" or systematic or engine != "model" or confirm != CONFIRM:
             refuse("--resume: seed, tier, engine, configurations and number of cases are those of the campaign")
         plan = state.resume()
         if plan.version != _version():
@@ -162,9 +165,12 @@ def fuzz(
     else:
         if tier not in TIERS:
             refuse(f"--tier: no tier {tier!r}; there is {', '.join(TIERS)}")
-        if seconds is None and cases is None:
-            seconds, cases = PROFILES[profile]
-        swept, drawn = _configurations(globs)
+        if systematic:
+            tier, cases, swept, drawn = _systematic(tier, cases, globs)
+        else:
+            if seconds is None and cases is None:
+                seconds, cases = PROFILES[profile]
+            swept, drawn = _configurations(globs)
         plan = Plan(_version(), int.from_bytes(os.urandom(4), "big") if seed is None else seed, tier, swept, "all", cases, drawn, engine, confirm)
         state.create(plan)
     if resume is not None and plan.cases is None:
@@ -196,6 +202,16 @@ def _configurations(globs: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, .
     chosen = select_configs(globs) if globs else all_configs()
     swept = tuple(str(config) for config in chosen if config in BASE_CONFIGS or len(chosen) <= len(BASE_CONFIGS))
     return swept, tuple(name for config in chosen if (name := str(config)) not in swept)
+
+
+def _systematic(tier: str, cases: int | None, globs: Sequence[str]) -> tuple[str, int, tuple[str, ...], tuple[str, ...]]:
+    """Tier, number of cases and configurations of a systematic campaign."""
+    from fuzz.campaign.generation import SYSTEMATIC
+    from fuzz.systematic import pieces
+
+    if tier != "all":
+        refuse("--systematic: what it judges is of no tier")
+    return SYSTEMATIC, min(cases or len(pieces()), len(pieces())), tuple(map(str, select_configs(globs))), ()
 
 
 def _version() -> str:

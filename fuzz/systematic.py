@@ -13,9 +13,12 @@ a subject is judged.
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from itertools import product
+from typing import NamedTuple
 
 from ebpf.opcodes import ROWS, Row
+from ebpf.program import ByteOrder
 from fuzz.sources import BYTE_ORDERS, Subject
 from fuzz.suite_arithmetic import immediate_suites, is_shift, register_suite
 from fuzz.suite_atomic import CELLS, atomic_suite, is_atomic
@@ -97,6 +100,29 @@ def systematic_subjects(row_glob: str = "*") -> Iterator[Subject]:
     """The same as subjects, for both byte orders; their version is the number of the first input."""
     for suite in systematic_suites(row_glob):
         for byte_order in BYTE_ORDERS:
-            inputs = suite.inputs(byte_order)
-            for first in range(0, len(inputs), INPUTS):
-                yield Subject(suite.row_name, str(first), suite.program, byte_order, inputs[first : first + INPUTS])
+            for first in range(0, len(suite.operands), INPUTS):
+                yield Piece(suite, byte_order, first).subject()
+
+
+class Piece(NamedTuple):
+    """A subject that has not been made: a suite, the byte order, and the number of the first input."""
+
+    suite: Suite
+    byte_order: ByteOrder
+    first: int
+
+    def subject(self) -> Subject:
+        """The subject."""
+        inputs = self.suite.inputs(self.byte_order)[self.first : self.first + INPUTS]
+        return Subject(self.suite.row_name, str(self.first), self.suite.program, self.byte_order, inputs)
+
+
+@cache
+def pieces() -> tuple[Piece, ...]:
+    """All subjects, to be made one by one."""
+    return tuple(
+        Piece(suite, byte_order, first)
+        for suite in systematic_suites()
+        for byte_order in BYTE_ORDERS
+        for first in range(0, len(suite.operands), INPUTS)
+    )

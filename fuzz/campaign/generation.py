@@ -1,15 +1,25 @@
-"""The seam to the generator: the cases of a batch, a function of nothing but the campaign's seed, the number of the batch and the tier."""
+"""The seam to the generator: the cases of a batch, a function of nothing but the campaign's seed, the number of the batch and the tier.
 
+A systematic campaign has the subjects of `fuzz.systematic` for cases, each once, in an order that the seed decides: a part of it is a sample of all.
+"""
+
+import random
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from typing import NamedTuple
 
 from ebpf.program import Program
 from fuzz.case import Input
 from fuzz.gen import TIERS as TIERS_OF_PROGRAMS
 from fuzz.gen import batch
+from fuzz.systematic import pieces
 
 TIERS = ("all", *TIERS_OF_PROGRAMS)
 """What `--tier` chooses; with all of them they take turns."""
+
+SYSTEMATIC = "systematic"
+"""The tier of systematic campaigns."""
 
 BATCH = 8
 """Cases of a batch."""
@@ -24,5 +34,16 @@ class Generated(NamedTuple):
 
 def generate(seed: int, number: int, tier: str, cases: int) -> Sequence[Generated]:
     """The first cases of a batch."""
+    if tier == SYSTEMATIC:
+        found = pieces()
+        subjects = [found[at].subject() for at in _order(seed)[number * BATCH :][:cases]]
+        return [Generated(replace(subject.program, byte_order=subject.byte_order), tuple(subject.inputs)) for subject in subjects]
     chosen = TIERS_OF_PROGRAMS[number % len(TIERS_OF_PROGRAMS)] if tier == "all" else next(name for name in TIERS_OF_PROGRAMS if name == tier)
     return [Generated(case.program, case.inputs) for case in batch.cases(seed, number, chosen, cases)]
+
+
+@cache
+def _order(seed: int) -> list[int]:
+    order = list(range(len(pieces())))
+    random.Random(f"order {seed}").shuffle(order)
+    return order

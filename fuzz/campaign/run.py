@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fuzz.campaign.configurations import drawn
-from fuzz.campaign.generation import BATCH, Generated
+from fuzz.campaign.generation import BATCH, SYSTEMATIC, Generated
 from fuzz.campaign.pool import DeadWorkerError
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult, Task, engine_finding, merged, reduce_finding, run_batch
@@ -139,7 +139,7 @@ class Run:
             return None
         configs = (*plan.configs, *drawn(plan.seed, number, plan.drawn))
         task = Task(plan.seed, number, plan.tier, cases, configs, plan.tripwires, plan.engine, plan.confirm)
-        if number % _EVERY != _EVERY - 1:
+        if number % _EVERY != _EVERY - 1 or plan.tier == SYSTEMATIC:
             return task
         horizon = (number // _EPOCH - 1) * _EPOCH
         if horizon > self.state.next_batch:

@@ -20,7 +20,7 @@ from ebpf.program import Program, ProgramError
 from fuzz.campaign.branches import traced
 from fuzz.campaign.configurations import sampled
 from fuzz.campaign.coverage import Reached, features, reached
-from fuzz.campaign.generation import Generated, generate
+from fuzz.campaign.generation import SYSTEMATIC, Generated, generate
 from fuzz.campaign.mutation import mutate
 from fuzz.campaign.pool import tell
 from fuzz.campaign.reduce import reduce
@@ -180,7 +180,9 @@ class _Examination:
 
     def run(self) -> None:
         program, inputs = self.case
-        configs = sampled(self.task.seed, self.task.number, self.number, tuple(map(Config.parse, self.task.configs)))
+        configs = self._configs()
+        if not configs:
+            return
         wires = select(self.task.tripwires)
         seconds = self.result.seconds
         clock = _Clock(seconds)
@@ -216,6 +218,12 @@ class _Examination:
     def target(self) -> Target:
         """What runs the images."""
         return target(self.task.engine, self.task.confirm)
+
+    def _configs(self) -> tuple[Config, ...]:
+        """Those of its byte order, of generated cases some."""
+        order = self.case.program.byte_order
+        found = [config for config in map(Config.parse, self.task.configs) if order in (None, "big" if config.big_endian else "little")]
+        return tuple(found) if self.task.tier == SYSTEMATIC else sampled(self.task.seed, self.task.number, self.number, found)
 
     def _reached(self, configs: Sequence[Config]) -> Reached:
         """What is executed, on one world of each byte order."""

@@ -47,10 +47,11 @@ def campaign(
     silence: float = 30,
     seed: int = 1,
     configs: tuple[str, ...] = CONFIGS,
+    tier: str = "all",
 ) -> State:
     """A campaign from beginning to end."""
     state = State(directory)
-    plan = Plan("test", seed, "all", configs, "all", cases)
+    plan = Plan("test", seed, tier, configs, "all", cases)
     state.create(plan)
     pool = WorkerPool(jobs, silence, 2 << 30, ("fuzz.campaign.unit",))
     try:

@@ -14,11 +14,12 @@ from click.testing import CliRunner
 from ebpf.program import ProgramError
 from fuzz import replay
 from fuzz.campaign import run
-from fuzz.campaign.generation import generate
+from fuzz.campaign.generation import BATCH, SYSTEMATIC, _order, generate
 from fuzz.campaign.minimise import features_of, minimise
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult
 from fuzz.cli import main
+from fuzz.systematic import pieces
 from fuzz.tests.campaigns import CONFIGS, Bad, Seeded, campaign, contents
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config
@@ -37,6 +38,19 @@ def test_same_seed_same_cases_whatever_the_number_of_jobs(tmp_path: Path, monkey
     assert sum(int(row[1]) for row in one["batch"] if isinstance(row[1], int)) == 44
     other = contents(campaign(tmp_path / "other", cases=8, seed=2))
     assert other["files of corpus"][0][1] not in [text for _, text in one["files of corpus"]]
+
+
+def test_a_systematic_campaign_judges_each_suite_once(tmp_path: Path) -> None:
+    count = len(pieces())
+    found = generate(5, 0, SYSTEMATIC, 8)
+    assert [case.program.slots for case in found] == [pieces()[at].suite.program.slots for at in _order(5)[:8]]
+    assert sorted(_order(5)) == list(range(count))
+    assert len(generate(5, count // BATCH, SYSTEMATIC, count % BATCH)) == count % BATCH
+    state = campaign(tmp_path / "campaign", cases=4, seed=5, tier=SYSTEMATIC)
+    # One of the configurations has the byte order of a case.
+    assert state.counts["verdicts"]["AGREE"] == sum(len(case.inputs) for case in found[:4])
+    assert not state.buckets
+    assert not any("mutant" in str(name) and number for name, number in state.counts["cases"].items())
 
 
 def test_a_bug_is_found_made_small_and_replayed(tmp_path: Path) -> None:
