@@ -16,6 +16,10 @@ from typing import NamedTuple
 
 from ebpf.instruction import FRAME_POINTER, Instruction
 from ebpf.opcodes import Row, lookup
+from ebpf.program import Program
+from fuzz.case import Case, Input
+from fuzz.judge import interpret
+from fuzz.layout import place
 from fuzz.target import Run
 from jit.compiled import Compiled
 from jit.config import Config
@@ -24,9 +28,13 @@ from reports.table import CLASSES, class_of
 
 
 class Reached(NamedTuple):
-    """The executed slots of a program by what they are: (row, operands). Jumps have several, one for each way that they went."""
+    """The executed slots of a program by what they are: (row, operands). Jumps have several, one for each way that they went.
+
+    executed   instructions of the first run
+    """
 
     slots: Mapping[int, tuple[tuple[str, str], ...]]
+    executed: int = 0
 
     @property
     def rows(self) -> frozenset[str]:
@@ -34,7 +42,22 @@ class Reached(NamedTuple):
         return frozenset(row for described in self.slots.values() for row, _ in described)
 
 
-def reached(slots: Sequence[Instruction], runs: Iterable[Run]) -> Reached:
+def reached_by(program: Program, inputs: Sequence[Input], configs: Iterable[Config]) -> dict[bool, Reached]:
+    """What a program executes on one world of each byte order, with and without the verifier's marks as far as these configurations have them.
+
+    Marks are instructions, by which the others are counted anew. Raises ProgramError for a program that cannot be placed.
+    """
+    worlds: dict[bool, dict[bool, Config]] = {}
+    for config in configs:
+        worlds.setdefault(config.marked, {}).setdefault(config.big_endian, config)
+    found = {}
+    for is_marked, chosen in worlds.items():
+        placements = [place(Case(program, given), config) for config in chosen.values() for given in inputs]
+        found[is_marked] = reached(placements[0].slots, [interpret(placement, trace=True) for placement in placements])
+    return found
+
+
+def reached(slots: Sequence[Instruction], runs: Sequence[Run]) -> Reached:
     """What runs of the oracle, with their traces, have executed."""
     ways: set[tuple[int, bool]] = set()
     for run in runs:
@@ -48,7 +71,7 @@ def reached(slots: Sequence[Instruction], runs: Iterable[Run]) -> Reached:
             if row.offset == "jump":
                 operands += " taken" if jumped else " not taken"
             found[at] = (*found.get(at, ()), (row.name, operands))
-    return Reached(found)
+    return Reached(found, runs[0].outcome.executed)
 
 
 @lru_cache(maxsize=4096)

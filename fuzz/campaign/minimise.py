@@ -7,11 +7,10 @@ taken again and again, until nothing is missing (the greedy set cover).
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from fuzz.campaign.coverage import features, reached
+from fuzz.campaign.coverage import features, reached_by
 from fuzz.campaign.generation import Generated
 from fuzz.campaign.state import Plan, State
 from fuzz.case import Case, Compiler
-from fuzz.judge import interpret
 from fuzz.layout import place
 from jit.config import Config
 
@@ -19,15 +18,13 @@ from jit.config import Config
 def features_of(case: Generated, configs: Sequence[Config], compiler: Compiler) -> frozenset[str]:
     """The features of a case on these configurations."""
     program, inputs = case
-    worlds = {config.big_endian: config for config in configs}
-    placements = [place(Case(program, given), config) for config in worlds.values() for given in inputs]
-    found = reached(placements[0].slots, [interpret(placement, trace=True) for placement in placements])
+    found = reached_by(program, inputs, configs)
     names = set[str]()
     for config in configs:
         placement = place(Case(program, inputs[0]), config)
         # Where the compiler raises an error there is no image; the campaign has told.
         with suppress(Exception):
-            names.update(features(found, compiler(placement.slots, config, placement.addresses)))
+            names.update(features(found[config.marked], compiler(placement.slots, config, placement.addresses)))
     return frozenset(names)
 
 

@@ -19,7 +19,7 @@ from ebpf.instruction import Instruction
 from ebpf.program import Program, ProgramError
 from fuzz.campaign.branches import traced
 from fuzz.campaign.configurations import sampled
-from fuzz.campaign.coverage import Reached, features, reached
+from fuzz.campaign.coverage import features, reached_by
 from fuzz.campaign.generation import SYSTEMATIC, Generated, generate
 from fuzz.campaign.mutation import mutate
 from fuzz.campaign.pool import tell
@@ -28,7 +28,7 @@ from fuzz.case import Case, Compiler, Input
 from fuzz.diagnosis import diagnose
 from fuzz.engines import engine
 from fuzz.finding import ENGINE, HARNESS, Finding, versions
-from fuzz.judge import interpret, judge_all
+from fuzz.judge import judge_all
 from fuzz.layout import place
 from fuzz.machine import machine
 from fuzz.suite_program import instruction
@@ -186,28 +186,30 @@ class _Examination:
         wires = select(self.task.tripwires)
         seconds = self.result.seconds
         clock = _Clock(seconds)
-        found = self._reached(configs)
-        clock.lap("coverage")
-        images = _Images(self.compiler)
-        failing: dict[tuple[object, ...], list[Verdict]] = {}
-        run: set[Config] = set()
         try:
-            for verdict in judge_all(program, inputs, configs, self.target, images.compiler, wires=wires, lockstep=bool(wires), cpu=machine):
-                self._count(verdict, found.rows)
-                if not verdict.repeated:
-                    run.add(verdict.config)
-                if verdict.status in (Status.DIFFER, Status.TRIPPED, Status.ENGINE):
-                    failing.setdefault(_alike(verdict), []).append(verdict)
+            found = reached_by(program, inputs, configs)
         except ProgramError as error:
             self.result.verdicts[Status.INCONCLUSIVE.name] += len(inputs) * len(configs)
             self.result.reasons[f"unusable: {error}"] += len(inputs) * len(configs)
             return
+        rows = next(iter(found.values())).rows
+        self.result.executed += next(iter(found.values())).executed
+        clock.lap("coverage")
+        images = _Images(self.compiler)
+        failing: dict[tuple[object, ...], list[Verdict]] = {}
+        run: set[Config] = set()
+        for verdict in judge_all(program, inputs, configs, self.target, images.compiler, wires=wires, lockstep=bool(wires), cpu=machine):
+            self._count(verdict, rows)
+            if not verdict.repeated:
+                run.add(verdict.config)
+            if verdict.status in (Status.DIFFER, Status.TRIPPED, Status.ENGINE):
+                failing.setdefault(_alike(verdict), []).append(verdict)
         clock.lap("judging")
         seconds["judging"] -= images.seconds
         seconds["compiler"] += images.seconds
         for config in configs:
             if config in run and config in images.first:
-                for feature in features(found, images.first[config]):
+                for feature in features(found[config.marked], images.first[config]):
                     self.result.coverage.setdefault(feature, self.number)
         clock.lap("coverage")
         for verdicts in failing.values():
@@ -224,15 +226,6 @@ class _Examination:
         order = self.case.program.byte_order
         found = [config for config in map(Config.parse, self.task.configs) if order in (None, "big" if config.big_endian else "little")]
         return tuple(found) if self.task.tier == SYSTEMATIC else sampled(self.task.seed, self.task.number, self.number, found)
-
-    def _reached(self, configs: Sequence[Config]) -> Reached:
-        """What is executed, on one world of each byte order."""
-        program, inputs = self.case
-        worlds = {config.big_endian: config for config in reversed(configs)}
-        placements = [place(Case(program, given), config) for config in worlds.values() for given in inputs]
-        runs = [interpret(placement, trace=True) for placement in placements]
-        self.result.executed += runs[0].outcome.executed
-        return reached(placements[0].slots, runs)
 
     def _count(self, verdict: Verdict, rows: frozenset[str]) -> None:
         result = self.result

@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from ebpf.assembler import assemble
 from ebpf.program import ProgramError
 from fuzz import replay
 from fuzz.campaign import run
+from fuzz.campaign.coverage import reached_by
 from fuzz.campaign.generation import BATCH, SYSTEMATIC, _order, generate
 from fuzz.campaign.minimise import features_of, minimise
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult
+from fuzz.case import Input
 from fuzz.cli import main
 from fuzz.systematic import pieces
 from fuzz.tests.campaigns import CONFIGS, Bad, Seeded, campaign, contents
@@ -235,6 +238,18 @@ def test_a_corpus_made_small_reaches_all_that_it_did(tmp_path: Path) -> None:
     assert dropped == len(reached) - len(left) > 0
     assert frozenset().union(*(reached[name] for name in left)) == frozenset().union(*reached.values())
     assert left == {path.name for path in (state.directory / "corpus").iterdir()}
+
+
+def test_what_is_reached_is_told_by_the_slots_of_each_program() -> None:
+    """A verifier's marks are instructions of the program: what is executed has other numbers with them."""
+    program = assemble("w0 = 1; w0 += 2; r1 = r0; r0 = r1; exit")
+    for names in (("mips64r2-64le", "mips64r2-64be+zext"), ("mips64r2-64le+zext", "mips64r2-64be")):
+        found = reached_by(program, (Input(b""),), map(Config.parse, names))
+        assert set(found) == {False, True}
+        plain, marked = (dict(found[which].slots) for which in (False, True))
+        assert [row for ((row, _),) in plain.values()] == ["MOV32_IMM", "ADD32_IMM", "MOV64_REG", "MOV64_REG", "EXIT"]
+        assert len(marked) > len(plain)
+        assert [row for ((row, _),) in marked.values()][-1] == "EXIT"
 
 
 def test_a_campaign_in_use_is_refused(tmp_path: Path) -> None:
