@@ -224,7 +224,20 @@ def queries(captured: Captured) -> Answer:
     return int.from_bytes(contents[at + 4 : at + 6], "big") + contents[26], contents
 
 
+def header_sum(captured: Captured) -> Answer:
+    contents = captured.contents
+    if captured.values["protocol"] != 0x0800:
+        return 0, contents
+    if len(contents) < 34:
+        return (1 << 32) - 14, contents
+    total = sum(struct.unpack(">10H", contents[14:34]))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total | len(f"sum {total:x} of 20") << 16, contents
+
+
 ANSWERS = {
+    "tc_checksum": header_sum,
     "xdp_firewall": lambda captured: firewall(captured.contents),
     "xdp_reflect": lambda captured: reflect(captured.contents),
     "tc_classify": classify,
