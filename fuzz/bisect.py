@@ -66,7 +66,7 @@ def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culpr
         shutil.copy(finding, copy)
         command = [sys.executable, "-m", "fuzz", "replay", str(copy)]
         for revision, expected in ((good, 0), (bad, 1)):
-            git("checkout", "--quiet", revision, where=tree)
+            git("checkout", "--quiet", "--detach", revision, where=tree)
             status = subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode
             if status != expected:
                 what = {0: "passes", 1: "fails"}.get(status, "cannot be judged")
@@ -85,7 +85,7 @@ def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culpr
 
 
 def _image(tree: Path, revision: str, finding: Path) -> list[tuple[int, str]]:
-    git("checkout", "--quiet", revision, where=tree)
+    git("checkout", "--quiet", "--detach", revision, where=tree)
     command = [sys.executable, "-c", _IMAGE, str(finding)]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     found = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)

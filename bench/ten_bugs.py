@@ -1,0 +1,125 @@
+"""A campaign over a compiler with ten seeded bugs at once, and its report: what it took, and whether each bug has one bucket that is right.
+
+    python bench/ten_bugs.py DIR [--cases N] [--jobs N]
+
+The bugs are single edits of tables and passes (`TEN`); each has a condition and an operation that its finding must name. Which bug a finding is of is
+asked of the compilers with one bug each: the finding fails with one of them. The campaign and its report stay in DIR, the figures go to
+bench/ten_bugs.md.
+"""
+
+import argparse
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from ebpf.program import ProgramError
+from fuzz.campaign.pool import WorkerPool
+from fuzz.campaign.record import CampaignRecord, load
+from fuzz.campaign.reduce import Bench
+from fuzz.campaign.run import Run
+from fuzz.campaign.state import Plan, State
+from fuzz.campaign.unit import target
+from fuzz.finding import Finding
+from fuzz.reporting import write_report
+from fuzz.seeded_compiler import SeededCompiler
+from fuzz.wires import WIRES
+from jit.config import BASE_CONFIGS, Config
+
+TEN: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "add32-upper-half": ("ADD32", "n64, release >= r2, without zext"),
+        "sub64-borrow": ("SUB64", "o32"),
+        "div64-order": ("DIV64", "n64"),
+        "jle-imm-bound": ("JLE64", "n64, release < r6"),
+        "and-for-or": ("ATOMIC_OR_W", "release >= II"),
+        "load-byte-sign": ("LDX_B", "everywhere"),
+        "lsh64-big-count": ("LSH64", "o32"),
+        "add-without-retry": ("ATOMIC_ADD_W", "release >= II"),
+        "hilo-one": ("any", "o32, release < IV"),
+        "swap16-upper-half": ("SWAP16", "everywhere"),
+    }
+)
+"""By name the operation that a finding must name, and the condition under which it fails."""
+
+SILENCE, MEMORY = 120.0, 2 << 30
+
+
+def campaign(directory: Path, compiler: SeededCompiler, cases: int, jobs: int) -> None:
+    """From beginning to end, on the base configurations."""
+    state = State(directory)
+    plan = Plan("ten bugs", 1, "all", tuple(map(str, BASE_CONFIGS)), "all", cases)
+    state.create(plan)
+    pool = WorkerPool(jobs, SILENCE, MEMORY, ("fuzz.campaign.unit",))
+    try:
+        Run(plan, state, pool, compiler, lambda: 2 * jobs, None).run()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        state.close()
+
+
+def causes(finding: Finding) -> list[str]:
+    """The bugs that alone make the finding fail in the same way."""
+    found = []
+    config = Config.parse(finding.config)
+    for name in TEN:
+        bench = Bench(target("model", 1), SeededCompiler(name), WIRES)
+        try:
+            shown = bench.shown(finding.program, finding.inputs[0], config)
+        except ProgramError:
+            continue
+        if shown is not None and shown.diagnosis.symptom.row == finding.row:
+            found.append(name)
+    return found
+
+
+def report(record: CampaignRecord, seconds: float, reporting: float, jobs: int) -> Iterator[str]:
+    """The file."""
+    owners: defaultdict[str, list[Finding]] = defaultdict(list)
+    for bucket in record.buckets:
+        for name in causes(bucket.finding) or ["?"]:
+            owners[name].append(bucket.finding)
+    yield "# Ten bugs at once"
+    yield ""
+    yield (
+        f"`python bench/ten_bugs.py`, {datetime.now(tz=UTC):%Y-%m-%d}, {jobs} processes: {record.judged} judged pairs, {len(record.buckets)} buckets; "
+        f"{seconds:.0f} s for the campaign with all reductions, {reporting:.1f} s for the report."
+    )
+    yield ""
+    yield "| bug | buckets | fingerprint | slots | fails | wanted | first wrong |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, (operation, wanted) in TEN.items():
+        for finding in owners.get(name, []):
+            right = "" if operation in finding.fingerprint.split() else " (another operation)"
+            cells = (finding.fingerprint + right, len(finding.program.slots), finding.condition, wanted, f"`{finding.wrong}`")
+            yield f"| {name} | {len(owners[name])} | {' | '.join(map(str, cells)).replace('|=', '&#124;=')} |"
+        if name not in owners:
+            yield f"| {name} | 0 | not found | | | {wanted} | |"
+    for finding in owners.get("?", []):
+        yield f"| none alone | | {finding.fingerprint} | {len(finding.program.slots)} | {finding.condition} | | `{finding.wrong}` |"
+
+
+def main() -> int:
+    """Run it."""
+    parser = argparse.ArgumentParser(description="Ten seeded bugs at once.")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--cases", type=int, default=400)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    compiler = SeededCompiler(*TEN)
+    started = time.monotonic()
+    campaign(options.directory, compiler, options.cases, options.jobs)
+    seconds = time.monotonic() - started
+    write_report(options.directory, (), {}, options.directory, compiler)
+    reporting = time.monotonic() - started - seconds
+    text = "".join(f"{line}\n" for line in report(load(options.directory), seconds, reporting, options.jobs))
+    (Path(__file__).parent / "ten_bugs.md").write_text(text)
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
