@@ -1,16 +1,19 @@
-"""How well fingerprints tell bugs apart: each seeded bug is found, made small and put into a bucket, on two configurations and from two seeds.
+"""How well symptoms and fingerprints tell bugs apart: the seeded bugs, one at a time, on two configurations and from two seeds.
 
-    python bench/buckets.py [--minutes M] [--seed N]
+    python bench/buckets.py [--small] [--minutes M] [--seed N]
 
-For each bug of corpus/bugs (those of trampolines have no findings), in an order drawn from the seed, until the time is over: on the first and the
-last configuration where it applies, inputs of its suites are drawn from two seeds until one fails; that case is made small (`fuzz.campaign.reduce`),
-and its fingerprint is its bucket.
+For each bug of corpus/bugs (those of trampolines have no findings) inputs of its suites are drawn from two seeds, on the first and the last
+configuration where it applies. What fails is sorted twice:
 
-    buckets of a bug    different fingerprints of one bug; 1 is best
-    pure                buckets that only one bug of those in the compiler has. All bugs at once is harder than any compiler; ten at once, drawn 1000
-                        times from those measured, is what the second figure is about. Bugs are not run together for it: their buckets are compared
+    symptoms       every failing program, as it is: kind, rule and operation. They lack the class of configurations, so that bugs fall together more
+    fingerprints   with --small: one failing case for each seed and configuration, made small, with its condition; some twenty seconds of CPU a bug, so
+                   that --minutes says how many bugs, in an order drawn from the seed
 
-The table goes to standard output and to bench/buckets.md.
+    buckets of a bug    different ones of one bug; 1 is best
+    pure                buckets that only one bug of those in the compiler has: of all bugs at once, which is harder than any compiler, and of ten at
+                        once, drawn 1000 times. Bugs are not run together for it: their buckets are compared
+
+The table goes to standard output and to bench/buckets.md, with --small to bench/buckets_small.md.
 """
 
 import argparse
@@ -19,6 +22,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,10 +32,11 @@ from fuzz.campaign.unit import target
 from fuzz.case import Case
 from fuzz.diagnosis import diagnose
 from fuzz.finding import Finding
+from fuzz.fingerprint import operation
 from fuzz.judge import judge_all
 from fuzz.seeded_bug import Bug
 from fuzz.selftest import bugs, cases, compiler, sample
-from fuzz.verdict import Status
+from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES
 from jit.config import Config
 
@@ -42,61 +47,75 @@ DRAWS = 1000
 
 
 class Sorted(NamedTuple):
-    """A bug and what came of it: fingerprints by seed and configuration, slots of the small cases, and seconds."""
+    """A bug and what came of it: buckets by seed and configuration, slots of the small cases, and seconds."""
 
     bug: Bug
-    buckets: dict[tuple[int, str], str]
+    buckets: dict[tuple[int, str], frozenset[str]]
     slots: list[int]
     seconds: float
 
 
-def found(bug: Bug, config: Config, seed: int) -> Finding | None:
-    """A case that shows the bug, small."""
+def _failing(bug: Bug, config: Config, seed: int) -> Iterator[tuple[Case, Verdict]]:
+    """The first failing case of each program, in an order drawn from the seed, with inputs drawn from it."""
     draw = random.Random(f"{seed}/{bug.name}/{config}")
     programs = cases(bug, config)
     draw.shuffle(programs)
-    engine = target("model", 1)
     for program, inputs in programs:
         chosen = draw.sample(inputs, min(INPUTS, len(inputs)))
-        for verdict in judge_all(program, chosen, (config,), engine, compiler(bug)):
+        for verdict in judge_all(program, chosen, (config,), target("model", 1), compiler(bug)):
             if verdict.status in (Status.DIFFER, Status.TRIPPED):
-                given = chosen[verdict.input]
-                symptom = diagnose(Case(program, given), verdict, engine, compiler(bug), WIRES).fingerprint
-                case = Finding(symptom, symptom, verdict.status.name, program, (given,), str(config), (str(config),), ())
-                return reduce(case, engine, compiler(bug), WIRES)
-    return None
+                yield Case(program, chosen[verdict.input]), verdict
+                break
 
 
-def measure(bug: Bug) -> Sorted:
+def _symptoms(bug: Bug, config: Config, seed: int) -> Iterator[tuple[str, int]]:
+    for case, verdict in _failing(bug, config, seed):
+        symptom = diagnose(case, verdict, target("model", 1), compiler(bug), WIRES).symptom
+        yield f"{symptom.kind} ({symptom.rule}) {operation(symptom.row)}", len(case.program.slots)
+
+
+def _small(bug: Bug, config: Config, seed: int) -> Iterator[tuple[str, int]]:
+    for case, verdict in _failing(bug, config, seed):
+        symptom = diagnose(case, verdict, target("model", 1), compiler(bug), WIRES).fingerprint
+        whole = Finding(symptom, symptom, verdict.status.name, case.program, (case.input,), str(config), (str(config),), ())
+        small = reduce(whole, target("model", 1), compiler(bug), WIRES)
+        yield small.fingerprint, len(small.program.slots)
+        return
+
+
+def measure(bug: Bug, small: bool) -> Sorted:
     """All that is measured of a bug."""
     started = time.perf_counter()
-    buckets: dict[tuple[int, str], str] = {}
-    slots = []
+    buckets: dict[tuple[int, str], frozenset[str]] = {}
+    slots: list[int] = []
     for config in sample(bug):
         for seed in SEEDS:
-            try:
-                small = found(bug, config, seed)
-            except ProgramError:
-                small = None
-            if small is not None:
-                buckets[seed, str(config)] = small.fingerprint
-                slots.append(len(small.program.slots))
+            with suppress(ProgramError):
+                found = list((_small if small else _symptoms)(bug, config, seed))
+                if found:
+                    buckets[seed, str(config)] = frozenset(name for name, _ in found)
+                    slots += [size for _, size in found]
     return Sorted(bug, buckets, slots, time.perf_counter() - started)
+
+
+def all_of(one: Sorted) -> frozenset[str]:
+    """All buckets of a bug."""
+    return frozenset().union(*one.buckets.values())
 
 
 def purity(measured: list[Sorted]) -> tuple[int, int]:
     """Buckets of one bug alone, and all buckets, when all of these bugs are there at once."""
     owners: defaultdict[str, set[str]] = defaultdict(set)
     for one in measured:
-        for fingerprint in one.buckets.values():
+        for fingerprint in all_of(one):
             owners[fingerprint].add(one.bug.name)
     return sum(len(names) == 1 for names in owners.values()), len(owners)
 
 
-def report(measured: list[Sorted], possible: int, seed: int) -> Iterator[str]:
+def report(measured: list[Sorted], possible: int, seed: int, small: bool) -> Iterator[str]:
     """The file."""
     shown = [one for one in measured if one.buckets]
-    buckets = [len(set(one.buckets.values())) for one in shown]
+    buckets = [len(all_of(one)) for one in shown]
     pure, every = purity(shown)
     draw = random.Random(seed)
     together = [purity(draw.sample(shown, min(AT_ONCE, len(shown)))) for _ in range(DRAWS)]
@@ -105,10 +124,11 @@ def report(measured: list[Sorted], possible: int, seed: int) -> Iterator[str]:
         for one in shown
     )
     slots = sorted(size for one in shown for size in one.slots)
-    yield "# Buckets"
+    yield f"# Buckets{': fingerprints of small cases' if small else ': symptoms'}"
     yield ""
     seconds = sum(one.seconds for one in measured)
-    yield f"`python bench/buckets.py`, seed {seed}; {len(measured)} of {possible} seeded bugs, {seconds:.0f} s in one process."
+    command = f"python bench/buckets.py{' --small' if small else ''}"
+    yield f"`{command}`, seed {seed}; {len(measured)} of {possible} seeded bugs, {seconds:.0f} s in one process."
     yield ""
     yield "| | |"
     yield "|---|---|"
@@ -118,17 +138,18 @@ def report(measured: list[Sorted], possible: int, seed: int) -> Iterator[str]:
     yield f"| bugs with the same bucket from both seeds on each configuration | {same} of {len(shown)} |"
     yield f"| pure buckets, {AT_ONCE} bugs at once | {100 * sum(a for a, _ in together) / sum(b for _, b in together):.1f} % |"
     yield f"| pure buckets, all these bugs at once | {100 * pure / every:.1f} % of {every} |"
-    yield f"| slots of the small cases: median, 95 %, most | {slots[len(slots) // 2]}, {slots[len(slots) * 95 // 100]}, {slots[-1]} |"
+    if small:
+        yield f"| slots of the small cases: median, 95 %, most | {slots[len(slots) // 2]}, {slots[len(slots) * 95 // 100]}, {slots[-1]} |"
     yield ""
     yield "Bugs with several buckets:"
     yield ""
     for one in shown:
-        if len(set(one.buckets.values())) > 1:
-            yield f"* {one.bug.name}: {'; '.join(sorted(set(one.buckets.values())))}"
+        if len(all_of(one)) > 1:
+            yield f"* {one.bug.name}: {'; '.join(sorted(all_of(one)))}"
     yield ""
     yield "Buckets of several bugs:"
     yield ""
-    owners = Counter((fingerprint, one.bug.name) for one in shown for fingerprint in set(one.buckets.values()))
+    owners = Counter((fingerprint, one.bug.name) for one in shown for fingerprint in all_of(one))
     for fingerprint in sorted({name for name, _ in owners}):
         names = sorted(bug for name, bug in owners if name == fingerprint)
         if len(names) > 1:
@@ -138,6 +159,7 @@ def report(measured: list[Sorted], possible: int, seed: int) -> Iterator[str]:
 def main() -> int:
     """Measure as many bugs as there is time for."""
     parser = argparse.ArgumentParser(description="Buckets of the seeded bugs.")
+    parser.add_argument("--small", action="store_true")
     parser.add_argument("--minutes", type=float, default=600.0)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -148,10 +170,10 @@ def main() -> int:
     for bug in chosen:
         if time.monotonic() > end:
             break
-        measured.append(measure(bug))
-        print(f"{len(measured)} {bug.name} {measured[-1].seconds:.1f} s {sorted(set(measured[-1].buckets.values()))}", file=sys.stderr, flush=True)
-    text = "".join(f"{line}\n" for line in report(measured, len(chosen), options.seed))
-    (Path(__file__).parent / "buckets.md").write_text(text)
+        measured.append(measure(bug, options.small))
+        print(f"{len(measured)} {bug.name} {measured[-1].seconds:.1f} s {sorted(all_of(measured[-1]))}", file=sys.stderr, flush=True)
+    text = "".join(f"{line}\n" for line in report(measured, len(chosen), options.seed, options.small))
+    (Path(__file__).parent / f"buckets{'_small' if options.small else ''}.md").write_text(text)
     print(text)
     return 0
 

@@ -84,21 +84,20 @@ def report(record: CampaignRecord, seconds: float, reporting: float, jobs: int) 
             owners[name].append(bucket.finding)
     yield "# Ten bugs at once"
     yield ""
-    yield (
-        f"`python bench/ten_bugs.py`, {datetime.now(tz=UTC):%Y-%m-%d}, {jobs} processes: {record.judged} judged pairs, {len(record.buckets)} buckets; "
-        f"{seconds:.0f} s for the campaign with all reductions, {reporting:.1f} s for the report."
-    )
+    figures = f"{record.judged} judged pairs, {len(record.buckets)} buckets"
+    times = f"{seconds:.0f} s for the campaign with all reductions, {reporting:.1f} s for the report"
+    yield f"`python bench/ten_bugs.py`, {datetime.now(tz=UTC):%Y-%m-%d}, {jobs} processes: {figures}; {times}."
     yield ""
     yield "| bug | buckets | fingerprint | slots | fails | wanted | first wrong |"
     yield "|---|---|---|---|---|---|---|"
     for name, (operation, wanted) in TEN.items():
-        for finding in owners.get(name, []):
+        for finding in owners[name]:
             right = "" if operation in finding.fingerprint.split() else " (another operation)"
             cells = (finding.fingerprint + right, len(finding.program.slots), finding.condition, wanted, f"`{finding.wrong}`")
             yield f"| {name} | {len(owners[name])} | {' | '.join(map(str, cells)).replace('|=', '&#124;=')} |"
-        if name not in owners:
+        if not owners[name]:
             yield f"| {name} | 0 | not found | | | {wanted} | |"
-    for finding in owners.get("?", []):
+    for finding in owners["?"]:
         yield f"| none alone | | {finding.fingerprint} | {len(finding.program.slots)} | {finding.condition} | | `{finding.wrong}` |"
 
 
