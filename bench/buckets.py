@@ -5,7 +5,7 @@
 For each bug of corpus/bugs (those of trampolines have no findings) inputs of its suites are drawn from two seeds, on the first and the last
 configuration where it applies. What fails is sorted twice:
 
-    symptoms       every failing program, as it is: kind, rule and operation. They lack the class of configurations, so that bugs fall together more
+    symptoms       every failing program, as it is: kind, rule and operation, without the class of configurations
     fingerprints   with --small: one failing case for each seed and configuration, made small, with its condition; some twenty seconds of CPU a bug, so
                    that --minutes says how many bugs, in an order drawn from the seed
 

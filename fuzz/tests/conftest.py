@@ -53,3 +53,8 @@ def recording_target(request: pytest.FixtureRequest) -> Target:
     """Each of those that record, and count instructions."""
     chosen: Target = request.getfixturevalue(request.param)
     return chosen
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What was wrong once is looked at first."""
+    items.sort(key=lambda item: "test_regressions" not in item.nodeid)
