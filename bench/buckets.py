@@ -6,8 +6,8 @@ For each bug of corpus/bugs (those of trampolines have no findings) inputs of it
 configuration where it applies. What fails is sorted twice:
 
     symptoms       every failing program, as it is: kind, rule and operation, without the class of configurations
-    fingerprints   with --small: one failing case for each seed and configuration, made small, with its condition; some twenty seconds of CPU a bug, so
-                   that --minutes says how many bugs, in an order drawn from the seed
+    fingerprints   with --small: one failing case for each seed and configuration, made small, with its condition; some twenty seconds of CPU a bug,
+                   so that --minutes says how many bugs, in an order drawn from the seed
 
     buckets of a bug    different ones of one bug; 1 is best
     pure                buckets that only one bug of those in the compiler has: of all bugs at once, which is harder than any compiler, and of ten at
