@@ -109,8 +109,8 @@ def _run(case: Case, placement: Placement, compiled: Compiled, target: Target, w
 
 
 def _broken_rule(trips: Sequence[Trip], scene: _Scene, divergence: Divergence | None) -> Diagnosis | None:
-    """The first trip that says where it is, unless something else had gone wrong before."""
-    end = None if divergence is None else divergence.execution + 1
+    """The first trip that says where it is, unless something else had gone wrong before. The next instruction may spoil what one has not yet read."""
+    end = None if divergence is None else divergence.execution + 2
     before = {slot for slot, _ in scene.expected.outcome.trace[:end]}
     for trip in trips:
         if trip.slot is not None and (divergence is None or trip.slot in before):
@@ -213,7 +213,7 @@ _PLACES = re.compile(r" at word -?\d+|-?0x[0-9a-f]+|(?<![\w.$])-?\d+|\bmips[0-9a
 _REGISTERS = re.compile(r"\$\w+")
 _MNEMONIC = re.compile(r"(^|\bof |\bwhat |\bwhile |\bbehind |: )([a-z][a-z0-9.]*)\b")
 _MNEMONICS = frozenset(row.mnemonic for row in MIPS_ROWS)
-_ACCESS = re.compile(r"^(load|store) of bytes at : ")
+_ACCESS = re.compile(r"^(load|store) of bytes at (: )?")
 
 
 def rule_of(trip: Trip) -> str:
