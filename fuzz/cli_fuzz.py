@@ -5,6 +5,7 @@ import re
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
@@ -139,7 +140,8 @@ def fuzz(
     Everything is kept in DIR: what was reached and found in campaign.sqlite, cases that reached something new in corpus/, findings in findings/. A
     campaign goes on past its findings. It can be interrupted, or killed, at any moment, and goes on with --resume.
 
-    Exit status: 0 nothing was found; 1 there are findings; 2 nothing was judged, or DIR cannot be used; 130 interrupted.
+    Exit status: 0 nothing was found that is not in corpus/known.toml; 1 there are other findings; 2 nothing was judged, or DIR cannot be used; 130
+    interrupted.
 
     \b
     Examples: bpfmips fuzz --time 10m --out campaign
@@ -260,16 +262,22 @@ def _campaign(plan: "Plan", state: "State", executor: "Executor", ahead: "Callab
 
 def _end(ctx: click.Context, plan: "Plan", state: "State", interrupted: bool) -> None:
     from fuzz.campaign.progress import figures, summary
+    from fuzz.known import FILE as KNOWN
+    from fuzz.known import by_fingerprint, read_known
 
     found = figures(state, frozenset(plan.configs), state.elapsed)
     for line in summary(found):
         click.echo(line)
+    known = by_fingerprint(read_known(str(KNOWN)), datetime.now(tz=UTC).date())
     for fingerprint, finding in state.buckets.items():
-        click.echo(f"finding {fingerprint}: {state.seen(fingerprint)} times, {len(finding.program.slots)} slots, findings/{finding.file_name}")
+        kind = "known finding" if fingerprint in known else "finding"
+        click.echo(f"{kind} {fingerprint}: {state.seen(fingerprint)} times, {len(finding.program.slots)} slots, findings/{finding.file_name}")
+    for fingerprint in sorted(set(known) - set(state.buckets)):
+        click.echo(f"known, but not seen: {fingerprint}: {known[fingerprint].reason}")
     if interrupted:
         click.echo(f"bpfmips: interrupted; everything is kept: --resume {state.directory} goes on", err=True)
         ctx.exit(INTERRUPTED)
-    if found.findings:
+    if not set(state.buckets) <= set(known):
         ctx.exit(FOUND)
     if not found.judged:
         click.echo("bpfmips: nothing was judged", err=True)

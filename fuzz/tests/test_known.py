@@ -3,9 +3,18 @@
 import datetime
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from ebpf.assembler import assemble
 from ebpf.program import ProgramError
+from fuzz import cli_fuzz, known
+from fuzz.campaign.state import Plan, State
+from fuzz.case import Input
+from fuzz.cli_fuzz import FOUND
+from fuzz.cli_options import UNUSABLE
+from fuzz.finding import Finding
 from fuzz.known import FILE, by_fingerprint, read_known
 
 ENTRY = '[[known]]\nfingerprint = "value DIV64 o32"\nreason = "later"\nlink = "https://example.org/1"\nexpiry = 2027-01-31\n'
@@ -18,10 +27,10 @@ def _file(directory: Path, text: str) -> str:
 
 
 def test_an_entry_counts_up_to_its_day(tmp_path: Path) -> None:
-    (known,) = read_known(_file(tmp_path, ENTRY))
-    assert known.reason == "later"
-    assert by_fingerprint([known], datetime.date(2027, 1, 31)) == {"value DIV64 o32": known}
-    assert by_fingerprint([known], datetime.date(2027, 2, 1)) == {}
+    (entry,) = read_known(_file(tmp_path, ENTRY))
+    assert entry.reason == "later"
+    assert by_fingerprint([entry], datetime.date(2027, 1, 31)) == {"value DIV64 o32": entry}
+    assert by_fingerprint([entry], datetime.date(2027, 2, 1)) == {}
 
 
 @pytest.mark.parametrize(
@@ -51,3 +60,33 @@ def test_a_bad_file_is_one_line(tmp_path: Path, text: str, reason: str) -> None:
 
 def test_the_file_of_the_repository_can_be_read() -> None:
     read_known(str(FILE))
+
+
+@pytest.mark.parametrize(
+    ("entries", "status", "told"),
+    [
+        ((), FOUND, "finding value DIV64 o32: 2 times"),
+        (("value DIV64 o32",), UNUSABLE, "known finding value DIV64 o32: 2 times"),
+        (("value DIV64 o32", "value NEG64"), UNUSABLE, "known, but not seen: value NEG64: later"),
+        (("value NEG64",), FOUND, "known, but not seen: value NEG64: later"),
+    ],
+)
+def test_a_campaign_fails_for_what_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entries: tuple[str, ...], status: int, told: str
+) -> None:
+    """UNUSABLE, because nothing was judged here: known findings are not why it fails."""
+    monkeypatch.setattr(known, "FILE", _file(tmp_path, "".join(ENTRY.replace("value DIV64 o32", name) for name in entries)))
+    program = assemble("r0 = 0; exit", "made")
+    found = Finding("value DIV64_REG o32", "value DIV64 o32", "DIFFER", program, (Input(b""),), "mips1-32le", ("mips1-32le",), ())
+    state = State(tmp_path)
+    state.symptoms[found.symptom] = found
+    state.sightings[found.symptom] = 2
+
+    @click.command()
+    @click.pass_context
+    def end(ctx: click.Context) -> None:
+        cli_fuzz._end(ctx, Plan("1", 1, "all", ("mips1-32le",), "all", None), state, False)
+
+    result = CliRunner().invoke(end)
+    assert result.exit_code == status
+    assert told in result.stdout

@@ -1,0 +1,177 @@
+"""What went wrong first, small cases, and fingerprints: seeded bugs in small programs."""
+
+from dataclasses import replace
+
+import pytest
+
+from ebpf.assembler import assemble
+from ebpf.program import Program, ProgramError
+from fuzz.campaign.reduce import Bench, reduce
+from fuzz.campaign.shape import starts, unit, without
+from fuzz.case import Input
+from fuzz.diagnosis import Diagnosis, Symptom, rule_of
+from fuzz.finding import Finding, read, text
+from fuzz.fingerprint import operation, same_bug
+from fuzz.seeded_compiler import SeededCompiler, combined
+from fuzz.selftest import bugs
+from fuzz.side_by_side import rendered
+from fuzz.unicorn_target import UnicornTarget
+from fuzz.verdict import Trip
+from fuzz.wires import WIRES
+from jit.config import Config
+
+MEMORY = bytes(range(1, 65))
+
+
+def _diagnosis(bug: str, source: str, config: str, target: UnicornTarget) -> Diagnosis:
+    shown = Bench(target, SeededCompiler(bug), WIRES).shown(assemble(source, "made"), Input(MEMORY), Config.parse(config))
+    assert shown is not None
+    return shown.diagnosis
+
+
+@pytest.mark.parametrize(
+    ("bug", "source", "config", "symptom", "wrong"),
+    [
+        ("div64-order", "r0 = 7; r1 = 3; r0 /= r1; exit", "mips64r2-64le", "value DIV64_REG n64", "2: r0 /= r1"),
+        # The load is right, what it loads was stored wrongly.
+        (
+            "and-for-or",
+            "r0 = 0; *(u64 *)(r10 - 8) = r0; r1 = 5; lock *(u32 *)(r10 - 8) |= w1; r0 = *(u32 *)(r10 - 8); exit",
+            "mips32r2-32be",
+            "store ATOMIC_OR_W o32",
+            "3: lock *(u32 *)(r10 - 8) |= w1",
+        ),
+        # No register is wrong, and nobody loads it.
+        ("and-for-or", "r0 = 0; lock *(u32 *)(r1 + 0) |= w2; exit", "mips64r2-64le", "store ATOMIC_OR_W n64", "1: lock *(u32 *)(r1 + 0) |= w2"),
+        ("jle-imm-bound", "r0 = 1; r1 = 1; if r1 <= 1 goto +1; r0 = 2; exit", "mips64r2-64le", "path JLE64_IMM n64", "2: if r1 <= 1 goto +1"),
+        # The instruction that is wrong has no code at all.
+        ("swap16-upper-half", "r2 = 0; r1 = le16 r1; r0 = 0; exit", "mips64r2-64le", "value LE16 n64", "1: r1 = le16 r1"),
+        # A rule that is broken comes before what follows from it.
+        (
+            "add-without-retry",
+            "r0 = 0; lock *(u32 *)(r1 + 0) += w2; exit",
+            "mips32r2-32le",
+            "hazards (the result of an instruction is not tested) ATOMIC_ADD_W o32",
+            "1: lock *(u32 *)(r1 + 0) += w2",
+        ),
+    ],
+)
+def test_the_first_wrong_instruction(bug: str, source: str, config: str, symptom: str, wrong: str, target: UnicornTarget) -> None:
+    found = _diagnosis(bug, source, config, target)
+    assert (found.fingerprint, found.wrong) == (symptom, wrong)
+
+
+@pytest.mark.parametrize(
+    ("detail", "rule"),
+    [
+        ("addu uses what lw at word 17 loads, in its load delay slot", "an instruction uses what an instruction loads, in its load delay slot"),
+        ("load of 4 bytes at 0x20100040: not what its instruction does", "not what its instruction does"),
+        ("store of 1 bytes at -0x40: not what its instruction does", "not what its instruction does"),
+        ("no sync between this access and what comes before the operation", "no sync between this access and what comes before the operation"),
+    ],
+)
+def test_rules_have_no_values_and_no_places(detail: str, rule: str) -> None:
+    assert rule_of(Trip("hazards", 1, 2, detail)) == rule
+
+
+def test_a_fingerprint_leaves_out_what_is_chance() -> None:
+    assert operation("DIV64_REG") == operation("DIV64_IMM") == "DIV64"
+    assert operation("LE16") == operation("BSWAP16") == "SWAP16"
+    assert operation("LDABS_W") == operation("LDIND_B")
+    assert operation("LDX_W") != operation("LDX_B")
+    first = Symptom("value", "", "ADD32_IMM", 32)
+    assert same_bug(first, Symptom("value", "", "ADD32_REG", 64))
+    assert not same_bug(first, Symptom("path", "", "ADD32_REG", 32))
+    assert not same_bug(first, Symptom("value", "", "ADD64_IMM", 32))
+
+
+SOURCE = """
+    r6 = r1
+    r7 = *(u64 *)(r6 + 8)
+    r8 = *(u32 *)(r6 + 16)
+    r8 += 12345
+    if r8 > 5 goto next
+    r8 = 77
+next:
+    r7 -= r8
+    *(u64 *)(r10 - 16) = r7
+    r0 = r7
+    r0 ^= 3
+    exit
+"""
+
+
+@pytest.fixture(scope="module")
+def small(target: UnicornTarget) -> Finding:
+    symptom = "value SUB64_REG o32"
+    case = Finding(symptom, symptom, "DIFFER", assemble(SOURCE, "made"), (Input(bytes(64)),), "mips32r2-32be", ("mips32r2-32be",), ())
+    return reduce(case, target, SeededCompiler("sub64-borrow"), WIRES)
+
+
+def test_a_small_case_is_1_minimal(small: Finding, target: UnicornTarget) -> None:
+    bench = Bench(target, SeededCompiler("sub64-borrow"), WIRES)
+
+    def symptom(program: Program | None, given: Input) -> str:
+        try:
+            shown = None if program is None else bench.shown(program, given, Config.parse(small.config))
+        except ProgramError:
+            return "cannot be judged"
+        return "" if shown is None else shown.diagnosis.fingerprint
+
+    slots = small.program.slots
+    assert symptom(small.program, small.inputs[0]) == small.symptom
+    assert len(slots) <= 4
+    for at in starts(slots):
+        assert symptom(without(small.program, set(unit(slots, at))), small.inputs[0]) != small.symptom
+    assert not any(small.inputs[0].memory)
+
+
+def test_a_small_case_has_its_condition_and_its_steps(small: Finding) -> None:
+    assert (small.fingerprint, small.condition) == ("value SUB64 o32", "o32")
+    assert all(Config.parse(name).width == 32 for name in small.configs)
+    (wrong,) = (step for step in small.steps if step.wrong)
+    assert wrong.text in small.wrong
+    assert wrong.oracle != wrong.image
+    assert any("subu" in word for word in wrong.mips)
+    assert sum(line.startswith(">") for line in rendered(small.steps)) == 1
+
+
+def test_a_finding_is_the_same_when_it_is_read_again(small: Finding, tmp_path: object) -> None:
+    from pathlib import Path
+
+    path = Path(str(tmp_path)) / small.file_name
+    path.write_text(text(small))
+    again = read(str(path))
+    assert replace(again, program=small.program, versions=None) == small
+    assert again.program.slots == small.program.slots
+    assert text(again) == text(small)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("format = 2", "format = 1", "not a finding of format 2"),
+        ("reduced = true", 'reduced = "yes"', "reduced: not a bool"),
+        ("slot = 0", "place = 0", "steps: not those of a finding"),
+        ("\nexit\n", "\nleave\n", "finding.toml"),
+    ],
+)
+def test_a_bad_file_is_one_line(small: Finding, tmp_path: object, old: str, new: str, reason: str) -> None:
+    from pathlib import Path
+
+    path = Path(str(tmp_path)) / "finding.toml"
+    whole = text(small)
+    assert old in whole
+    path.write_text(whole.replace(old, new))
+    with pytest.raises(ProgramError) as raised:
+        read(str(path))
+    assert reason in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_bugs_that_edit_the_same_part_do_not_go_together() -> None:
+    chosen = {bug.name: bug for bug in bugs()}
+    with pytest.raises(ValueError, match="both edit the single cell of LSH64_REG"):
+        combined([chosen["lsh64-order"], chosen["lsh64-reg-width"]])
+    with pytest.raises(ValueError, match="no seeded bug 'no-such-bug'"):
+        SeededCompiler("no-such-bug")
