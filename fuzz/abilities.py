@@ -1,6 +1,7 @@
 """What engines can do, by name: what is judged on one is drawn from this, so that nothing is asked of it that it would refuse."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from types import MappingProxyType
 
 from fuzz.qemu import models
@@ -12,11 +13,17 @@ from jit.config import Config
 _NOTHING: frozenset[Recording | Ability] = frozenset()
 
 ABILITIES: Mapping[str, frozenset[Recording | Ability]] = MappingProxyType(
-    {"both": EVERYTHING, "model": EVERYTHING, "unicorn": EVERYTHING, "all": EVERYTHING, "qemu": _NOTHING}
+    {"both": EVERYTHING, "model": EVERYTHING, "unicorn": EVERYTHING, "all": EVERYTHING, "qemu": _NOTHING, "qiling": _NOTHING}
 )
 """By the names of `fuzz.engines.ENGINES`."""
 
-_MISSING: Mapping[str, Callable[[], str]] = MappingProxyType({"qemu": models.missing})
+
+def _without_qiling() -> str:
+    """It is not imported for that."""
+    return "" if find_spec("qiling") else "not installed: qiling (pip install 'bpfmips[qiling]')"
+
+
+_MISSING: Mapping[str, Callable[[], str]] = MappingProxyType({"qemu": models.missing, "qiling": _without_qiling})
 
 
 def missing(engine: str) -> str:
@@ -31,7 +38,7 @@ def absent() -> Mapping[str, str]:
 
 def runs_on(engine: str, config: Config) -> bool:
     """Whether an engine has a CPU for the configuration."""
-    return True
+    return engine != "qiling" or not config.cpu_64
 
 
 def fitting(wires: Sequence[Wire], engine: str) -> tuple[Wire, ...]:

@@ -18,7 +18,15 @@ from fuzz.verdict import Difference
 from jit.compiled import Compiled
 from oracle.outcome import FaultKind
 
-OTHERS: Mapping[str, Callable[[], Target]] = {"qemu": QemuTarget}
+
+def qiling() -> Target:
+    """Imported only now."""
+    from fuzz.qiling.target import QilingTarget
+
+    return QilingTarget()
+
+
+OTHERS: Mapping[str, Callable[[], Target]] = {"qemu": QemuTarget, "qiling": qiling}
 """The engines that are no part of the first one."""
 
 

@@ -136,7 +136,7 @@ def _complete_section(ctx: click.Context, parameter: click.Parameter, incomplete
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-ENGINE_NAMES = ("both", "model", "unicorn", "qemu", "all")
+ENGINE_NAMES = ("both", "model", "unicorn", "qemu", "qiling", "all")
 
 
 def _check_engine(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -153,7 +153,7 @@ engine: Decorator = click.option(
     default="both",
     show_default=True,
     callback=_check_engine,
-    help="What runs the code: our model of the architecture, Unicorn, QEMU in user mode; both of the first; or all that there are. They must agree.",
+    help="What runs the code: our model of the architecture, Unicorn, QEMU in user mode, Qiling; both of the first; or all that there are.",
 )
 
 config_globs: Decorator = click.option(

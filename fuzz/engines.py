@@ -3,6 +3,7 @@
     model     our own model of the architecture (`fuzz.model`): exact ISAs, hazards, fast
     unicorn   Unicorn, an emulator by others (`fuzz.unicorn_target`)
     qemu      QEMU in user mode (`fuzz.qemu`), which records nothing
+    qiling    Qiling (`fuzz.qiling`), for 32-bit CPUs, which records nothing either
     all       both, and every input that agrees there on all others as well that are installed and can run it (`fuzz.all_engines`)
     both      every input on both. The model records what wires and lockstep want; Unicorn runs without hooks, and again where there is doubt. What
               only Unicorn plays, the errata of CPUs and other CPUs that come in between, runs there alone. A campaign confirms by Unicorn one image
@@ -17,7 +18,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from zlib import crc32
 
-from fuzz.all_engines import All
+from fuzz.all_engines import All, qiling
 from fuzz.disagreements import disagreements
 from fuzz.erratum_models import occurrences
 from fuzz.kept import kept
@@ -122,7 +123,7 @@ def _ask(target: Target, inputs: Inputs, numbers: Sequence[int], recordings: fro
 
 
 ENGINES: Mapping[str, Callable[[], Target]] = MappingProxyType(
-    {"both": Both, "model": ModelTarget, "unicorn": UnicornTarget, "qemu": QemuTarget, "all": lambda: All(Both())}
+    {"both": Both, "model": ModelTarget, "unicorn": UnicornTarget, "qemu": QemuTarget, "qiling": qiling, "all": lambda: All(Both())}
 )
 
 

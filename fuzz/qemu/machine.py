@@ -33,7 +33,7 @@ from fuzz.qemu.agent import (
     map_shared,
     table,
 )
-from fuzz.qemu.elf import executable
+from fuzz.qemu.elf import Segment, executable
 from fuzz.qemu.models import Model
 
 _GRACE = 5.0
@@ -90,7 +90,7 @@ class Machine:
         program = os.memfd_create("agent")
         try:
             with os.fdopen(os.dup(program), "wb") as file:
-                file.write(executable(code, AGENT, model.flags, big_endian=model.big_endian, wide=model.wide))
+                file.write(executable([Segment(AGENT, code, writable=True)], AGENT, model.flags, big_endian=model.big_endian, wide=model.wide))
             self._process = subprocess.Popen(
                 [model.program, "-cpu", model.cpu, f"/proc/self/fd/{program}"],
                 stdin=subprocess.PIPE,

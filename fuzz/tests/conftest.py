@@ -10,11 +10,13 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from fuzz.abilities import missing, runs_on
+from fuzz.engines import ENGINES
 from fuzz.model.target import ModelTarget
-from fuzz.qemu.models import missing
 from fuzz.qemu.target import QemuTarget
 from fuzz.target import Target
 from fuzz.unicorn_target import UnicornTarget
+from jit.config import Config
 
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, max_examples=200, print_blob=True)
@@ -34,17 +36,27 @@ def model() -> ModelTarget:
 
 @pytest.fixture(scope="session")
 def qemu() -> Iterator[QemuTarget]:
-    if reason := missing():
+    if reason := missing("qemu"):
         pytest.skip(reason)
     target = QemuTarget()
     yield target
     target.close()
 
 
-@pytest.fixture(scope="session", params=["target", "model", "qemu"], ids=["unicorn", "model", "qemu"])
+@pytest.fixture(scope="session")
+def qiling() -> Target:
+    if reason := missing("qiling"):
+        pytest.skip(reason)
+    return ENGINES["qiling"]()
+
+
+@pytest.fixture(params=["target", "model", "qemu", "qiling"], ids=["unicorn", "model", "qemu", "qiling"])
 def any_target(request: pytest.FixtureRequest) -> Target:
-    """Each of the targets: what every one of them must do."""
+    """Each of the targets: what every one of them must do, on the configurations that it runs."""
     chosen: Target = request.getfixturevalue(request.param)
+    config = request.node.callspec.params.get("config", Config("mips64r2", 64, False))
+    if not runs_on(request.param, config):
+        pytest.skip(f"{request.param} does not run {config.cpu}")
     return chosen
 
 
