@@ -6,6 +6,7 @@
 #   make conform    judge the conformance vectors on all configurations
 #   make trampolines  judge the shipped trampolines on all configurations
 #   make test       tests, linter, formatter, types
+#   make test-qiling  the tests of the engine Qiling, in an environment of its own
 #   make bench      measure code size and executed instructions, into bench/
 #   make programs   compile the shipped programs anew
 #   make clean      remove .venv and caches
@@ -14,7 +15,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: check suite packets conform trampolines test bench programs clean
+.PHONY: check suite packets conform trampolines test test-qiling bench programs clean
 
 check: $(VENV)/.installed
 	$(BIN)/bpfmips check
@@ -37,6 +38,11 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto --hypothesis-profile=ci
 
+test-qiling: $(BIN)/python
+	$(BIN)/python -m venv .venv-qiling
+	.venv-qiling/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[qiling]' pytest pytest-xdist
+	.venv-qiling/bin/pytest -n auto fuzz/tests/test_targets.py fuzz/tests/test_faults.py fuzz/tests/test_debugger.py -k 'qiling or debugger'
+
 bench: $(VENV)/.installed
 	$(BIN)/python bench/code_size.py
 
@@ -44,7 +50,7 @@ programs: $(VENV)/.installed-dev
 	$(BIN)/python corpus/programs/build.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-qiling .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from fuzz.qemu import models
 from fuzz.record import Recording
-from fuzz.target import EVERYTHING, Ability
+from fuzz.target import EVERYTHING, Ability, Target
 from fuzz.wires.wire import Wire
 from jit.config import Config
 
@@ -49,3 +49,12 @@ def fitting(wires: Sequence[Wire], engine: str) -> tuple[Wire, ...]:
 def in_lockstep(engine: str) -> bool:
     """Whether an engine tells the eBPF registers at each instruction."""
     return Recording.BOUNDARIES in ABILITIES[engine]
+
+
+def telling(target: Target) -> Target:
+    """The target, or our model in place of one that cannot tell what happens on the way: what is wrong with an image any engine shows."""
+    if Recording.BOUNDARIES in getattr(target, "abilities", EVERYTHING):
+        return target
+    from fuzz.model.target import ModelTarget
+
+    return ModelTarget()

@@ -176,9 +176,13 @@ class _Options(NamedTuple):
 
 def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Sequence[Config], options: _Options) -> None:
     """Judge, print, and end with the exit status."""
+    from fuzz.abilities import runs_on
     from fuzz.sources import Refusal
     from fuzz.tally import summarise
 
+    chosen, configs = configs, [config for config in configs if runs_on(options.engine, config)]
+    if not configs:
+        refuse(f"--engine {options.engine}: it runs none of the configurations, such as {chosen[0]}")
     started = time.monotonic()
     subjects, refused, expected, other_order = [], [], 0, 0
     for one in found:
@@ -195,6 +199,8 @@ def _judge(ctx: click.Context, found: "Iterable[Subject | Refusal]", configs: Se
     if not subjects and not refused and not expected:
         refuse("nothing to judge: no configuration of the program's byte order was selected" if other_order else "nothing to judge")
     notes = [f"{other_order} versions left out: no configuration of their byte order was selected"] if other_order else []
+    if len(configs) < len(chosen):
+        notes.append(f"configurations left out, which {options.engine} does not run: {len(chosen) - len(configs)}")
     notes += _left_out(options)
     if expected:
         notes.append(f"{expected} programs refused, as expected of them")

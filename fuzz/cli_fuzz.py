@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ebpf.program import ProgramError
-from fuzz.cli_options import ENGINE_NAMES, INTERRUPTED, UNUSABLE, config_globs, refuse, select_configs
-from jit.config import BASE_CONFIGS, all_configs
+from fuzz.cli_options import ENGINE_NAMES, INTERRUPTED, UNUSABLE, config_globs, engine, refuse, select_configs
+from jit.config import BASE_CONFIGS, Config, all_configs
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -147,6 +147,7 @@ def fuzz(
     Examples: bpfmips fuzz --time 10m --out campaign
               bpfmips fuzz --systematic --out all
     """
+    from fuzz.abilities import missing, runs_on
     from fuzz.campaign.generation import TIERS
     from fuzz.campaign.state import Plan, State
 
@@ -173,6 +174,11 @@ def fuzz(
             if seconds is None and cases is None:
                 seconds, cases = PROFILES[profile]
             swept, drawn = _configurations(globs)
+        if reason := missing(engine):
+            refuse(f"--engine {engine}: {reason}")
+        swept, drawn = (tuple(name for name in names if runs_on(engine, Config.parse(name))) for names in (swept, drawn))
+        if not swept:
+            refuse(f"--engine {engine}: it runs none of the configurations")
         plan = Plan(_version(), int.from_bytes(os.urandom(4), "big") if seed is None else seed, tier, swept, "all", cases, drawn, engine, confirm)
         state.create(plan)
     if resume is not None and plan.cases is None:
@@ -288,8 +294,11 @@ def _end(ctx: click.Context, plan: "Plan", state: "State", interrupted: bool) ->
 @click.argument("file")
 @config_globs
 @click.option("--explain", "explained", is_flag=True, help="Show where oracle and compiled code part, side by side, with the MIPS words.")
+@engine
+@click.option("--gdb", "gdb", metavar="[HOST]:PORT", help="With --engine qiling: wait there for gdb instead of judging; its commands go to --out.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("bpfmips-gdb"), show_default=True, help="With --gdb: a directory.")
 @click.pass_context
-def replay(ctx: click.Context, file: str, globs: tuple[str, ...], explained: bool) -> None:
+def replay(ctx: click.Context, file: str, globs: tuple[str, ...], explained: bool, engine: str, gdb: str | None, out: Path) -> None:
     """Judge a finding again: FAIL or PASS.
 
     It is judged on the configurations on which it was found, or on those that --config chooses.
@@ -298,15 +307,39 @@ def replay(ctx: click.Context, file: str, globs: tuple[str, ...], explained: boo
 
     \b
     Example: bpfmips replay campaign/findings/value-ADD64-REG-o32.toml
+             bpfmips replay campaign/findings/value-ADD64-REG-o32.toml --engine qiling --gdb :9999
     """
     from fuzz.replay import judge_again
 
+    if gdb is not None and engine != "qiling":
+        raise click.UsageError("--gdb is of --engine qiling")
+
     try:
         configs = select_configs(globs) if globs else None
-        lines, status = judge_again(file, configs, explained)
+        if gdb is not None:
+            _debug(file, configs, gdb, out)
+            return
+        lines, status = judge_again(file, configs, explained, engine=engine)
     except ProgramError as error:
         click.echo(str(error), err=True)
         ctx.exit(CANNOT_JUDGE)
     for line in lines:
         click.echo(line)
     ctx.exit(status)
+
+
+def _debug(file: str, configs: "Sequence[Config] | None", gdb: str, out: Path) -> None:
+    """Have a finding debugged. Raises ProgramError."""
+    from fuzz.finding import read
+    from fuzz.qiling.debug import Address, serve, session, write_files
+    from fuzz.replay import own_configs
+
+    try:
+        address = Address.parse(gdb)
+    except ValueError as error:
+        refuse(f"--gdb: {error}")
+    finding = read(file)
+    chosen = tuple(configs) if configs is not None else own_configs(finding, file)
+    found = session(finding, next((config for config in chosen if not config.cpu_64), chosen[0]))
+    commands = write_files(found, out, address)
+    serve(found, address, lambda: click.echo(f"{found.compiled.config}: waiting for gdb-multiarch -x {commands}"))

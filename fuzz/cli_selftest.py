@@ -32,9 +32,12 @@ def selftest(ctx: click.Context, globs: tuple[str, ...], everywhere: bool, engin
     \b
     Example: bpfmips selftest --bug 'div32*'
     """
+    from fuzz.abilities import in_lockstep
     from fuzz.engines import ENGINES
     from fuzz.selftest import bugs, examine
 
+    if not in_lockstep(engine):
+        refuse(f"--engine {engine}: it does not record what tripwires look at")
     chosen = [bug for bug in bugs() if not globs or any(fnmatchcase(bug.name, glob) for glob in globs)]
     if not chosen:
         refuse(f"no seeded bug matches {' or '.join(map(repr, globs))}")

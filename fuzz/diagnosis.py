@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ebpf.disassembler import disassemble
 from ebpf.instruction import Instruction
 from ebpf.opcodes import Row, lookup
+from fuzz.abilities import telling
 from fuzz.case import Case, Compiler
 from fuzz.judge import interpret, recordings
 from fuzz.layout import Placement, place
@@ -84,7 +85,7 @@ class _Scene(NamedTuple):
 
 def diagnose(case: Case, verdict: Verdict, target: Target, compiler: Compiler, wires: Sequence[Wire]) -> Diagnosis:
     """Run a case whose verdict is DIFFER or TRIPPED again, to see where it goes wrong first."""
-    config = verdict.config
+    config, target = verdict.config, telling(target)
     try:
         placement = place(case, config)
         compiled = compiler(placement.slots, config, placement.addresses)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from ebpf.disassembler import disassemble
 from ebpf.instruction import REGISTERS
+from fuzz.abilities import telling
 from fuzz.case import Case, Compiler
 from fuzz.judge import interpret, recordings
 from fuzz.layout import Layout, place
@@ -23,7 +24,7 @@ def explain(case: Case, verdict: Verdict, target: Target, compiler: Compiler, wi
     """Lines that show where image and oracle part; empty when the compiler makes no image of the case."""
     if any(difference.kind == "compiler" for difference in verdict.differences):
         return ""
-    placement = place(case, verdict.config, layout)
+    target, placement = telling(target), place(case, verdict.config, layout)
     compiled = compiler(placement.slots, verdict.config, placement.addresses)
     target.load(compiled, placement)
     expected = interpret(placement, trace=True)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ebpf.program import ProgramError
 from ebpf.validity import check
+from fuzz.abilities import fitting, in_lockstep, runs_on
 from fuzz.campaign.pool import DeadWorkerError, WorkerPool
 from fuzz.case import Case, Compiler
 from fuzz.diagnosis import diagnose
@@ -31,37 +32,39 @@ class Again(NamedTuple):
     status: int
 
 
-def judge_again(path: str, configs: Sequence[Config] | None, explained: bool, compiler: Compiler = compile_program) -> Again:
+def judge_again(path: str, configs: Sequence[Config] | None, explained: bool, compiler: Compiler = compile_program, engine: str = "both") -> Again:
     """Judge the finding in a file on these configurations, or on its own. Raises ProgramError for a file that is none."""
     finding = read(path)
     check(finding.program)
-    chosen = tuple(configs) if configs is not None else _own(finding, path)
+    chosen = tuple(configs) if configs is not None else own_configs(finding, path)
     pool = WorkerPool(1, _SILENCE)
     try:
-        return pool.submit(_judge, finding, chosen, explained, compiler).result()
+        return pool.submit(_judge, finding, chosen, explained, compiler, engine).result()
     except DeadWorkerError as death:
         return Again((f"FAIL {path}: the engine died: {death.reason}",), FAIL)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _own(finding: Finding, path: str) -> tuple[Config, ...]:
+def own_configs(finding: Finding, path: str) -> tuple[Config, ...]:
+    """Those on which it was found. Raises ProgramError."""
     try:
         return tuple(map(Config.parse, finding.configs or (finding.config,)))
     except ValueError as error:
         raise ProgramError(f"{path}: {error}") from None
 
 
-def _judge(finding: Finding, configs: Sequence[Config], explained: bool, compiler: Compiler) -> Again:
-    target = ENGINES["both"]()
-    verdicts = list(judge_all(finding.program, finding.inputs, configs, target, compiler))
+def _judge(finding: Finding, configs: Sequence[Config], explained: bool, compiler: Compiler, engine: str) -> Again:
+    target, wires = ENGINES[engine](), fitting(WIRES, engine)
+    able = [config for config in configs if runs_on(engine, config)]
+    verdicts = list(judge_all(finding.program, finding.inputs, able, target, compiler, wires=wires, lockstep=in_lockstep(engine)))
     explanation: Callable[[Verdict], str] = partial(_explanation, finding, target, compiler) if explained else lambda verdict: ""
     lines = [line for verdict in verdicts for line in _lines(verdict, explanation)]
     failed = [verdict for verdict in verdicts if verdict.status in (Status.DIFFER, Status.TRIPPED, Status.ENGINE)]
     judged = [verdict for verdict in verdicts if verdict.status is not Status.INCONCLUSIVE]
     status = FAIL if failed else PASS if judged else CANNOT_JUDGE
     name = {PASS: "PASS", FAIL: "FAIL", CANNOT_JUDGE: "CANNOT JUDGE"}[status]
-    lines.append(f"{name} {finding.fingerprint}: {len(failed)} of {len(judged)} judged on {len(configs)} configurations failed")
+    lines.append(f"{name} {finding.fingerprint}: {len(failed)} of {len(judged)} judged on {len(able)} configurations failed")
     return Again(tuple(lines), status)
 
 

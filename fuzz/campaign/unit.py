@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ebpf.instruction import Instruction
 from ebpf.program import Program, ProgramError
+from fuzz.abilities import fitting, in_lockstep
 from fuzz.campaign.branches import traced
 from fuzz.campaign.configurations import sampled
 from fuzz.campaign.coverage import features, reached_by
@@ -149,7 +150,7 @@ def run_batch(task: Task, compiler: Compiler) -> BatchResult:
 
 def reduce_finding(finding: Finding, tripwires: str, engine_name: str, compiler: Compiler) -> Finding:
     """Make a finding small."""
-    return reduce(finding, target(engine_name), compiler, select(tripwires))
+    return reduce(finding, target(engine_name), compiler, fitting(select(tripwires), engine_name))
 
 
 def _trace_one(task: Task, result: BatchResult, compiler: Compiler) -> None:
@@ -183,7 +184,8 @@ class _Examination:
         configs = self._configs()
         if not configs:
             return
-        wires = select(self.task.tripwires)
+        wires = fitting(select(self.task.tripwires), self.task.engine)
+        lockstep = bool(wires) and in_lockstep(self.task.engine)
         seconds = self.result.seconds
         clock = _Clock(seconds)
         try:
@@ -198,7 +200,7 @@ class _Examination:
         images = _Images(self.compiler)
         failing: dict[tuple[object, ...], list[Verdict]] = {}
         run: set[Config] = set()
-        for verdict in judge_all(program, inputs, configs, self.target, images.compiler, wires=wires, lockstep=bool(wires), cpu=machine):
+        for verdict in judge_all(program, inputs, configs, self.target, images.compiler, wires=wires, lockstep=lockstep, cpu=machine):
             self._count(verdict, rows)
             if not verdict.repeated:
                 run.add(verdict.config)

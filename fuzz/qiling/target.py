@@ -9,10 +9,10 @@ Nothing is recorded; instructions are not counted.
 """
 
 import logging
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from unicorn import mips_const
@@ -59,7 +59,9 @@ class Process:
         self.error: BaseException | None = None
         self.exception: int | None = None
         self.last = -1
-        self.ql = _start(compiled, placement)
+        # The debugger looks at the executable again.
+        self._directory = tempfile.TemporaryDirectory(prefix="bpfmips-")
+        self.ql = _start(compiled, placement, self._directory.name)
         functions = self.layout.functions
         self.ql.hook_code(self._on_function, begin=functions, end=functions + FUNCTION_SIZE * len(FUNCTIONS) - 1)
         self.returned = False
@@ -157,19 +159,15 @@ def _cpu_model(config: Config) -> Iterator[None]:
         architecture.Uc = plain
 
 
-def _start(compiled: Compiled, placement: Placement) -> Any:
-    """A process that has been loaded."""
+def _start(compiled: Compiled, placement: Placement, directory: str) -> Any:
+    """A process that has been loaded, with an executable in this directory."""
     from qiling import Qiling
     from qiling.const import QL_VERBOSE
 
-    descriptor, path = tempfile.mkstemp(prefix="bpfmips-", suffix=".elf")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(executable(compiled, placement.layout))
-        with _cpu_model(compiled.config):
-            ql = Qiling([path], rootfs=tempfile.gettempdir(), verbose=QL_VERBOSE.DISABLED, console=False)
-    finally:
-        os.unlink(path)
+    path = Path(directory) / "image.elf"
+    path.write_bytes(executable(compiled, placement.layout))
+    with _cpu_model(compiled.config):
+        ql = Qiling([str(path)], rootfs=directory, verbose=QL_VERBOSE.DISABLED, console=False)
     logging.getLogger(ql.log.name).setLevel(logging.CRITICAL)
     return ql
 
@@ -200,6 +198,10 @@ class QilingTarget:
         if not self.runs(compiled.config):
             raise ValueError(f"Qiling runs no {compiled.config.cpu}: 32-bit CPUs only")
         self._image, self._process = (compiled, placement), None
+
+    def process(self, placement: Placement) -> Process:
+        """The process with the loaded image, ready to run on an input."""
+        return self._ready(placement)
 
     def _ready(self, placement: Placement, stepping: bool = False) -> Process:
         assert self._image is not None

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,15 @@ from fuzz import abilities
 from fuzz.all_engines import All, in_kernel_area
 from fuzz.case import Case, Input
 from fuzz.cli import main
+from fuzz.diagnosis import diagnose
+from fuzz.explain import explain
 from fuzz.judge import judge_all
 from fuzz.layout import KERNEL_AREAS, LAYOUTS, Placement, moved, place
 from fuzz.model.target import ModelTarget
 from fuzz.qemu.models import missing, model
 from fuzz.qemu.target import QemuTarget
 from fuzz.record import Recording
+from fuzz.selftest import bugs
 from fuzz.target import Run
 from fuzz.tests.images import CONFIGS, MEMORY, V0, image, placement
 from fuzz.verdict import Status
@@ -140,7 +144,7 @@ def test_what_it_cannot_do_is_refused(qemu: QemuTarget) -> None:
 
 def test_without_qemu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It is said, and with several engines what is left out is."""
-    monkeypatch.setattr(abilities, "_MISSING", {"qemu": lambda: "not installed"})
+    monkeypatch.setattr(abilities, "_MISSING", dict.fromkeys(("qemu", "qiling"), lambda: "not installed"))
     (tmp_path / "a.s").write_text("r0 = 1; exit")
     command = ["check", str(tmp_path / "a.s"), "--config", "mips32r2-32le", "--jobs", "1"]
     result = CliRunner().invoke(main, [*command, "--engine", "qemu"])
@@ -148,6 +152,42 @@ def test_without_qemu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [*command, "--engine", "all"])
     assert result.exit_code == 0
     assert "engine qemu left out: not installed" in result.output
+
+
+@installed
+def test_a_campaign(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        main, ["fuzz", "--cases", "3", "--jobs", "1", "--engine", "qemu", "--config", "mips32r2-32*", "--out", str(tmp_path / "new")]
+    )
+    assert result.exit_code == 0, result.output
+
+
+@installed
+def test_a_finding_is_explained_by_the_model(qemu: QemuTarget) -> None:
+    config = CONFIGS[1]
+    bug = next(bug for bug in bugs() if bug.name == "add64-carry")
+    case = Case(assemble("r0 = -1 ll; r3 = 2; r0 += r3; r0 >>= 32; exit", "test"), Input(MEMORY))
+    compiler = partial(compile_program, parts=bug.parts)
+    verdict = next(judge_all(case.program, [case.input], [config], qemu, compiler, wires=(), lockstep=False))
+    assert verdict.status is Status.DIFFER
+    assert diagnose(case, verdict, qemu, compiler, ()).wrong == "3: r0 += r3"
+    assert "r0 += r3" in explain(case, verdict, qemu, compiler, ())
+
+
+@pytest.mark.parametrize("command", [["check", "a.s"], ["fuzz", "--out", "new"]], ids=lambda command: command[0])
+def test_configurations_that_an_engine_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(abilities, "_MISSING", {})
+    (tmp_path / "a.s").write_text("r0 = 1; exit")
+    result = CliRunner().invoke(main, [*command, "--engine", "qiling", "--config", "mips3-64be"])
+    assert result.exit_code == 2
+    assert "--engine qiling: it runs none of the configurations" in result.output
+
+
+def test_selftest_wants_recordings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(abilities, "_MISSING", {})
+    result = CliRunner().invoke(main, ["selftest", "--engine", "qemu"])
+    assert (result.exit_code, result.output) == (2, "bpfmips: --engine qemu: it does not record what tripwires look at\n")
 
 
 @installed
