@@ -8,10 +8,12 @@ A verdict is defined by `fuzz.compare`, `fuzz.lockstep` and the tripwires, which
 itself, and nearly all runs are as they must be. The screen never says so of a run in which they find anything; where it is in doubt, they are asked.
 """
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from types import NoneType
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +29,7 @@ from fuzz.decoded import FACT_BITS, decoded, owner_array, start_array
 from fuzz.entry import entry_registers, instruction_limit
 from fuzz.kept import kept
 from fuzz.layout import AREA_SIZE, Placement
-from fuzz.lockstep import described, exits
+from fuzz.lockstep import Trace, described, exits
 from fuzz.native_text import ACCESS, LINK, all_lead
 from fuzz.record import Recording
 from fuzz.recorder import Recorder
@@ -70,7 +72,7 @@ def expectation(placement: Placement, expected: Run) -> Expectation | None:
 
 
 def _signed(values: Sequence[int]) -> Words:
-    return np.array(values, np.uint64).view(np.int64)
+    return np.frombuffer(array("Q", values), np.int64)
 
 
 def _mark(value: int | None) -> int:
@@ -91,14 +93,29 @@ def _outcome(expected: Run) -> Words:
     header[native.EXPECTED_KNOWN] = _known(outcome.registers)
     header[native.EXPECTED_COUNT] = len(outcome.trace)
     header[native.EXPECTED_REGISTERS : native.EXPECTED_REGISTERS + REGISTERS] = _signed([value or 0 for value in outcome.registers])
-    rows = np.zeros((len(outcome.trace), native.EXPECTED_ROW), np.int64)
-    if len(rows):
-        known = np.array([[_mark(value) for value in registers] for _, registers in outcome.trace])
-        values = [[value or 0 for value in registers] for _, registers in outcome.trace]
-        rows[:, 0] = [slot for slot, _ in outcome.trace]
-        rows[:, 1:-1] = np.array(values, np.uint64).view(np.int64)
-        rows[:, -1] = known @ (1 << np.arange(REGISTERS))
-    return np.concatenate((header, rows.ravel()))
+    return np.concatenate((header, _rows(outcome.trace).ravel()))
+
+
+def _rows(trace: Trace) -> Words:
+    """Slot, registers and what is known of them before each instruction."""
+    rows = np.zeros((len(trace), native.EXPECTED_ROW), np.int64)
+    if not trace:
+        return rows
+    slots, registers = zip(*trace, strict=True)
+    rows[:, 0] = slots
+    always = 0
+    for number, values in enumerate(zip(*registers, strict=True)):
+        # Most registers hold something all the time, or nothing.
+        kinds = set(map(type, values))
+        if kinds == {int}:
+            always |= 1 << number
+            rows[:, 1 + number] = _signed(values)
+        elif kinds != {NoneType}:
+            marks = [_mark(value) for value in values] if Low in kinds else [value is not None for value in values]
+            rows[:, -1] += np.array(marks, np.int64) << number
+            rows[:, 1 + number] = _signed([value or 0 for value in values])
+    rows[:, -1] += always
+    return rows
 
 
 def _memory(placement: Placement, expected: Run) -> Words:

@@ -13,10 +13,11 @@ from ebpf.program import wide_slots
 from fuzz import judge as judging
 from fuzz.case import Case, Input
 from fuzz.judge import interpret, judge, judge_all
-from fuzz.layout import FAR_LAYOUTS, Placement
+from fuzz.layout import FAR_LAYOUTS, Placement, place
 from fuzz.native_screen import ROOM
 from fuzz.record import Recording
 from fuzz.suite import misaligned_suites, suites
+from fuzz.suite_program import Suite
 from fuzz.tally import Result, summarise
 from fuzz.target import Run
 from fuzz.tests.images import CONFIGS, MEMORY, constant, image, placement, program
@@ -227,3 +228,45 @@ def test_an_image_that_runs_away_is_stopped_soon(target: UnicornTarget) -> None:
         executed = re.search(r"(\d+) MIPS instructions", found.actual)
         assert executed is not None
         assert int(executed[1]) < 200_000
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize(("width", "strict"), [(32, "mips1"), (64, "mips64r2")])
+def test_runs_of_the_oracle_are_shared_with_machines_that_permit_more(order: str, width: int, strict: str, target: UnicornTarget) -> None:
+    """What a machine that permits every access says is the same with and without what a stricter one has said before."""
+    release_6 = Config.parse(f"mips64r6-{width}{order}")
+    aligned = "r0 = *(u64 *)(r1 + 8); r2 = *(u8 *)(r1 + 3); *(u32 *)(r1 + 4) = r2; exit"
+    for text, fault in ((aligned, False), ("r0 = *(u32 *)(r1 + 2); exit", True), ("r0 = *(u8 *)(r1 + 900); exit", True)):
+        program, inputs = assemble(text.replace("; ", "\n")), [Input(bytes(range(start, start + 32)), seed=start) for start in (0, 7)]
+        strictly, alone, after = [
+            list(judge_all(program, inputs, configs, target, compile_program))[-len(inputs) :]
+            for configs in ((Config.parse(f"{strict}-{width}{order}"),), (release_6,), (Config.parse(f"{strict}-{width}{order}"), release_6))
+        ]
+        assert after == alone
+        outcomes = [[verdict.outcome for verdict in verdicts] for verdicts in (strictly, alone, after)]
+        assert outcomes[2] == outcomes[1]
+        assert (outcomes[0][0] is None or outcomes[0][0].fault is not None) == fault
+
+
+@pytest.mark.parametrize("suite", suites()[::25], ids=lambda suite: suite.program.section)
+def test_placements_differ_in_alignment_only(suite: Suite) -> None:
+    for width, strict in ((32, "mips2"), (64, "mips3")):
+        first, second = (place(Case(suite.program, suite.inputs("big")[0]), Config(isa, width, True)) for isa in (strict, "mips64r6"))
+        assert first != second
+        assert replace(first, world=replace(first.world, alignment=second.world.alignment)) == second
+
+
+def test_what_is_shared_is_not_run_again(monkeypatch: pytest.MonkeyPatch, target: UnicornTarget) -> None:
+    asked: list[Placement] = []
+
+    def counted(at: Placement, trace: bool = False) -> Run:
+        asked.append(at)
+        return interpret(at, trace)
+
+    monkeypatch.setattr(judging, "interpret", counted)
+    configs = [Config.parse(name) for name in ("mips32r2-32le", "mips32r6-32le")]
+    for text, runs in (("r0 = *(u32 *)(r1 + 4); exit", 3), ("r0 = *(u32 *)(r1 + 5); exit", 6)):
+        asked.clear()
+        inputs = [Input(bytes(32), seed=seed) for seed in range(3)]
+        assert len(list(judge_all(assemble(text.replace("; ", "\n")), inputs, configs, target, compile_program, wires=()))) == 6
+        assert len(asked) == runs
