@@ -159,7 +159,8 @@ def report(lines: Sequence[str]) -> str:
 
 Made by `{COMMAND}` ({machine}): {PROGRAMS} programs of 64 eBPF instructions, fastest of {TURNS} turns, microseconds per image for all its inputs,
 loading and translation included. Judged, on both engines: all wires on the words and on each run, the further runs of the first input that they want,
-lockstep, comparison of everything. Not counted: compiling, and the runs of the oracle, one for all configurations of a byte order and width.
+lockstep, comparison of everything. Not counted: compiling, and what depends on inputs alone and is the same for all configurations of a byte order
+and width: the runs of the oracle, and the arrays that the screen makes of them.
 The bars: {BARS[1]:g} with one input, {BARS[INPUTS]:g} with {INPUTS}.
 
 | configuration | words | inputs | bare engine | judged | judged : bare engine |
