@@ -66,4 +66,4 @@ NOTHING = _address(_nothing)
 """For UC_HOOK_CODE: does nothing, but makes the translator end its blocks earlier."""
 
 LEAVE = _address(_leave)
-"""For UC_HOOK_CODE on an exit word: keeps the general registers. It must come after what may restore some (`fuzz.native_record.FLIP`)."""
+"""For UC_HOOK_CODE on an exit word: keeps the general registers. It must come after what may restore some (`fuzz.native_record.flip`)."""

@@ -4,10 +4,10 @@ All of it is one array of 64-bit integers that a hook gets as its user data:
 
     header | edges | set of edges | operand events | accesses | boundaries | a description of each word of the image
 
-`STEP` runs before every word of the image, and looks its description up. Hooks on those words alone that matter cost more: the engine walks
+`step` runs before every word of the image, and looks its description up. Hooks on those words alone that matter cost more: the engine walks
 through the list of its hooks at each hooked word, and most words matter anyway. The address of a load or store is calculated here too, because a
 memory hook changes what is executed: after an access in a delay slot the engine takes the branch a second time.
-`FLIP` is `STEP` that also inverts the low halves of word operands that are none, and undoes that before the next word.
+`flip` is `step` that also inverts the low halves of word operands that are none, and undoes that before the next word.
 
 The description of a word is two numbers. The first, from bit 0: rs (5 bits) and rt (5 bits) where they must be sign-extended words, otherwise 0,
 since register 0 always is; whether the instruction writes that rs, that rt; whether it is a boundary; from bit 16 on the slot whose boundary it is.
@@ -16,6 +16,7 @@ of an aligned unit only what lies from the address up or, instead, up to it; fro
 """
 
 import ctypes
+from functools import cache
 from typing import Any
 
 import llvmlite.binding
@@ -200,16 +201,6 @@ def _enter(engine, data, address, flips):  # type: ignore[no-untyped-def]
             _flip(engine, data, rt, description & RT_WRITTEN)
 
 
-@cfunc(_CODE_SIGNATURE, cache=True)
-def _step(engine, address, size, data):  # type: ignore[no-untyped-def]
-    _enter(engine, data, address, False)
-
-
-@cfunc(_CODE_SIGNATURE, cache=True)
-def _flipping_step(engine, address, size, data):  # type: ignore[no-untyped-def]
-    _enter(engine, data, address, True)
-
-
 @njit(cache=True)
 def begin(data):  # type: ignore[no-untyped-def]
     """Forget the run before."""
@@ -226,12 +217,27 @@ def begin_another(data):  # type: ignore[no-untyped-def]
     data[LAST] = OUTSIDE
 
 
+def _step(engine, address, size, data):  # type: ignore[no-untyped-def]
+    _enter(engine, data, address, False)
+
+
+def _flipping_step(engine, address, size, data):  # type: ignore[no-untyped-def]
+    _enter(engine, data, address, True)
+
+
 def _address(function: Any) -> int:
-    return int(function.address)
+    """Compile a hook, or take it from the cache, which takes a while: not before it is wanted."""
+    compiled: Any = cfunc(_CODE_SIGNATURE, cache=True)(function)
+    return int(compiled.address)
 
 
-STEP = _address(_step)
-"""For UC_HOOK_CODE over the image."""
+@cache
+def step() -> int:
+    """For UC_HOOK_CODE over the image."""
+    return _address(_step)
 
-FLIP = _address(_flipping_step)
-"""For UC_HOOK_CODE over the image, in place of `STEP`."""
+
+@cache
+def flip() -> int:
+    """For UC_HOOK_CODE over the image, in place of `step`."""
+    return _address(_flipping_step)

@@ -53,7 +53,7 @@ class Recorder:
 
     def hook(self, compiled: Compiled, wanted: frozenset[Recording]) -> Hook:
         """What to install. It must come before other hooks on words of the image that look at registers."""
-        step = native.FLIP if Recording.FLIPS in wanted else native.STEP
+        step = native.flip() if Recording.FLIPS in wanted else native.step()
         return Hook(UC_HOOK_CODE, step, compiled.base, compiled.base + IMAGE_SIZE - 1, self.memory.ctypes.data)
 
     def begin(self) -> None:
