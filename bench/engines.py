@@ -28,6 +28,7 @@ from jit.config import BASE_CONFIGS, Config
 CONFIGS = ("mips1-32le", "mips32r2-32be", "mips3-32le", "mips64r2-64le", "mips64r6-64be")
 INPUTS = 16
 ROUNDS = 15
+JUDGED_ROUNDS = 5
 
 
 def program() -> Program:
@@ -85,7 +86,7 @@ def measure(config: Config) -> list[float]:
 
 
 def judged() -> float:
-    """Microseconds for one input on one configuration, over all base configurations, each with an image of its own."""
+    """Microseconds of processor time for one input on one configuration, over all base configurations, each with an image of its own."""
     given = [Input(bytes(range(64)), seed=number) for number in range(INPUTS)]
     target, made = ModelTarget(), program()
 
@@ -95,9 +96,12 @@ def judged() -> float:
         assert len(verdicts) == INPUTS * len(BASE_CONFIGS)
 
     work()
-    start = time.perf_counter()
-    work()
-    return 1e6 * (time.perf_counter() - start) / (INPUTS * len(BASE_CONFIGS))
+    spent = []
+    for _ in range(JUDGED_ROUNDS):
+        start = time.process_time()
+        work()
+        spent.append(time.process_time() - start)
+    return 1e6 * min(spent) / (INPUTS * len(BASE_CONFIGS))
 
 
 def main() -> None:
@@ -108,7 +112,7 @@ def main() -> None:
         cells = " | ".join(f"{value:.0f}" if number == 0 else f"{value:.1f}" for number, value in enumerate(measure(Config.parse(name))))
         print(f"| {name} | {cells} |")
     each = judged()
-    print(f"\njudged on the model, everything on, {INPUTS} inputs an image: {each:.1f} us each, {1e6 / each:.0f} a second")
+    print(f"\njudged on the model, everything on, {INPUTS} inputs an image: {each:.1f} us each, {1e6 / each:.0f} a second and core")
 
 
 if __name__ == "__main__":
