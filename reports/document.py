@@ -169,6 +169,11 @@ def _assumed(record: CampaignRecord, rows: Sequence[str]) -> Iterator[str]:
     yield "what a verifier refuses is not judged, and one CPU at a time runs; helper functions, maps and contexts are those of the harness"
 
 
+def _row(symptom: str) -> str:
+    """The eBPF instruction of a symptom (`fuzz.diagnosis`): the last word but one."""
+    return "".join(symptom.split()[-2:-1])
+
+
 def _matrix(record: CampaignRecord, findings: Sequence[Mapping[str, Any]], rows: Sequence[str]) -> dict[str, Any]:
     """Instructions × classes of configurations."""
     classes = [name.replace("\n", " ") for name, _ in CLASSES]
@@ -190,7 +195,8 @@ def _matrix(record: CampaignRecord, findings: Sequence[Mapping[str, Any]], rows:
     broken: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
     for number, finding in enumerate(findings):
         for column in sorted({class_of(Config.parse(name)) for name in finding["configs"]}):
-            broken[finding["row"], column].append(number)
+            for row in {finding["row"], *map(_row, finding["symptoms"])}:
+                broken[row, column].append(number)
     listed = [*rows, *sorted({row for row, _ in record.matrix} - set(rows))]
     cells = [[[judged[row, at], features[row, at], broken[row, at], examples[row, at]] for at in range(len(classes))] for row in listed]
     return {"classes": classes, "rows": listed, "cells": cells}

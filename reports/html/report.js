@@ -42,7 +42,7 @@
       if (cells[row].some((cell) => !cell[0])) line.dataset.uncovered = "1";
       cells[row].forEach(([judged, , broken], column) => {
         const level = judged ? Math.min(5, 1 + Math.floor(Math.log10(judged))) : 0;
-        const found = broken.length ? `, ${broken.length} findings` : "";
+        const found = broken.length ? `, ${plural(broken.length, "finding")}` : "";
         line.append(element("td", {}, element("button", {
           type: "button", class: `l${level}${broken.length ? " broken" : ""}`, "data-cell": `${row}-${column}`, "aria-pressed": "false",
           "aria-label": `${name}, ${classes[column]}: ${judged ? judged + " judged" : "never judged"}${found}`,
@@ -60,6 +60,10 @@
     });
     table.addEventListener("keydown", move);
     filter();
+  }
+
+  function plural(number, name) {
+    return `${number} ${name}${number === 1 ? "" : "s"}`;
   }
 
   function short(number) {
@@ -89,7 +93,7 @@
     panel.replaceChildren(
       element("h2", {}, rows[row]),
       element("p", { class: "note" }, classes[column]),
-      element("p", {}, judged ? `${judged} judged executions of programs with it, ${features} features.` : "Never judged here."),
+      element("p", {}, judged ? `${judged} judged executions of programs with it, ${plural(features, "feature")}.` : "Never judged here."),
     );
     if (broken.length) {
       const items = broken.map((at) => element("li", {}, element("a", { href: "#finding-" + at }, data.findings[at][0])));
