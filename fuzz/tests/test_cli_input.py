@@ -230,7 +230,7 @@ __attribute__((section("good"))) unsigned h(unsigned char *context) { return con
 @needs_clang
 def test_a_program_that_cannot_be_linked_leaves_the_others(put: Put, tmp_path: Path) -> None:
     assert clang(tmp_path / put("two.c", TWO), tmp_path / "two.o", "little", "-O2", "-c", cpu="v3").returncode == 0
-    message = "two.o: bad: instruction 1: function 'g' is not defined in the object"
+    message = "two.o: bad: instruction 1: function 'g' is not defined in the object, nor declared in .ksyms with BTF"
     for config in ((), ("--section", "good")):
         result = run("check", "two.o", "--config", "mips1-32le", *config)
         assert "AGREE         1\n" in result.stdout
