@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What programs are made of.
+    """What programs are made of. Calls, maps, functions and what is nested are for the structured tier; in the others there is none of it.
 
     arithmetic …  the instructions that may be used, at least one of each form; empty lists leave a form out
     context       bytes of context, at least 88: eight for each register and eight more

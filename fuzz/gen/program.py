@@ -144,6 +144,8 @@ def _write_function(choose: Chooser, plan: _Plan, places: list[int], thrown: lis
     w.place(place)
     before = len(plan.called)
     plan.block(min(plan.features.nesting, 1), "function", 8)(w)
+    if plan.targets and not plan.reaching and choose.mostly(3):
+        plan.tail_call(w)
     flow.leave(w)
     depth = 1 + max((called.depth for called in plan.called[before:]), default=0)
     return calls.Function(place, arguments, buffer, w.executed, depth, w.code)
@@ -263,6 +265,8 @@ def _ending(w: Writer) -> None:
 
 def _program(choose: Chooser, features: Features) -> Program:
     places, thrown = [0], [False]
+    if features.tier != "structured":
+        features = replace(features, calls=False, maps=False, functions=0, tails=0, throws=False, nesting=0)
     plan = _Plan(features)
     if features.tails:
         plan = _Plan(replace(features, throws=False), reaching=choose.rarely(2))

@@ -70,8 +70,7 @@ def test_a_failure_says_what_went_wrong_where_and_how_to_see_it_again(target: Un
     assert "+=" in wrong
     assert wrong.removeprefix("first wrong: ") in message.split("first wrong: ")[0]
     found = read(path)
-    # How small Hypothesis makes what it finds is measured in bench/shrinking.py.
-    assert len(found.program.slots) <= 30
+    assert len(found.program.slots) <= 6
     assert found.config == str(BUG.applies()[0])
     # What was found is in the database, and comes first the next time, with whatever database of Hypothesis it is.
     with pytest.raises(AssertionError, match="first wrong"):
