@@ -195,8 +195,6 @@ class _Linker:
 
     def _refer(self, at: int, symbol: Symbol, value: int) -> None:
         """Note that slot `at` refers to the function at offset `value` of the symbol's section."""
-        if self._is_undefined(symbol):
-            raise self.fail(at, f"function {symbol.name!r} is not defined in the object")
         name = self.contents.sections[symbol.section].name
         function = next((f for f in self.contents.functions if f.section == symbol.section and f.value == value), None)
         if function is None:
