@@ -14,7 +14,7 @@ from fuzz.case import Case
 from fuzz.decoded import decoded
 from fuzz.layout import Placement, place
 from fuzz.suite import suites
-from fuzz.tests.images import CONFIGS, image, placement
+from fuzz.tests.images import CONFIGS, Line, image, placement
 from fuzz.tests.test_decoded import words
 from fuzz.tests.test_screen import INPUTS, PROGRAM
 from fuzz.tests.test_wires import EXAMPLES, example_case, example_image
@@ -187,3 +187,24 @@ def test_ways_that_found_no_room_are_not_known() -> None:
     data = np.zeros(record.EDGES, np.int64)
     data[record.COUNT_EDGES] = record.MAXIMUM_EDGES + 1
     assert not native_text.all_lead(data, decoded(image(CONFIGS[0], [])).following)
+
+
+def made(config: str, *lines: Line) -> Compiled:
+    compiled = image(Config.parse(config), lines, returns=False)
+    return replace(compiled, exits=())
+
+
+def test_places_that_chance_seldom_finds() -> None:
+    frames = made("mips1-32le", ("addiu", 29, 29, -8), ("addiu", 29, 29, -64), ("addiu", 29, 29, -16))
+    assert text(frames).deepest == lowest_stack_pointer(frames) == 8 + 8 * 64
+    assert text(made("mips1-32le", ("sw", 0, -32768, 29))).doubts & native_text.CONVENTION
+    # What is executed second after mflo is the target of a branch whose slot is executed first.
+    lines: list[Line] = [("beq", 0, 0, 2), ("mflo", 1), ("beq", 1, 2, 2), ("sll", 0, 0, 0), ("sll", 0, 0, 0), ("mult", 1, 1)]
+    near = made("mips3-64be", *lines)
+    assert decoded(near).following.tolist()[1:4] == [[3, native_text.NO_WORD], [3, native_text.NO_WORD], [5, 4]]
+    assert text(near).doubts & native_text.DISTANCES
+    data = np.zeros(record.EDGES + record.EDGE_ROW, np.int64)
+    data[record.COUNT_EDGES] = 1
+    for to, known in ((5, True), (4, True), (3, False)):
+        data[record.EDGES : record.EDGES + 2] = 3, to
+        assert native_text.all_lead(data, decoded(near).following) == known
