@@ -9,9 +9,10 @@ from ebpf.program import Program, ProgramError
 from fuzz.campaign.reduce import Bench, reduce
 from fuzz.campaign.shape import starts, unit, without
 from fuzz.case import Input
+from fuzz.condition import Condition
 from fuzz.diagnosis import Diagnosis, Symptom, rule_of
 from fuzz.finding import Finding, read, text
-from fuzz.fingerprint import operation, same_bug
+from fuzz.fingerprint import fingerprint, operation, same_bug
 from fuzz.seeded_compiler import SeededCompiler, combined
 from fuzz.selftest import bugs
 from fuzz.side_by_side import rendered
@@ -83,6 +84,13 @@ def test_a_fingerprint_leaves_out_what_is_chance() -> None:
     assert same_bug(first, Symptom("value", "", "ADD32_REG", 64))
     assert not same_bug(first, Symptom("path", "", "ADD32_REG", 32))
     assert not same_bug(first, Symptom("value", "", "ADD64_IMM", 32))
+
+
+def test_the_class_of_configurations_is_part_of_a_fingerprint() -> None:
+    here = Condition("o32, with blind", "o32 +blind", (), ())
+    assert fingerprint(Symptom("value", "", "ADD32_IMM", 32), here) == "value ADD32 o32 +blind"
+    # A pass is at fault, and at which width a case shows it is chance.
+    assert fingerprint(Symptom("hazards", "a rule", "any", 32), here) == "hazards (a rule) any +blind"
 
 
 SOURCE = """
