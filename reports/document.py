@@ -19,8 +19,8 @@ from reports.table import CLASSES, class_of
 NEW, KNOWN, SEEN = "new", "known", "seen before"
 """States of a finding."""
 
-_WINDOWS = 40
-"""Stretches of time in which executions are counted, because batches come in bursts."""
+_WINDOWS, _BATCHES = 40, 4
+"""Stretches of time in which executions are counted at most, and batches in each of them at least, because batches come in bursts."""
 
 _POINTS = 300
 _EXAMPLES = 6
@@ -128,7 +128,7 @@ def _series(record: CampaignRecord) -> dict[str, list[list[float]]]:
     chosen = [*batches[step - 1 :: step]]
     if batches and (not chosen or chosen[-1] is not batches[-1]):
         chosen.append(batches[-1])
-    width = max(1.0, record.elapsed / _WINDOWS)
+    width = max(1.0, record.elapsed / max(1, min(_WINDOWS, len(batches) // _BATCHES)))
     judged = Counter[int]()
     for batch in batches:
         judged[int(batch.elapsed // width)] += batch.judged
