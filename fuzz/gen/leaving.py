@@ -22,7 +22,6 @@ SHARED = Region("shared", 0, 64)
 """What a program that a tail call reaches is given."""
 
 _CALL, _CALL_KERNEL, _LDDW_MAP, _AND, _STORE = row("CALL"), row("CALL_KERNEL"), row("LDDW_MAP_FD"), row("AND64_IMM"), row("STX_DW")
-_HIGH = (0x80000000, 1 << 32, 0xFFFFFFFF)
 _ALIGNMENT = 8
 
 
@@ -82,15 +81,16 @@ def _place(w: Writer, region: Region) -> int:
 
 def _index(w: Writer, programs: int) -> None:
     """The index of a program most of the time; else of an empty entry, one outside, or one that only the word in r3 says."""
-    kind = w.choose.number(0, 7)
+    kind = w.choose.number(0, 8)
     inside = 2 * w.choose.number(0, programs - 1)
     if kind == 4:
         w.arithmetic(MOV_IMM, 3, imm=inside + 1)
     elif kind == 5:
-        w.arithmetic(MOV_IMM, 3, imm=w.choose.pick((2 * programs, -1, 0x7FFFFFFF, -(1 << 31))))
-    elif kind == 6:
-        w.load_constant(3, w.choose.pick(_HIGH) + inside)
-    elif kind == 7 and (numbers := [register for register in w.state.scalars() if register > 3 or not register]):
+        w.arithmetic(MOV_IMM, 3, imm=w.choose.pick((2 * programs, -1, 0x7FFFFFFF, -(1 << 31), inside - (1 << 31))))
+    elif kind in (6, 7):
+        # The upper half is no part of the index.
+        w.load_constant(3, w.choose.number(1, (1 << 32) - 1) << 32 | inside)
+    elif kind == 8 and (numbers := [register for register in w.state.scalars() if register > 3 or not register]):
         w.emit(MOV_REG, 3, w.choose.pick(numbers))
         w.wrote(3, Scalar())
         w.arithmetic(_AND, 3, imm=w.choose.pick((3, 1, -4)))
