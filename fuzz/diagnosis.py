@@ -21,7 +21,7 @@ from fuzz.abilities import telling
 from fuzz.case import Case, Compiler
 from fuzz.judge import interpret, recordings
 from fuzz.layout import Placement, place
-from fuzz.lockstep import Divergence, first_difference
+from fuzz.lockstep import Divergence, first_difference, written
 from fuzz.target import Run, Target
 from fuzz.verdict import Trip, Verdict
 from fuzz.wires.wire import Wire
@@ -129,20 +129,11 @@ def _with_code(divergence: Divergence, scene: _Scene) -> Divergence:
         before.append(execution)
         if compiled.bpf_at[slot] is not None and slot in compiled.slot_of:
             break
-    writers = [execution for execution in before if divergence.register in _written(slots[trace[execution][0]])]
+    writers = [execution for execution in before if divergence.register in written(slots[trace[execution][0]])]
     if divergence.slot is None or not before:
         return divergence
     chosen = (writers or [execution for execution in before if trace[execution][0] in compiled.slot_of] or before)[0]
     return replace(divergence, slot=trace[chosen][0], execution=chosen)
-
-
-def _written(slot: Instruction) -> tuple[int, ...]:
-    """The registers that an instruction writes; of calls not those that they destroy."""
-    row = lookup(slot)
-    if row is None:
-        return ()
-    result = (0,) if row.name.startswith(("CALL", "CMPXCHG", "LDABS", "LDIND")) else ()
-    return (*result, *((slot.dst,) if row.dst in ("w", "rw") else ()), *((slot.src,) if row.src == "rw" else ()))
 
 
 def _of_divergence(divergence: Divergence, scene: _Scene) -> Diagnosis:

@@ -42,7 +42,11 @@ def _divergence(divergence: Divergence, expected: Run, actual: Run, compiled: Co
         yield "the entry code is wrong"
     else:
         yield f"the first wrong instruction is {divergence.slot}, after {at} others: {texts[divergence.slot]}"
-    yield from (f"  {line}" for line in divergence.listing(compiled))
+    owners = [compiled.slot_of[at] for at in divergence.words]
+    several = len(set(owners)) > 1
+    for owner, line in zip(owners, divergence.listing(compiled), strict=True):
+        # Those beside it have no boundary behind them.
+        yield f"  {line}{'  <' if several and owner == divergence.slot else ''}"
     if divergence.register is None:
         oracle, image = ("the end" if slot is None else f"{slot}: {texts[slot]}" for slot in (divergence.expected, divergence.actual))
         yield f"  the oracle goes on with {oracle}"

@@ -9,7 +9,7 @@ boundary here, because the code of one may serve others, and programs that end t
 or at the end of the run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,8 @@ Trace = tuple[tuple[int, tuple[int | None, ...]], ...]
 class Divergence:
     """Where an image and the oracle part.
 
-    slot       the eBPF instruction that went wrong, None when the image was wrong before its first instruction
+    slot       the eBPF instruction that went wrong, None when the image was wrong before its first instruction. Of several that have no boundary
+               between them the last one that writes the register, if one does, else the last one
     execution  its index in the trace, from 0: so many instructions were executed before; -1 with the slot None
     reached    the slot at whose boundary it showed, as the oracle has it; None when there the oracle has come to the end
     register   number of the first eBPF register that differs there; None when image and oracle went different ways
@@ -153,7 +154,9 @@ def first_difference(slots: Sequence[Instruction], expected: Outcome, actual: Ru
             return None
     boundary = int(told[at]) if at < len(told) else None
     index = int(kept[at]) if at < len(kept) else len(oracle.slots)
-    slot, execution, words = _culprit(oracle, image, int(kept[at - 1]) if at else 0, index)
+    start = int(kept[at - 1]) if at else 0
+    writers = {each for each in oracle.slots[start:index].tolist() if register in written(slots[each])}
+    slot, execution, words = _culprit(oracle, image, start, index, writers)
     return Divergence(slot, execution, int(oracle.slots[index]) if index < len(oracle.slots) else None, register, value, other, boundary, words)
 
 
@@ -178,11 +181,21 @@ def _visible(slots: NDArray[np.int64], image: Image) -> NDArray[np.int64]:
     return kept if last.all() else kept[np.append(last, True)]
 
 
-def _culprit(oracle: _Expected, image: Image, start: int, end: int) -> tuple[int | None, int, tuple[int, ...]]:
-    """Of the executed instructions from `start` to before `end` the last one that is no exit: its slot and index; and the words of all of them."""
+def written(instruction: Instruction) -> tuple[int, ...]:
+    """The registers that an instruction writes; of calls not those that they destroy."""
+    row = lookup(instruction)
+    if row is None:
+        return ()
+    result = (0,) if row.name.startswith(("CALL", "CMPXCHG", "LDABS", "LDIND")) else ()
+    return (*result, *((instruction.dst,) if row.dst in ("w", "rw") else ()), *((instruction.src,) if row.src == "rw" else ()))
+
+
+def _culprit(oracle: _Expected, image: Image, start: int, end: int, writers: Set[int]) -> tuple[int | None, int, tuple[int, ...]]:
+    """Of the executed instructions from `start` to before `end` the last of `writers`, if there is one, else the last that is no exit: its slot
+    and index; and the words of all of them."""
     since = oracle.slots[start:end].tolist()
     execution = end - 1
-    while execution > start and image.exits[oracle.slots[execution]]:
+    while execution > start and (since[execution - start] not in writers if writers else image.exits[since[execution - start]]):
         execution -= 1
     words = tuple(word for word, owner in enumerate(image.compiled.slot_of) if owner in (since or [-1]))
     return since[execution - start] if since else None, execution, words

@@ -103,6 +103,17 @@ def test_the_words_are_those_of_the_instruction(target: UnicornTarget, config: C
     assert any("xori" in line for line in found.listing(compiled))
 
 
+IN_A_SLOT = "r0 = 0; if r2 == 0 goto +1; r3 = 5; exit"
+
+
+@pytest.mark.parametrize("config", [config for config in CONFIGS if not config.isa.endswith("r6")], ids=str)
+def test_of_several_without_a_boundary_the_one_that_writes_the_register_is_named(target: UnicornTarget, config: Config) -> None:
+    """What the first instruction does has moved into the delay slot of the jump."""
+    found = _difference(target, IN_A_SLOT, IN_A_SLOT.replace("r0 = 0", "r0 = 1"), config)
+    assert found is not None
+    assert (found.slot, found.execution, found.register, found.expected, found.actual) == (0, 0, 0, 0, 1)
+
+
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_a_wrong_way_is_told(target: UnicornTarget, config: Config) -> None:
     found = _difference(target, FAULT, FAULT.replace("r2 > 2", "r2 > 3"), config)
