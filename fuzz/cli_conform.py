@@ -31,7 +31,7 @@ _NAME = "<stdin>"
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @config_globs
 @all_configurations
-@click.option("--tripwires", metavar="NAME,…|all|none", default="none", show_default=True, help="What is watched besides the results.")
+@click.option("--tripwires", metavar="NAME,…|all|none", default="all", show_default=True, help="What is watched besides the results.")
 @as_json
 @click.pass_context
 def conform(ctx: click.Context, paths: tuple[str, ...], globs: tuple[str, ...], everything: bool, tripwires: str, as_json: bool) -> None:

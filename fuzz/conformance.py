@@ -1,7 +1,7 @@
 """Tests of the bpf_conformance suite, judged in one process: what each expects, and what became of it on each configuration.
 
     file ─ ebpf.data_dialect ─► program, context, expected r0 or error
-                                  │ checked ─ judge_all, without tripwires unless asked for
+                                  │ checked ─ judged, with all tripwires unless others are asked for
                                   ▼
              Judgement: PASSED, FAILED, or what the expectation cannot say of this machine
 
@@ -21,14 +21,17 @@ from ebpf.data_dialect import ConformanceTest, read
 from ebpf.files import read_text
 from ebpf.program import ProgramError, printable
 from fuzz.case import Case, Compiler, Input
-from fuzz.judge import interpret, judge_all
+from fuzz.groups import Grouped
+from fuzz.judge import interpret
 from fuzz.judgement import Judgement, Kind
 from fuzz.layout import place
 from fuzz.sources import checked
 from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
 from fuzz.wires.wire import Wire
+from jit.compiler import compile_program
 from jit.config import Config
+from jit.shared import Shared
 from oracle.outcome import FaultKind, Outcome
 from oracle.world import Packet
 
@@ -63,8 +66,13 @@ def judge_test(
     name = program.source
     try:
         checked(program)
-        for verdict in judge_all(program, (given(test.memory),), configs, target, compiler, wires=wires, lockstep=bool(wires)):
-            yield Judgement(name, verdict.config, *_kind(test, verdict))
+        shared = Shared() if compiler is compile_program else compiler
+        grouped = Grouped(program, (given(test.memory),), target, tuple(wires), shared, lockstep=bool(wires))
+        found: dict[Config, Judgement] = {}
+        for big_endian in (False, True):
+            for verdict, others in grouped.judge([config for config in configs if config.big_endian is big_endian]):
+                found |= {config: Judgement(name, config, *_kind(test, replace(verdict, config=config))) for config in (verdict.config, *others)}
+        yield from (found[config] for config in configs)
     except ProgramError as error:
         kind = Kind.ERROR if test.error else Kind.FAILED
         yield from (Judgement(name, config, kind, "" if test.error else str(error)) for config in configs)

@@ -23,7 +23,7 @@ from fuzz.case import Case, Compiler, Input
 from fuzz.compare import compare
 from fuzz.erratum_models import occurrences
 from fuzz.layout import LAYOUTS, Layout, Placement, Setting, place, setting
-from fuzz.lockstep import first_difference
+from fuzz.lockstep import first_difference, unwatched
 from fuzz.record import Recording
 from fuzz.target import NoRoomError, Run, Target
 from fuzz.text import doubts
@@ -231,9 +231,10 @@ class Judge:
         variants += tuple(
             self._vary(compiled, *pair, self.recordings, suspect) for pair, suspect in zip(plan.here, found[len(suspects) :], strict=True)
         )
+        hidden = unwatched(first.placement.slots, compiled) if self.lockstep else ()
         verdicts: list[Verdict] = []
         for number, (expectation, suspect) in enumerate(zip(world.inputs, suspects, strict=True)):
-            verdicts.append(self._run(number, compiled, trips, expectation, () if number else variants, suspect))
+            verdicts.append(self._run(number, compiled, trips, expectation, () if number else variants, suspect, hidden))
             yield verdicts[-1]
         if key is not None and repeats is not None and all(verdict.status is Status.AGREE for verdict in verdicts):
             repeats.agreed[key] = tuple(verdicts)
@@ -312,16 +313,24 @@ class Judge:
         return _Variant(wire, placement, differences, "")
 
     def _run(
-        self, number: int, compiled: Compiled, trips: tuple[Trip, ...], expectation: Expectation, variants: tuple[_Variant, ...], suspect: bool
+        self,
+        number: int,
+        compiled: Compiled,
+        trips: tuple[Trip, ...],
+        expectation: Expectation,
+        variants: tuple[_Variant, ...],
+        suspect: bool,
+        hidden: tuple[str, ...],
     ) -> Verdict:
         placement, expected = expectation.placement, expectation.expected
         if _promises_nothing(expectation):
             return Verdict(Status.INCONCLUSIVE, compiled.config, number, reason=str(expected.outcome.fault), outcome=expected.outcome)
-        if not (suspect or trips or variants):
+        if not (suspect or trips or variants or hidden):
             return Verdict(Status.AGREE, compiled.config, number, outcome=expected.outcome)
+        unseen = [*hidden, *(variant.fault for variant in variants)]
         if not suspect:
             found = (*trips, *(trip for variant in variants for trip in variant.trips(placement, ())))
-            return self._verdict(number, compiled, (), found, [variant.fault for variant in variants], expected)
+            return self._verdict(number, compiled, (), found, unseen, expected)
         actual = self.target.run(expectation.bounded, self.recordings)
         ends = differences = compare(expected, actual, compiled, placement)
         if self.lockstep and compiled.bpf_at and (divergence := first_difference(placement.slots, expected.outcome, actual, compiled)) is not None:
@@ -332,7 +341,6 @@ class Judge:
             *(trip for wire in self.wires if wire.run for trip in wire.run(seen)),
             *(trip for variant in variants for trip in variant.trips(placement, ends)),
         )
-        unseen = [variant.fault for variant in variants]
         if actual.record.truncated:
             unseen.append(f"recorded in part: {', '.join(sorted(kind.value for kind in actual.record.truncated))}")
         return self._verdict(number, compiled, differences, found, unseen, expected, actual.disagreements)

@@ -11,6 +11,7 @@ or at the end of the run.
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,6 +159,32 @@ def first_difference(slots: Sequence[Instruction], expected: Outcome, actual: Ru
     writers = {each for each in oracle.slots[start:index].tolist() if register in written(slots[each])}
     slot, execution, words = _culprit(oracle, image, start, index, writers)
     return Divergence(slot, execution, int(oracle.slots[index]) if index < len(oracle.slots) else None, register, value, other, boundary, words)
+
+
+def unwatched(slots: Sequence[Instruction], compiled: Compiled) -> tuple[str, ...]:
+    """What an image does not let anybody see: it says of itself where its instructions begin and where registers are, and may say nothing."""
+    asked = _asked(slots)
+    found = []
+    if 2 * (len(compiled.bpf_at) - compiled.bpf_at.count(None)) < asked.instructions:
+        found.append("lockstep in part: the image says of less than half of the instructions where they begin")
+    if not compiled.exits:
+        found.append("r0 to r10 are not compared at the end: the image names no exit")
+    if any(compiled.registers[number] is None for number in asked.registers):
+        found.append("registers in part: the image does not say where it keeps some that the program writes")
+    return tuple(found)
+
+
+class _Asked(NamedTuple):
+    """What an image of a program should tell: where so many instructions begin, and where it keeps these registers."""
+
+    instructions: int
+    registers: frozenset[int]
+
+
+@kept(64)
+def _asked(slots: Sequence[Instruction]) -> _Asked:
+    rows = [lookup(slot) for slot in slots]
+    return _Asked(sum(row is not None for row in rows), frozenset(number for slot in slots for number in written(slot)))
 
 
 def _at_end(expected: Outcome, actual: Outcome) -> tuple[int | None, int | None, int | None]:

@@ -270,3 +270,29 @@ def test_what_is_shared_is_not_run_again(monkeypatch: pytest.MonkeyPatch, target
         inputs = [Input(bytes(32), seed=seed) for seed in range(3)]
         assert len(list(judge_all(assemble(text.replace("; ", "\n")), inputs, configs, target, compile_program, wires=()))) == 6
         assert len(asked) == runs
+
+
+WRITES = program(Instruction(0xB7, 6, 0, 0, 1), *wide_slots(0, 42))
+
+
+@pytest.mark.parametrize(
+    ("changes", "hidden"),
+    [
+        ({"bpf_at": ()}, "lockstep in part"),
+        ({"bpf_at": (None,) * 5}, "lockstep in part"),
+        ({"exits": ()}, "r0 to r10 are not compared at the end"),
+        ({"registers": (None,) * 11}, "registers in part"),
+        (
+            {"registers": (None, *compile_program(WRITES.slots, BASE_CONFIGS[0], placement(BASE_CONFIGS[0]).addresses).registers[1:])},
+            "registers in part",
+        ),
+    ],
+)
+def test_what_an_image_hides_is_told(target: UnicornTarget, changes: dict[str, object], hidden: str) -> None:
+    """Lockstep depends on what an image says of itself: one that says nothing has not been watched."""
+    case = Case(WRITES, Input(MEMORY))
+    verdict = judge(case, BASE_CONFIGS[0], target, Broken(**changes))
+    assert verdict.status is Status.AGREE
+    assert verdict.reason.startswith(hidden)
+    assert judge(case, BASE_CONFIGS[0], target, compile_program).reason == ""
+    assert judge(case, BASE_CONFIGS[0], target, Broken(**changes), lockstep=False).reason == ""
