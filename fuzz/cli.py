@@ -46,6 +46,7 @@ main.add_command(cli_triage.triage)
 main.add_command(cli_show.jit)
 main.add_command(cli_show.oracle)
 main.add_command(cli_show.tripwires)
+main.add_command(cli_show.engines)
 main.add_command(cli_trampoline.trampoline)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ebpf.program import ByteOrder, Program, ProgramError
-from fuzz.cli_options import config_name, context, memory, packets, parse_config, parse_memory, refuse, section, write_output
+from fuzz.cli_options import ENGINE_NAMES, config_name, context, memory, packets, parse_config, parse_memory, refuse, section, write_output
 from jit.config import Config
 
 if TYPE_CHECKING:
@@ -164,3 +164,21 @@ def tripwires() -> None:
 
     for wire in (*WIRES, *OTHERS):
         click.echo(f"{wire.name}{' (not part of `all`)' if wire in OTHERS else ''}\n    {wire.rule}\n    {wire.source}")
+
+
+@click.command()
+def engines() -> None:
+    """List the engines: whether they can be used here, what they cannot do, and their known faults.
+
+    \b
+    Example: bpfmips engines
+    """
+    from fuzz.abilities import ABILITIES, missing
+    from fuzz.engine_faults import BY_ENGINE
+    from fuzz.target import EVERYTHING
+
+    for name in ENGINE_NAMES:
+        cannot = sorted(ability.value for ability in EVERYTHING - ABILITIES[name])
+        click.echo(f"{name} {missing(name) or 'can be used'}{'; cannot do: ' + ', '.join(cannot) if cannot else ''}")
+        for fault in BY_ENGINE.get(name, ()):
+            click.echo(f"    fault of {fault.versions}: {fault.what}\n        {fault.evidence}\n        {fault.workaround}")

@@ -1,0 +1,32 @@
+"""The table of known faults of engines: what it refers to exists."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fuzz.abilities import ABILITIES
+from fuzz.cli import main
+from fuzz.engine_faults import FAULTS, EngineFault
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.engine}: {fault.what}")
+def test_evidence_and_workaround_exist(fault: EngineFault) -> None:
+    assert fault.engine in ABILITIES
+    file, _, name = fault.evidence.partition("::")
+    functions = {node.name for node in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(node, ast.FunctionDef)}
+    assert name in functions
+    for module in re.findall(r"`(fuzz\.[\w.]+)`", fault.workaround):
+        assert (ROOT / f"{module.replace('.', '/')}.py").exists()
+
+
+def test_command() -> None:
+    result = CliRunner().invoke(main, ["engines"])
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert [line.split()[0] for line in lines if line and not line.startswith(" ")] == ["both", "model", "unicorn", "qemu", "qiling", "all"]
+    assert sum(line.startswith("    fault") for line in lines) == len(FAULTS)
