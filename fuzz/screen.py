@@ -61,10 +61,9 @@ class Expectation:
 
 @kept(256)
 def expectation(placement: Placement, expected: Run) -> Expectation | None:
-    """What the screen wants to know of an input; None where it does not see enough: a fault, a large memory, a trace that a target cannot record,
-    registers of which halves are promised."""
+    """What the screen wants to know of an input; None where it does not see enough: a fault, a large memory, a trace that a target cannot record."""
     outcome, segments = expected.outcome, placement.segments
-    if outcome.fault is not None or placement.world.marked or len(outcome.trace) > record.MAXIMUM_BOUNDARIES:
+    if outcome.fault is not None or len(outcome.trace) > record.MAXIMUM_BOUNDARIES:
         return None
     if len(segments) > MOST_SEGMENTS or sum(len(segment.initial) for segment in segments) > LARGEST:
         return None

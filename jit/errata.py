@@ -289,17 +289,18 @@ _SHORT = 6
 def long_loops(code: Code, config: Config) -> list[Item]:
     """r5900: nothing in the delay slot at the end of a short loop."""
     result: list[Item] = []
-    near: dict[int, int] = {}  # labels since the last branch, and instructions since
+    near: dict[int, int] = {}  # labels since the last branch, and how many instructions were before them
+    count = 0
     for item in code.items:
         if isinstance(item, Label):
-            near[item.number] = 0
+            near[item.number] = count
             result.append(item)
             continue
-        near = {label: count + 1 for label, count in near.items()}
+        count += 1
         if not item.facts & _CONTROL:
             result.append(item)
             continue
-        short = item.target in near and near[item.target] + 1 <= _SHORT
+        short = item.target in near and count - near[item.target] + 1 <= _SHORT
         result.extend(_without_slot(item) if short else [item])
         near.clear()
     return result

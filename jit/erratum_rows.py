@@ -53,7 +53,7 @@ class Row(NamedTuple):
 # fmt: off
 ROWS: tuple[Row, ...] = (
     Row("r10000", ("R10000",),
-        "revisions before 3.0: SC reports success although LL and SC were not atomic",
+        "revisions before 3.0: SC reports success although LL and SC were not atomic; before 2.7 they may deadlock",
         "the result of sc is tested by a branch that is not branch-likely",
         "beql in the retry loop",
         "gcc, -mfix-r10000; Linux, arch/mips/include/asm/llsc.h",
@@ -154,6 +154,13 @@ NOT_TAKEN: tuple[NotTaken, ...] = (
              "a property of machines (IP28, IP32) and not of the CPU; what their kernels put around accesses is a privileged cache operation"),
     NotTaken("R4600, R5000, TX49, SB-1, BCM1250: cache and TLB operations", "Linux, arch/mips/include/asm/war.h",
              "they concern privileged instructions, which are not emitted"),
+    NotTaken("Loongson-2F: prefetch from where the branch target buffer and the return address stack of the user point",
+             "Linux, arch/mips/include/asm/stackframe.h, CONFIG_CPU_JUMP_WORKAROUNDS",
+             "what empties them, at the entry of the kernel, is a privileged instruction"),
+    NotTaken("SB-1 revision 2: data prefetch, cache errors", "Linux, CONFIG_SB1_PASS_2_WORKAROUNDS and CONFIG_SB1_PASS_2_1_WORKAROUNDS",
+             "no pref is emitted; the rest concerns cache operations"),
+    NotTaken("XBurst: loops that its branch target buffer takes for short ones", "Linux, arch/mips/kernel/cpu-probe.c",
+             "what turns that off is a bit of a privileged register"),
     NotTaken("34K, 4K: instruction cache refill, missed ITLB", "Linux, arch/mips/include/asm/war.h",
              "they concern exception handlers and cache flushes"),
     NotTaken("Octeon: LL and SC that need syncw", "Linux, arch/mips/include/asm/barrier.h",

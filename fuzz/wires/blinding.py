@@ -8,6 +8,8 @@ packet loads; not the offsets of loads, stores and jumps. Three things must not 
   of the program: not -16 to 16, which code has for reasons of its own, nor halves of an address that the compiler was given
 * the constant as a word, all 32 bits of it, in both images
 * the same code in both images, or as for an equal instruction elsewhere in the first: then no key is in it
+* an `ori` or `xori` of 16 bits that is the same in both images, in the code of three constants: then a part of each key is always the same, which
+  happens by chance once in 2**48 times
 
 A half shows by chance in both images once in 2**32 times; the first and the second image have keys that depend on nothing but the program, so
 that a run finds the same as the one before.
@@ -28,6 +30,12 @@ from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
 from jit.mips import decode
 
+_ORI, _XORI = 0b001101, 0b001110
+"""Major opcodes (MD00087, appendix A)."""
+
+_MANY = 3
+"""So many halves with the same key in two images are no chance."""
+
 _COMMON = frozenset(number & 0xFFFF for number in range(-16, 17))
 
 
@@ -47,6 +55,7 @@ def images(first: Compiled, second: Compiled, placement: Placement) -> Iterator[
     codes = _codes(first), _codes(second)
     given = _halves_of_addresses(placement)
     seen: dict[tuple[Instruction, int, tuple[int, ...]], int] = {}
+    weak: list[int] = []
     for slot, instruction, constant, bits in _constants(placement.slots):
         words, others = (code.get(slot, ()) for code in codes)
         for half in sorted({constant >> at & 0xFFFF for at in range(0, bits, 16)} - _COMMON - given):
@@ -59,6 +68,10 @@ def images(first: Compiled, second: Compiled, placement: Placement) -> Iterator[
             yield _trip(slot, f"the code of the constant {constant:#x} is the same with another key")
         elif (before := seen.setdefault((instruction, constant, words), slot)) != slot:
             yield _trip(slot, f"the code of the constant {constant:#x} is that of instruction {before}")
+        if words != others and _unchanged(words, others, first.config.isa) - _COMMON - given:
+            weak.append(slot)
+    if len(weak) >= _MANY:
+        yield _trip(weak[0], f"a half of the key of its constant, and of those of {len(weak) - 1} other instructions, is the same with another key")
 
 
 def _trip(slot: int, detail: str) -> Trip:
@@ -100,6 +113,12 @@ def _immediates(words: Sequence[int], isa: str) -> set[int]:
     return {immediate for word in words if (immediate := _immediate(word, isa)) is not None}
 
 
+def _unchanged(words: Sequence[int], others: Sequence[int], isa: str) -> set[int]:
+    """The immediates of `ori` and `xori` at the same place in both codes."""
+    same = {word for word, other in zip(words, others, strict=False) if word == other and word >> 26 in (_ORI, _XORI)}
+    return _immediates(tuple(same), isa)
+
+
 @lru_cache(maxsize=1 << 16)
 def _immediate(word: int, isa: str) -> int | None:
     """The 16 bits that the instruction computes with, None where there are none. The offset of an access is no immediate in this sense."""
@@ -130,6 +149,17 @@ WIRE = Wire(
             trips=False,
             program="w0 = 40; w0 <<= 20; w0 = 42; exit",
         ),
+        # A key of which a part does not change; it is only in the last instruction that anything does.
+        Example(
+            "mips64r6-64le+blind",
+            "0> ori $t0, $zero, 0x123; 0> xori $t0, $t0, 0x109; 0> ori $t1, $zero, 0x100SEED; "
+            "1> ori $t0, $zero, 0x323; 1> xori $t0, $t0, 0x308; 1> ori $t1, $zero, 0x200SEED; "
+            "2> ori $t0, $zero, 0x523; 2> xori $t0, $t0, 0x507; 2> ori $t1, $zero, 0x300SEED",
+            trips=True,
+            program="r0 = 42; r0 = 43; r0 = 42; exit",
+        ),
+        # Once it is chance.
+        Example("mips64r6-64le+blind", "0> ori $t0, $zero, 0x123; 0> xori $t0, $t0, 0x109; 0> ori $t1, $zero, 0x100SEED", trips=False),
         # Two equal instructions with one key.
         Example(
             "mips64r6-64le+blind",
