@@ -217,7 +217,7 @@ def test_unusable_arguments_are_one_line(arguments: list[str], message: str, tmp
 
 
 @pytest.mark.parametrize(
-    "text", ["", "format = 1", "format = 2", "format = 1\ninputs = [{}]\n[program]\nassembly = 'x'", "\x00", "format = 1\nprogram = 3\ninputs = []"]
+    "text", ["", "format = 1", "format = 2", "format = 2\ninputs = [{}]\n[program]\nassembly = 'x'", "\x00", "format = 2\nprogram = 3\ninputs = []"]
 )
 def test_a_file_that_is_no_finding_cannot_be_judged(text: str, tmp_path: Path) -> None:
     path = tmp_path / "finding.toml"
