@@ -48,7 +48,7 @@ _CONFIG = Config("mips64r6", 64, sys.byteorder == "big")
 """A machine like those that the kernel has eBPF compilers for: 64-bit addresses, and accesses need not be aligned."""
 
 
-_LIMIT = 50_000
+LIMIT = 50_000
 """Instructions that a run may execute: fewer than elsewhere, because a loop that `may_goto` alone ends would execute millions."""
 
 
@@ -99,8 +99,11 @@ class Statement:
     undetermined: int = 0
 
 
-def witness(program: Program, inputs: Sequence[Input]) -> Iterator[Statement]:
-    """What the kernel says of a program on each input. Raises ProgramError for a program that cannot be placed, OSError without permission."""
+def witness(program: Program, inputs: Sequence[Input], limit: int = LIMIT) -> Iterator[Statement]:
+    """What the kernel says of a program on each input, of which the oracle executes at most `limit` instructions.
+
+    Raises ProgramError for a program that cannot be placed, OSError without permission.
+    """
     reason = _unfit(program)
     kernel: _Loaded | None = None
     refused: dict[int, str] = {}
@@ -112,7 +115,7 @@ def witness(program: Program, inputs: Sequence[Input]) -> Iterator[Statement]:
             if (length := len(given.memory)) in refused:
                 yield Statement(Said.REFUSED, refused[length])
                 continue
-            runs = _oracle(program, given)
+            runs = _oracle(program, given, limit)
             if isinstance(runs, str):
                 yield Statement(Said.INCONCLUSIVE, runs)
                 continue
@@ -128,7 +131,7 @@ def witness(program: Program, inputs: Sequence[Input]) -> Iterator[Statement]:
                     continue
             state = kernel.run(given.memory)
             said = _compare(program, runs, state)
-            yield said if said.said is Said.AGREES else _again(program, given, state)
+            yield said if said.said is Said.AGREES else _again(program, given, limit, state)
     finally:
         if kernel is not None:
             kernel.close()
@@ -169,7 +172,7 @@ def _random_layout(source: random.Random) -> Layout:
     return replace(LAYOUTS[64], context=context, data=data, stack=stack)
 
 
-def _oracle(program: Program, given: Input, layouts: Sequence[Layout] = _LAYOUTS) -> list[Run] | str:
+def _oracle(program: Program, given: Input, limit: int, layouts: Sequence[Layout] = _LAYOUTS) -> list[Run] | str:
     """A run at each place; or, where they say nothing of what the kernel does, why."""
     found: list[Run] = []
     seed, processors, cleared = given.seed, set[int](), not has_functions(program)
@@ -181,19 +184,19 @@ def _oracle(program: Program, given: Input, layouts: Sequence[Layout] = _LAYOUTS
             placement = place(Case(program, replace(given, seed=seed)), _CONFIG, layout)
         processors.add(processor)
         seed += 1
-        found.append(run := _run(placement, _CLEARED if cleared else placement.world.stack))
+        found.append(run := _run(placement, _CLEARED if cleared else placement.world.stack, limit))
         if run.outcome.fault is not None:
             return run.outcome.fault.kind.value
         if _way(run) != _way(found[0]):
             return "its way depends on addresses, clocks or chance"
-        if not cleared and _run(placement, _CLEARED).outcome.trace != run.outcome.trace:
+        if not cleared and _run(placement, _CLEARED, limit).outcome.trace != run.outcome.trace:
             return "it reads what it has not written to its stack"
     return found
 
 
-def _run(placement: Placement, stack: bytes) -> Run:
+def _run(placement: Placement, stack: bytes, limit: int) -> Run:
     world, functions = placement.fresh_world()
-    outcome = interpreter.run(placement.slots, replace(world, stack=stack, loops=LOOPS, instruction_limit=_LIMIT), trace=True)
+    outcome = interpreter.run(placement.slots, replace(world, stack=stack, loops=LOOPS, instruction_limit=limit), trace=True)
     return Run(outcome, tuple(functions.calls), maps=functions.maps.contents(outcome.memory))
 
 
@@ -364,11 +367,11 @@ def _compare(program: Program, runs_: Sequence[Run], kernel: _State) -> Statemen
     return Statement(Said.DIFFERS if differences else Said.AGREES, "", tuple(differences), compared, undetermined)
 
 
-def _again(program: Program, given: Input, state: _State) -> Statement:
+def _again(program: Program, given: Input, limit: int, state: _State) -> Statement:
     """The comparison that counts where there is a difference: with the oracle at many more places.
 
     What a program makes of an address may be the same by chance at three of them, such as a bit or the sign of it.
     """
     source = random.Random(given.seed)
-    runs = _oracle(program, given, [_random_layout(source) for _ in range(_PLACES)])
+    runs = _oracle(program, given, limit, [_random_layout(source) for _ in range(_PLACES)])
     return Statement(Said.INCONCLUSIVE, runs) if isinstance(runs, str) else _compare(program, runs, state)
