@@ -85,7 +85,7 @@ def report(record: CampaignRecord, seconds: float, reporting: float, jobs: int) 
     yield "# Ten bugs at once"
     yield ""
     figures = f"{record.judged} judged pairs, {len(record.buckets)} buckets"
-    times = f"{seconds:.0f} s for the campaign with all reductions, {reporting:.1f} s for the report"
+    times = f"{seconds:.0f} s to the last batch (reductions end later), {reporting:.1f} s for the report"
     yield f"`python bench/ten_bugs.py`, {datetime.now(tz=UTC):%Y-%m-%d}, {jobs} processes: {figures}; {times}."
     yield ""
     yield "| bug | buckets | fingerprint | slots | fails | wanted | first wrong |"
