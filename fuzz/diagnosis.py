@@ -155,7 +155,7 @@ def _of_store(writer: int, scene: _Scene) -> Diagnosis:
     slots, way = scene.placement.slots, [slot for slot, _ in scene.expected.outcome.trace]
     accesses = scene.actual.record.accesses
     kind = "store"
-    if accesses is not None and not any(int(slot) == writer and written for slot, _, _, written, _ in accesses.tolist()):
+    if accesses is not None and not any(int(slot) == writer and written for slot, _, _, written, *_ in accesses.tolist()):
         # It was not executed: a jump without a boundary behind it went wrong.
         jumps = [slot for slot in way[: way.index(writer)] if (row := lookup(slots[slot])) is not None and row.offset == "jump"]
         kind, writer = ("path", jumps[-1]) if jumps else (kind, writer)

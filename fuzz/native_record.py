@@ -25,6 +25,7 @@ from unicorn import mips_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 from ebpf.instruction import REGISTERS
+from fuzz.abi import SP
 
 OUTSIDE = -2
 """In place of a word's index: a place outside of the image. No neighbour of word 0."""
@@ -39,12 +40,12 @@ DESCRIPTION = 2
 """Numbers in a description."""
 
 MAXIMUM_EDGES, MAXIMUM_OPERANDS, MAXIMUM_ACCESSES, MAXIMUM_BOUNDARIES = 1 << 13, 1 << 12, 1 << 18, 1 << 18
-EDGE_ROW, OPERAND_ROW, ACCESS_ROW, BOUNDARY_ROW = 3, 3, 5, 1 + REGISTERS
+EDGE_ROW, OPERAND_ROW, ACCESS_ROW, BOUNDARY_ROW = 3, 3, 6, 1 + REGISTERS
 """How many rows of each kind there is room for, and the numbers in a row.
 
 edge        from, to, index in the set
 operand     word, register, value
-access      room for the slot, address, size, written, word
+access      room for the slot, address, size, written, word, stack pointer
 boundary    slot, r0 to r10
 """
 
@@ -136,6 +137,7 @@ def _access(engine, data, word, access):  # type: ignore[no-untyped-def]
     data[row + 2] = size
     data[row + 3] = access & STORE != 0
     data[row + 4] = word
+    data[row + 5] = _read(engine, data, SP)
 
 
 @njit(cache=True)

@@ -184,9 +184,10 @@ def accesses_hold(memory: Numbers, image: Numbers, data: Numbers) -> bool:
     narrow = image[WIDTH] == 32
     for number in range(data[record.COUNT_ACCESSES]):
         row = record.ACCESSES + record.ACCESS_ROW * number
-        address, size, written, word = data[row + 1], data[row + 2], data[row + 3], data[row + 4]
+        address, size, written, word, pointer = data[row + 1], data[row + 2], data[row + 3], data[row + 4], data[row + 5]
         if narrow:
             address &= 0xFFFFFFFF
+            pointer &= 0xFFFFFFFF
         own = address - bottom >= 0 and address - bottom + size <= image[STACK_SIZE]
         for area in range(memory[AREA_COUNT]):
             at = memory[AREAS_AT] + AREA_ROW * area
@@ -199,7 +200,7 @@ def accesses_hold(memory: Numbers, image: Numbers, data: Numbers) -> bool:
             continue
         below = address - deepest >= 0 and address + size - bottom <= 0
         above = address - frame >= 0 and address + size - (top + image[HOME]) <= 0
-        if not (below or above):
+        if address - pointer < 0 or not (below or above):
             return False
     return True
 

@@ -25,9 +25,9 @@ accesses below the stack pointer. The others are not for this file: frames of a 
 """
 
 # Of the constants that are added to the stack pointer: how many; the first; how far the first one that lowers it does so, and the furthest of those
-# after it; whether there is one that is no immediate.
-COUNT, FIRST, LOWERED, LOWERED_MORE, UNKNOWN = range(5)
-ADJUSTMENTS = 5
+# after it; whether there is one that is no immediate; how far the last one lowers it that does so.
+COUNT, FIRST, LOWERED, LOWERED_MORE, UNKNOWN, LAST_LOWERED = range(6)
+ADJUSTMENTS = 6
 
 # Of a row of the MIPS table: width of the field of its branch offset, 0 for none; whether it jumps within a region; when it goes on behind its slot;
 # where rs and rt are, a place that is no register's for none; which half of an unaligned word it loads; how it adds a constant to rs.
@@ -37,11 +37,12 @@ NEVER, ALWAYS, UNLESS_EQUAL, UNLESS_ZERO = range(4)
 LEFT_HALF, RIGHT_HALF = 1, 2
 IMMEDIATE, REGISTER = 1, 2
 
-# Which bits of the facts of a row stand for what; on which ISA there are distances to keep, and with which registers.
+# Which bits of the facts of a row stand for what; on which ISA there are distances to keep, and with which registers; registers that nothing writes;
+# the alignment of the stack pointer.
 DELAY, FORBIDDEN, LIKELY, COMPACT, TRANSFER, LOAD, ACCESS, LINK = range(8)
 FACTS = 8
-DELAYS, HILO, RESERVED = range(3)
-RULES = 3
+DELAYS, HILO, RESERVED, ALIGNMENT = range(4)
+RULES = 4
 
 
 @native
@@ -156,13 +157,13 @@ def _leaves(words: Numbers, at: int, base: int, code: Numbers, does: Numbers, bi
 
 
 @native
-def _adjust(word: int, does: Numbers, found: Numbers) -> None:
-    """Of a word that writes the stack pointer: what it adds."""
+def _adjust(word: int, does: Numbers, alignment: int, found: Numbers) -> bool:
+    """Of a word that writes the stack pointer: what it adds, and whether that is certain to be as in entry or exit code."""
     if does[ADDS] == 0 or word >> does[RS] & 31 != SP:
-        return
+        return False
     if does[ADDS] == REGISTER:
         found[UNKNOWN] = 1
-        return
+        return False
     change = (word & 0xFFFF ^ 0x8000) - 0x8000
     if found[COUNT] == 0:
         found[FIRST] = change
@@ -171,6 +172,9 @@ def _adjust(word: int, does: Numbers, found: Numbers) -> None:
         found[LOWERED] = -change
     elif change < 0:
         found[LOWERED_MORE] = max(found[LOWERED_MORE], -change)
+    if change < 0:
+        found[LAST_LOWERED] = -change
+    return bool(change % alignment == 0 and (change <= 0 or change == found[LAST_LOWERED]))
 
 
 def _compiled(source: int):  # type: ignore[no-untyped-def]
@@ -197,7 +201,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
         return True
 
     @njit(cache=True)
-    def examine(words, base, code, following, does, bits, rules, illegal, adjustments):  # type: ignore[no-untyped-def]
+    def examine(words, base, owners, code, following, does, bits, rules, illegal, adjustments):  # type: ignore[no-untyped-def]
         """What there may be in the words, as a sum; writes what is added to the stack pointer."""
         _ = source
         rows, writes, facts = code[0], code[2], code[3]
@@ -217,8 +221,8 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
             below = facts[at] & bits[ACCESS] != 0 and words[at] >> 21 & 31 == SP and words[at] >> 15 & 1 != 0
             if below or writes[at] & rules[RESERVED]:
                 doubts |= CONVENTION
-            if writes[at] >> SP & 1:
-                _adjust(words[at], does[rows[at]], adjustments)
+            if writes[at] >> SP & 1 and not (_adjust(words[at], does[rows[at]], rules[ALIGNMENT], adjustments) and owners[at] < 0):
+                doubts |= CONVENTION
         return doubts
 
     @njit(cache=True)

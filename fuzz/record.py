@@ -44,8 +44,9 @@ class Record:
     edges       rows (from, to): the image left a straight run of words by its word `from` (the last one executed, in a delay slot where there is
                 one) and went on at word `to`. Each pair once, in the order in which they first happened; -1 for a place outside the image
     operands    in the order of execution
-    accesses    rows (slot, address, size, written, word): loads and stores that were begun, address unsigned 32 or 64 bits as the code is wide,
-                written 0 or 1; of lwl and its kin the bytes that they access. The slot is that of the word, `NO_SLOT` in entry and exit code
+    accesses    rows (slot, address, size, written, word, stack pointer): loads and stores that were begun, addresses unsigned 32 or 64 bits as the
+                code is wide, written 0 or 1; of lwl and its kin the bytes that they access. The slot is that of the word, `NO_SLOT` in entry and exit
+                code
     boundaries  rows (slot, r0 … r10): registers when execution reached the code of an eBPF instruction (Compiled.bpf_at); where
                 several have the same first word, because they need no code, the last of them
     truncated   kinds that ran out of room: what is there is the beginning

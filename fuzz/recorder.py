@@ -151,7 +151,7 @@ def _accesses(memory: NDArray[np.int64], count: int, owners: NDArray[np.int64], 
     rows = _rows(memory, native.ACCESSES, native.ACCESS_ROW, count).copy()
     rows[:, 0] = owners[rows[:, 4]]
     if width == 32:
-        rows[:, 1] &= 0xFFFFFFFF
+        rows[:, (1, 5)] &= 0xFFFFFFFF
     return rows.view(np.uint64)
 
 

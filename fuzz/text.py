@@ -11,7 +11,8 @@ import numpy as np
 
 from ebpf.instruction import MAXIMUM_CALL_DEPTH, Instruction
 from fuzz import native_text as native
-from fuzz.decoded import DOES, FACT_BITS, Words, decoded
+from fuzz.abi import STACK_ALIGNMENT
+from fuzz.decoded import DOES, FACT_BITS, Words, decoded, owner_array
 from fuzz.erratum_models import occurrences
 from fuzz.kept import kept
 from fuzz.layout import Placement
@@ -32,10 +33,12 @@ def text(compiled: Compiled) -> Text:
     """Look at the words of an image."""
     image, config = decoded(compiled), compiled.config
     adjustments = np.zeros(native.ADJUSTMENTS, np.int64)
-    rules, illegal = _rules(config.isa), legality.illegal(compiled)
-    doubts = native.examine(image.words, compiled.base, image.code, image.following, DOES, FACT_BITS, rules, illegal, adjustments)
+    rules, illegal = _rules(config.isa, config.width), legality.illegal(compiled)
+    doubts = native.examine(
+        image.words, compiled.base, owner_array(compiled), image.code, image.following, DOES, FACT_BITS, rules, illegal, adjustments
+    )
     doubts |= native.ERRATA * any(occurrences(compiled))
-    count, first, lowered, more, unknown = adjustments.tolist()
+    count, first, lowered, more, unknown, _ = adjustments.tolist()
     if unknown:
         return Text(doubts, frame.main_frame(compiled), memory.lowest_stack_pointer(compiled))
     return Text(doubts, max(0, -first) if count else 0, lowered + MAXIMUM_CALL_DEPTH * more if lowered else 0)
@@ -48,11 +51,12 @@ def doubts(compiled: Compiled, placement: Placement) -> int:
 
 
 @cache
-def _rules(isa: str) -> Words:
+def _rules(isa: str, width: int) -> Words:
     rules = np.zeros(native.RULES, np.int64)
     rules[native.DELAYS] = isa in hazards.LOAD_DELAY
     rules[native.HILO] = sum(1 << number for number in hazards.HILO) if isa in hazards.HILO_DISTANCE else 0
     rules[native.RESERVED] = sum(1 << number for number in abi.RESERVED)
+    rules[native.ALIGNMENT] = STACK_ALIGNMENT[width]
     return rules
 
 

@@ -1,16 +1,16 @@
 """Entry, exit, calls, and the registers and memory that belong to the caller."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ebpf.instruction import Instruction
 from fuzz.seeded_bug import Bug, Change, Rewrite, before, drop, in_cells, operands, rename, rewrite, with_cells
 from jit import frame as frames
-from jit.code import Emitter
+from jit.code import Emitter, Item, Op
 from jit.compiler import Parts
 from jit.constants import load
 from jit.frame import Frame
 from jit.lowering import LOWERING
-from jit.registers import A0, AT, FP, RA, S0, SP, T9, V0, ZERO, pairs
+from jit.registers import A0, AT, FP, RA, S0, SP, T8, T9, V0, ZERO, pairs
 
 SAVED = "unsaved register"
 CLOBBERED = "clobbered register"
@@ -74,6 +74,23 @@ def _signed_address(e: Emitter, i: Instruction) -> None:
 def _short_address(e: Emitter, i: Instruction) -> None:
     """An address is taken to have 48 bits."""
     load(e, e.registers[i.dst], i.imm & 0xFFFF_FFFF_FFFF)
+
+
+def _moved(e: Emitter, items: Sequence[Item]) -> list[Item]:
+    """The stack pointer is somewhere else for a while."""
+    add = "daddiu" if e.config.width == 64 else "addiu"
+    away = [e.make(add, T8, SP, -28672), e.make("or", T9, SP, ZERO), e.make("or", SP, T8, ZERO), e.make("or", SP, T9, ZERO)]
+    return [*away, *items]
+
+
+def _raised_early(e: Emitter, items: Sequence[Item]) -> list[Item]:
+    """The frame is given up before the registers are restored."""
+    *others, leaving = items
+    assert isinstance(leaving, Op)
+    if leaving.slot is None or leaving.slot.operands[:2] != (SP, SP):
+        return list(items)
+    restored = operands("lw ld", lambda rt, offset, base: (rt, offset, T8))(e, others)
+    return [e.make("or", T8, SP, ZERO), leaving.slot, *restored, leaving._replace(slot=e.nop())]
 
 
 def _clobbering(register: int) -> Rewrite:
@@ -167,5 +184,11 @@ BUGS = (
         _exit(drop("daddiu addiu", when=lambda rt, rs, imm: rt == FP)), ("CALL_LOCAL",), SOME),
     Bug("r0-lost-at-exit", CLOBBERED, "The exit destroys the low half of r0.",
         _exit(before("jr", ("or", (V0, A0, ZERO)))), ("MOV64_REG",), SOME),
+    Bug("stack-pointer-elsewhere", FRAME, "The stack pointer is somewhere else for three instructions.",
+        in_cells("ADD64_REG", _moved), ("ADD64_REG",), ("mips1-32*", "mips32r2-32*", "mips64r2-64*")),
+    Bug("stack-pointer-misaligned", FRAME, "The frame of a subprogram is no multiple of the alignment of the stack.",
+        _sized(lambda frame: frame if frame.main else frame._replace(size=frame.size + 8)), ("CALL_LOCAL",), N64),
+    Bug("frame-given-up-early", FRAME, "The frame is given up before the registers are restored from it.",
+        _exit(_raised_early), ("CALL_LOCAL",), ("mips1-32*", "mips3-64*", "mips32r6-32*", "mips64r6-64*")),
 )
 # fmt: on

@@ -21,6 +21,7 @@ the one instruction; without, bits 31 to 0 count.
 from numba import njit
 
 from fuzz import native_record as record
+from fuzz.abi import SP
 from fuzz.model import rows as number
 from fuzz.model import trace
 from fuzz.model.bits import Numbers, is_word, minus, native, plus, times, word
@@ -182,7 +183,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                     reached, size = _part(operation, reached, instruction[I2], big_endian)
                 if state[WITH_ACCESSES]:
                     written = 1 if kind == number.STORE or kind == number.CONDITIONAL else 0
-                    trace.access(data, reached, size, written, at)
+                    trace.access(data, reached, size, written, at, registers[SP])
             # What is looked at between instructions is what has been loaded, written back or not.
             if instruction[SLOT] >= 0 and state[WITH_BOUNDARIES]:
                 if delayed != _NO_REGISTER:

@@ -18,7 +18,7 @@ def operand(data: Numbers, word: int, register: int, value: int) -> None:
 
 
 @native
-def access(data: Numbers, address: int, size: int, written: int, word: int) -> None:
+def access(data: Numbers, address: int, size: int, written: int, word: int, stack_pointer: int) -> None:
     """Record a load or store that is begun."""
     count = data[record.COUNT_ACCESSES]
     data[record.COUNT_ACCESSES] = count + 1
@@ -28,6 +28,7 @@ def access(data: Numbers, address: int, size: int, written: int, word: int) -> N
         data[row + 2] = size
         data[row + 3] = written
         data[row + 4] = word
+        data[row + 5] = stack_pointer
 
 
 @native

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from unicorn import UC_HOOK_CODE
 
-from fuzz.abi import is_word
+from fuzz.abi import SP, is_word
 from fuzz.layout import IMAGE_SIZE
 from fuzz.record import NO_SLOT, OperandEvent, Record, Recording
 from fuzz.unicorn_engine import HOOK, Engine, Hook, function_address
@@ -70,7 +70,7 @@ class ReferenceRecorder:
         if row.facts & {"load", "store"}:
             first, size = self._bytes(row, named, values, address)
             slot = compiled.slot_of[word]
-            self._accesses.append((slot if slot >= 0 else NO_SLOT, first, size, "store" in row.facts, word))
+            self._accesses.append((slot if slot >= 0 else NO_SLOT, first, size, "store" in row.facts, word, values[SP]))
         if compiled.config.cpu_64:
             self._check(engine, word, row, operands, named, values)
 
@@ -113,6 +113,6 @@ class ReferenceRecorder:
         return Record(
             edges=np.array(list(self._edges), np.int64).reshape(-1, 2) if Recording.EDGES in wanted else None,
             operands=tuple(self._operands) if wanted & {Recording.OPERANDS, Recording.FLIPS} else None,
-            accesses=np.array(self._accesses, np.uint64).reshape(-1, 5) if Recording.ACCESSES in wanted else None,
+            accesses=np.array(self._accesses, np.uint64).reshape(-1, 6) if Recording.ACCESSES in wanted else None,
             boundaries=np.array(self._boundaries, np.uint64).reshape(-1, 12) if Recording.BOUNDARIES in wanted else None,
         )

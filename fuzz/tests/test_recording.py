@@ -205,7 +205,7 @@ def test_accesses(recording_target: Target) -> None:
         start = at.world.arguments[0]
         (low, low_size), (high, high_size) = parts
         expected = [[3, start + 4, 4, 0, 0], [4, start + low, low_size, 1, 1], [NO_SLOT, start + high, high_size, 1, 2]]
-        assert accesses.tolist() == expected
+        assert accesses[:, :5].tolist() == expected
 
 
 @pytest.mark.parametrize(("mnemonic", "offset", "first", "size"), [("lwpc", 1, 4, 4), ("ldpc", 0, 0, 8), ("lwupc", 2, 8, 4)])
@@ -213,7 +213,7 @@ def test_accesses_relative_to_the_pc(recording_target: Target, mnemonic: str, of
     compiled = image(Config.parse("mips64r6-64le"), [(mnemonic, T0, offset), ("addu", 0, 0, 0)])
     accesses = recorded(recording_target, compiled).record.accesses
     assert accesses is not None
-    assert accesses.tolist() == [[NO_SLOT, compiled.base + first, size, 0, 0]]
+    assert accesses[:, :5].tolist() == [[NO_SLOT, compiled.base + first, size, 0, 0]]
 
 
 def test_boundaries_of_slots_without_code(recording_target: Target) -> None:

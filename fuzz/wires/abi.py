@@ -7,18 +7,20 @@ across a call needs no check: `fuzz.calls` destroys both. What a run does not sh
     k0, k1   an interrupt between any two instructions destroys them
     gp       holds the pointer to the current task, which interrupt handlers use
     below sp an interrupt between any two instructions overwrites what is stored there
+    sp       an interrupt may use the stack at any time. Entry code lowers it by a multiple of its alignment, exit code raises it by as much, and
+             nothing else writes it, so that it is aligned at every call; but a program to which an exception comes loads its own from its frame
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from fuzz.abi import GP, SP, register_name
+from fuzz.abi import GP, SP, STACK_ALIGNMENT, register_name
 from fuzz.decoded import decoded
 from fuzz.layout import Placement
 from fuzz.native_text import CONVENTION
 from fuzz.verdict import Trip
-from fuzz.wires.flow import words
+from fuzz.wires.flow import Word, adjustment, words
 from fuzz.wires.wire import Example, Observation, Wire, trip
 from jit.compiled import Compiled
 
@@ -40,6 +42,30 @@ def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
             yield trip(NAME, compiled, at, f"{word.row.mnemonic} writes {register_name(number, compiled.config)}")
         if word.facts & {"load", "store"} and "base" in word.row.operands and word.named("base") == SP and (offset := word.named("offset")) < 0:
             yield trip(NAME, compiled, at, f"{word.row.mnemonic} accesses memory {-offset} bytes below $sp")
+    yield from _moves(compiled)
+
+
+def _moves(compiled: Compiled) -> Iterator[Trip]:
+    """Writes of the stack pointer as no entry and no exit makes them."""
+    alignment, lowered = STACK_ALIGNMENT[compiled.config.width], set[int]()
+    for at in np.flatnonzero(decoded(compiled).writes & 1 << SP).tolist():
+        word, change = words(compiled)[at], adjustment(compiled, at)
+        assert word is not None, "only instructions of the table write registers"
+        if compiled.slot_of[at] >= 0:
+            yield trip(NAME, compiled, at, f"{word.row.mnemonic} writes $sp in the code of an instruction")
+        elif change is None and not _restores(word):
+            yield trip(NAME, compiled, at, f"{word.row.mnemonic} sets $sp")
+        elif change is not None and change % alignment:
+            yield trip(NAME, compiled, at, f"{word.row.mnemonic} moves $sp by {change} bytes, no multiple of {alignment}")
+        elif change is not None and change > 0 and change not in lowered:
+            yield trip(NAME, compiled, at, f"{word.row.mnemonic} raises $sp by {change} bytes, by which nothing before has lowered it")
+        if change is not None and change < 0:
+            lowered.add(-change)
+
+
+def _restores(word: Word) -> bool:
+    """Whether it loads the stack pointer from the frame."""
+    return "load" in word.facts and "base" in word.row.operands and word.named("base") == SP
 
 
 def run(seen: Observation) -> Iterator[Trip]:
@@ -66,6 +92,16 @@ WIRE = Wire(
         Example("mips32r2-32be", "addiu $sp, $sp, -8; sw $s3, 0($sp); addiu $s3, $zero, 5; lw $s3, 0($sp); addiu $sp, $sp, 8", trips=False),
         Example("mips64r6-64le", "daddiu $sp, $sp, -16; ori $fp, $zero, 5; daddiu $sp, $sp, 16", trips=True),
         Example("mips4-64le", "daddiu $sp, $sp, -16", trips=True),
+        Example("mips32r2-32be", "addiu $sp, $sp, -16; addiu $sp, $sp, 16", trips=False),
+        Example("mips32r2-32be", "addiu $sp, $sp, -12; addiu $sp, $sp, 12", trips=True),
+        Example("mips64r2-64be", "daddiu $sp, $sp, -32; daddiu $sp, $sp, 32", trips=False),
+        Example("mips64r2-64be", "daddiu $sp, $sp, -24; daddiu $sp, $sp, 24", trips=True),
+        Example("mips32r2-32be", "addiu $sp, $sp, 8; addiu $sp, $sp, -8", trips=True),
+        Example("mips32r2-32be", "0> addiu $sp, $sp, -8; addiu $sp, $sp, 8", trips=True),
+        Example("mips1-32le", "addiu $t8, $sp, -2048; or $t9, $sp, $zero; or $sp, $t8, $zero; or $sp, $t9, $zero", trips=True),
+        Example("mips1-32le", "addiu $t8, $sp, -2048; or $t9, $sp, $zero; or $t9, $t8, $zero", trips=False),
+        Example("mips1-32le", "sw $sp, 0($sp); lw $sp, 0($sp)", trips=False),
+        Example("mips1-32le", "or $t8, $sp, $zero; sw $sp, 0($sp); lw $sp, 0($t8)", trips=True),
         Example("mips32r1-32le", "or $t0, $gp, $zero; addiu $gp, $zero, 5; or $gp, $t0, $zero", trips=True),
         Example("mips32r1-32le", "or $t0, $gp, $zero", trips=False),
         Example("mips32r1-32le", "or $t0, $k0, $zero; addiu $k0, $zero, 5; or $k0, $t0, $zero", trips=True),

@@ -64,15 +64,19 @@ def adjustments(compiled: Compiled) -> Iterator[int]:
 
     The constant is an immediate, or in a register that the word before has loaded: there are CPUs that cannot add immediates.
     """
-    isa = compiled.config.isa
     for at in np.flatnonzero(decoded(compiled).writes & 1 << SP).tolist():
-        word = _word(compiled.words[at], isa)
-        if word is None or "rs" not in word.row.operands or word.named("rs") != SP:
-            continue
-        if word.row.mnemonic in ("addiu", "daddiu"):
-            yield word.named("immediate")
-        elif word.row.mnemonic == "daddu" and (constant := _constant(compiled, at, word.named("rt"))) is not None:
-            yield constant
+        if (change := adjustment(compiled, at)) is not None:
+            yield change
+
+
+def adjustment(compiled: Compiled, at: int) -> int | None:
+    """What a word that writes the stack pointer adds to it; None when it does something else."""
+    word = _word(compiled.words[at], compiled.config.isa)
+    if word is None or "rs" not in word.row.operands or word.named("rs") != SP:
+        return None
+    if word.row.mnemonic in ("addiu", "daddiu"):
+        return word.named("immediate")
+    return _constant(compiled, at, word.named("rt")) if word.row.mnemonic == "daddu" else None
 
 
 def _constant(compiled: Compiled, at: int, register: int) -> int | None:

@@ -3,7 +3,7 @@
     where            allowed
     context, data,   what belongs to the code of an eBPF load or store, in its direction and no wider than it: a byte store that reads and rewrites a
     eBPF stack       word races with whoever writes the other bytes. A read-modify-write operation only by LL and SC
-    native frame     anything, from the lowest stack pointer that the image's own adjustments can lead to up to the stack
+    native frame     anything, from the stack pointer at the time, and the lowest one that the image's own adjustments can lead to, up to the stack
                      pointer at entry; in o32 up to the end of the home area above it
     elsewhere        nothing
 
@@ -77,28 +77,40 @@ def run(seen: Observation) -> Iterator[Trip]:
 
 def _accesses(seen: Observation, rows: NDArray[np.uint64]) -> Iterator[Trip]:
     compiled, world = seen.compiled, seen.placement.world
-    slot, address, size, written, word = rows.T
-    address = address & np.uint64((1 << compiled.config.width) - 1)
+    slot, address, size, written, word, pointer = rows.T
+    mask = np.uint64((1 << compiled.config.width) - 1)
+    address, pointer = address & mask, pointer & mask
     ends = address + size
     bottom, top = world.frame_pointer - compiled.stack_size, world.frame_pointer + compiled.frame_pointer
     own = (address >= bottom) & (ends <= world.frame_pointer)
     for region in world.regions:
         own |= (address >= region.address) & (ends <= region.address + len(region.contents))
     home = HOME_AREA if compiled.config.width == 32 else 0
-    native = (address >= top - lowest_stack_pointer(compiled)) & (ends <= bottom)
-    native |= (address >= world.frame_pointer) & (ends <= top + home)
+    native = (address >= top - lowest_stack_pointer(compiled)) & (address >= pointer) & (ends <= bottom)
+    native |= (address >= world.frame_pointer) & (address >= pointer) & (ends <= top + home)
     width, direction = rights(compiled, seen.placement.slots)
     at_word, kind = word.astype(np.int64), written.astype(np.int64)
     unasked = own & ~((size <= width[at_word]) & direction[at_word, kind])
     bad = ~(own | native) | unasked
     for at in np.unique(rows[bad], axis=0, return_index=True)[1] if bad.any() else ():
         row = int(np.flatnonzero(bad)[at])
-        reason = "not what its instruction does" if unasked[row] else "outside of context, data, stack and frame"
+        reason = (
+            "not what its instruction does"
+            if unasked[row]
+            else "below the stack pointer"
+            if address[row] < pointer[row] and _in_stack(seen, int(address[row]))
+            else "outside of context, data, stack and frame"
+        )
         owner = None if slot[row] == NO_SLOT else int(slot[row])
         detail = (
             f"{'store' if written[row] else 'load'} of {size[row]} bytes at {address[row]:#x}: {reason}{_asked(seen, owner) if unasked[row] else ''}"
         )
         yield Trip(NAME, int(word[row]), owner, detail)
+
+
+def _in_stack(seen: Observation, address: int) -> bool:
+    segment = seen.placement.segments[-1]
+    return segment.address <= address < segment.address + len(segment.initial)
 
 
 @kept(8)
@@ -161,6 +173,10 @@ WIRE = Wire(
         # The frame.
         Example("mips3-64be", "daddiu $sp, $sp, -640; sd $a0, 0($sp); ld $a0, 0($sp); daddiu $sp, $sp, 640", trips=False),
         Example("mips3-64be", "sd $a0, -640($sp); ld $a0, -640($sp)", trips=True),
+        Example("mips3-64be", "or $t0, $sp, $zero; daddiu $sp, $sp, -640; sd $a0, -640($t0); daddiu $sp, $sp, 640", trips=False),
+        Example("mips3-64be", "daddiu $t0, $sp, -640; daddiu $sp, $sp, -640; daddiu $sp, $sp, 640; sd $a0, 0($t0)", trips=True),
+        Example("mips1-32le", "addiu $t0, $sp, -648; lw $t1, 0($t0); addiu $sp, $sp, -648; addiu $sp, $sp, 648", trips=True),
+        Example("mips1-32le", "addiu $t0, $sp, -8; addiu $sp, $sp, -648; sw $t1, 0($t0); addiu $sp, $sp, 648", trips=False),
         Example("mips32r6-32le", "sw $a0, 1($sp); sw $a0, 12($sp)", trips=False),
         Example("mips32r6-32le", "lw $t0, 16($sp)", trips=True),
         # Guard bytes.
