@@ -40,7 +40,9 @@ def main() -> int:
     while count_of(count, Said.AGREES) + differences < given.programs:
         for tier in TIERS:
             # What a kernel cannot run as it is here is left out: packet instructions on memory, functions of the harness, tail calls, exceptions.
-            features = replace(features_of(given.seed, batch, tier), packet=False, calls=False, tails=0, throws=False, functions=batch % 2)
+            features = replace(
+                features_of(given.seed, batch, tier), packet=False, calls=False, tails=0, throws=False, callbacks=0, variables=(), functions=batch % 2
+            )
             for number in range(_BATCH):
                 case = make_case(features, choices(given.seed, batch, tier, number))
                 if case is None:

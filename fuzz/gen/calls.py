@@ -8,7 +8,7 @@ from fuzz.gen.code import Code, row
 from fuzz.gen.rows import PACKET_LOADS
 from fuzz.gen.state import Pointer, Region, Scalar
 from fuzz.gen.values import immediate
-from fuzz.gen.writer import ADD_IMM, BUDGET, MOV_IMM, MOV_REG, Writer
+from fuzz.gen.writer import ADD_IMM, BUDGET, LDDW_CODE, MOV_IMM, MOV_REG, Writer
 from fuzz.suite_memory import access_size
 from oracle.packet import LINK_BASE, NETWORK_BASE
 
@@ -19,7 +19,7 @@ BUFFER = Region("buffer", 0, 64)
 """Memory of its caller that a function is given."""
 
 _CALL, _CALL_KERNEL, _CALL_LOCAL, _AND = row("CALL"), row("CALL_KERNEL"), row("CALL_LOCAL"), row("AND64_IMM")
-_CALLX, _LDDW_CODE = row("CALLX"), row("LDDW_CODE")
+_CALLX = row("CALLX")
 _SCRATCH = frozenset(range(6))
 _CONTEXT = 6
 
@@ -55,7 +55,7 @@ def may_call(w: Writer) -> bool:
     return not w.state.pinned & _SCRATCH
 
 
-def _give(w: Writer, registers: range) -> None:
+def give(w: Writer, registers: range) -> None:
     """Numbers in these registers; those that hold one keep it."""
     for register in registers:
         if not isinstance(w.state.values[register], Scalar):
@@ -64,12 +64,14 @@ def _give(w: Writer, registers: range) -> None:
 
 
 def call(w: Writer) -> None:
-    """A helper function, or a kernel function with five arguments, which declares types for them or takes all as they are."""
+    """A helper function, or a kernel function, those that the program declares as often as others."""
     if not may_call(w):
         return
     if w.choose.rarely(2):
-        _give(w, range(1, 6))
-        w.emit(_CALL_KERNEL, imm=w.choose.pick((MIX, *(one.number for one in TYPED))))
+        give(w, range(1, 6))
+        declared = w.features.declared
+        functions = declared if declared and w.choose.rarely(2) else TYPED
+        w.emit(_CALL_KERNEL, imm=w.choose.pick((MIX, *(one.number for one in functions))))
     else:
         w.emit(_CALL, imm=w.choose.pick(WITHOUT_ARGUMENTS))
     returned(w, Scalar())
@@ -88,7 +90,7 @@ def call_function(w: Writer, functions: list[Function]) -> Function | None:
         w.emit(ADD_IMM, 1, imm=place)
         w.wrote(1, Pointer(w.frame, place))
     first = 1 + function.buffer
-    _give(w, range(first, first + function.arguments))
+    give(w, range(first, first + function.arguments))
     if w.choose.rarely(3):
         _call_address(w, function, range(1, first + function.arguments))
     else:
@@ -101,7 +103,7 @@ def call_function(w: Writer, functions: list[Function]) -> Function | None:
 def _call_address(w: Writer, function: Function, given: range) -> None:
     """Through a register that is none of the arguments."""
     register = w.choose.pick([one for one in w.state.writable() if one not in given])
-    w.emit(_LDDW_CODE, register, target=function.place)
+    w.emit(LDDW_CODE, register, target=function.place)
     # What is there afterwards is the address of code, which is no number of the program's.
     w.wrote(register, None)
     w.emit(_CALLX, register)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
+from ebpf.kernel import INTEGERS, POINTER, KernelFunction, KernelVariable
 from ebpf.opcodes import Row
 from fuzz.gen.rows import ARITHMETIC, ATOMICS, BRANCHES, LOADS, STORES
 
@@ -16,6 +17,9 @@ Tier = Literal["single", "block", "structured"]
 
 TIERS: tuple[Tier, ...] = ("single", "block", "structured")
 """Single operations between few others; straight blocks; control flow with loops, functions and calls."""
+
+FIRST_FUNCTION, FIRST_VARIABLE = 1000, 2000
+"""BTF ids of what programs declare, from these on."""
 
 T = TypeVar("T")
 
@@ -35,7 +39,10 @@ class Features:
     maps          whether there are maps, and helper functions that work on them
     functions     how many functions of its own the program has at most
     tails         how many programs tail calls reach at most
-    throws        whether there are exceptions, where there are no tail calls
+    throws        whether there are exceptions
+    callbacks     how many functions there are at most that bpf_loop calls
+    declared      kernel functions that programs declare, and may call when they call anything
+    variables     variables of the kernel that programs declare, and may read
     addresses     whether the frame pointer is an operand as if it were a number
     nesting       how deeply branches and loops are nested; 0 is straight code
     """
@@ -57,6 +64,9 @@ class Features:
     functions: int = 2
     tails: int = 0
     throws: bool = False
+    callbacks: int = 0
+    declared: tuple[KernelFunction, ...] = ()
+    variables: tuple[KernelVariable, ...] = ()
     addresses: bool = False
     nesting: int = 2
 
@@ -71,6 +81,21 @@ def _some(source: random.Random, rows: Sequence[T]) -> tuple[T, ...]:
 
 def _or_none(source: random.Random, rows: tuple[Row, ...], one_in: int) -> tuple[Row, ...]:
     return () if source.randrange(one_in) == 0 else _some(source, rows)
+
+
+def _declared(source: random.Random) -> tuple[KernelFunction, ...]:
+    """Kernel functions of any types."""
+    kinds = (*INTEGERS, POINTER)
+    return tuple(
+        KernelFunction(f"declared{number}", FIRST_FUNCTION + number, source.choice(INTEGERS), tuple(source.choices(kinds, k=source.randrange(6))))
+        for number in range(source.choice((0, 1, 2)))
+    )
+
+
+def _variables(source: random.Random) -> tuple[KernelVariable, ...]:
+    """Variables of any contents."""
+    sizes = source.sample((1, 2, 8, 24, 64), source.choice((1, 2)))
+    return tuple(KernelVariable(f"variable{number}", FIRST_VARIABLE + number, source.randbytes(size)) for number, size in enumerate(sizes))
 
 
 def draw_features(source: random.Random, tier: Tier) -> Features:
@@ -94,10 +119,11 @@ def draw_features(source: random.Random, tier: Tier) -> Features:
         functions=source.choice((0, 0, 1, 3)) if structured else 0,
         tails=source.choice((0, 0, 0, 1, 3)) if structured else 0,
         throws=structured and source.randrange(4) == 0,
+        callbacks=source.choice((0, 0, 1, 2)) if structured else 0,
+        declared=_declared(source) if structured else (),
+        variables=_variables(source) if structured and source.randrange(4) == 0 else (),
         addresses=tier == "single" or source.randrange(8) == 0,
         nesting=source.choice((1, 2, 3)) if structured else 0,
     )
-    if chosen.tails:
-        chosen = replace(chosen, throws=False)
     # All instructions are equally likely where the tier is about them.
     return replace(chosen, arithmetic=ARITHMETIC, loads=LOADS, stores=STORES, atomics=ATOMICS, branches=BRANCHES) if tier == "single" else chosen

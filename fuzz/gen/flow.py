@@ -22,7 +22,7 @@ from fuzz.layout import LOOPS
 Block = Callable[[Writer], None]
 """What appends statements until it is enough."""
 
-_EXIT, _JA, _JA32, _MAY_GOTO, _NOSPEC = (row(name) for name in ("EXIT", "JA", "JA32", "MAY_GOTO", "NOSPEC"))
+_EXIT, _JA, _JA32, _MAY_GOTO, _NOSPEC, _AND = (row(name) for name in ("EXIT", "JA", "JA32", "MAY_GOTO", "NOSPEC", "AND64_IMM"))
 _GOTO = (_JA, _JA, _JA32)
 _TRIPS = (1, 2, 3, 4, 5, 8, 16)
 _REPEATS = 64
@@ -37,9 +37,13 @@ _UNTIL = tuple(row(name) for name in ("JEQ64_IMM", "JEQ32_IMM", "JLE64_IMM", "JS
 
 
 def leave(w: Writer) -> None:
-    """`exit`, with a number in r0. What is known afterwards means nothing."""
-    if not isinstance(w.state.values[0], Scalar):
+    """`exit`, with a number in r0, which of a callback is 0 or 1. What is known afterwards means nothing."""
+    if w.callback and not w.choose.rarely(3):
+        w.arithmetic(MOV_IMM, 0, imm=0)
+    elif not isinstance(w.state.values[0], Scalar):
         w.arithmetic(MOV_IMM, 0, imm=immediate(w.choose))
+    if w.callback:
+        w.arithmetic(_AND, 0, imm=1)
     w.read(0)
     w.emit(_EXIT)
 

@@ -19,9 +19,10 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from ebpf.disassembler import disassemble
 from ebpf.instruction import FRAME_POINTER
+from ebpf.opcodes import lookup
 from ebpf.program import DataSection, Program
 from fuzz.case import Input
-from fuzz.gen import arithmetic, calls, flow, leaving, lookups, memory
+from fuzz.gen import arithmetic, calls, flow, helpers, leaving, lookups, loops, memory
 from fuzz.gen.choose import Chooser
 from fuzz.gen.code import Code, Line, finish, row
 from fuzz.gen.features import Features
@@ -34,7 +35,7 @@ from fuzz.gen.writer import LDDW, LOAD_DW, MOV_REG, SPILL, Writer
 
 SOURCE = "<generated>"
 
-_STORE_DW = row("STX_DW")
+_STORE_DW, _CALL_KERNEL, _LDDW_VARIABLE = row("STX_DW"), row("CALL_KERNEL"), row("LDDW_VARIABLE")
 _REGISTERS = range(FRAME_POINTER)
 _DATA = (DataSection(".data", bytes(64), True), DataSection(".rodata", bytes(range(1, 65)), False))
 _TARGET_REPEATS = 4
@@ -63,6 +64,7 @@ class GeneratedCase:
 class _Plan:
     """The statements that a program is made of, and the functions that it has so far.
 
+    callbacks those of bpf_loop
     targets   the places of the programs that tail calls reach
     reaching  whether these call functions; else functions make tail calls, but not both, so that calls do not become deeper and deeper
     left      whether there is a tail call
@@ -71,6 +73,7 @@ class _Plan:
     features: Features
     functions: list[calls.Function] = field(default_factory=list)
     called: list[calls.Function] = field(default_factory=list)
+    callbacks: list[calls.Function] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
     reaching: bool = False
     left: bool = False
@@ -89,7 +92,7 @@ class _Plan:
         if features.atomics:
             weights.append((memory.atomic, 3))
         if features.calls:
-            weights.append((calls.call, 2))
+            weights += [(calls.call, 2), (helpers.call_with_memory, 1)]
         if features.packet and role == "main":
             weights.append((calls.packet, 1))
         if features.maps:
@@ -98,6 +101,8 @@ class _Plan:
             weights += [(flow.goto, 1), (flow.barrier, 1)]
         if self.functions and (role != "target" or self.reaching):
             weights.append((self._call, 2))
+        if self.callbacks:
+            weights.append((self._loop, 2))
         if self.targets and (role != "function" or not self.reaching):
             weights.append((self.tail_call, 2))
         if nesting:
@@ -109,6 +114,11 @@ class _Plan:
 
     def _call(self, w: Writer) -> None:
         called = calls.call_function(w, self.functions)
+        if called is not None:
+            self.called.append(called)
+
+    def _loop(self, w: Writer) -> None:
+        called = loops.call_loop(w, self.callbacks)
         if called is not None:
             self.called.append(called)
 
@@ -151,6 +161,22 @@ def _write_function(choose: Chooser, plan: _Plan, places: list[int], thrown: lis
     return calls.Function(place, arguments, buffer, w.executed, depth, w.code)
 
 
+def _write_loop_callback(choose: Chooser, plan: _Plan, places: list[int]) -> calls.Function:
+    """A function that bpf_loop calls, which may call bpf_loop with those that there are already."""
+    buffer = choose.mostly(2)
+    values: list[Value] = [None] * FRAME_POINTER
+    values[1:3] = Scalar((1 << 32) - 1), Pointer(calls.BUFFER) if buffer else Scalar(0)
+    quiet = _Plan(replace(plan.features, throws=False), callbacks=plan.callbacks)
+    w = _writer(choose, quiet.features, State(values), 16, places, [False])
+    w.callback = True
+    place = w.new_place()
+    w.place(place)
+    quiet.block(min(plan.features.nesting, 1), "function", 6)(w)
+    flow.leave(w)
+    depth = 1 + max((called.depth for called in quiet.called), default=0)
+    return calls.Function(place, 0, buffer, w.executed, depth, w.code)
+
+
 def _writer(choose: Chooser, features: Features, state: State, limit: int, places: list[int], thrown: list[bool]) -> Writer:
     """What writes another function than the main program."""
     return Writer(choose, features, state, _data_regions(features), places=places, first_map=len(_data(features)), limit=limit, thrown=thrown)
@@ -190,7 +216,9 @@ def _write_callback(choose: Chooser, plan: _Plan, place: int, places: list[int])
 
 
 def _data_regions(features: Features) -> tuple[Region, ...]:
-    return tuple(Region(f"data{number}", 0, len(section.contents), section.writable) for number, section in enumerate(_data(features)))
+    """Data sections and variables."""
+    sections = (Region(f"data{number}", 0, len(section.contents), section.writable) for number, section in enumerate(_data(features)))
+    return (*sections, *(Region(f"variable{one.number}", 0, len(one.contents), False) for one in features.variables))
 
 
 def _data(features: Features) -> tuple[DataSection, ...]:
@@ -266,13 +294,14 @@ def _ending(w: Writer) -> None:
 def _program(choose: Chooser, features: Features) -> Program:
     places, thrown = [0], [False]
     if features.tier != "structured":
-        features = replace(features, calls=False, maps=False, functions=0, tails=0, throws=False, nesting=0)
+        features = replace(features, calls=False, maps=False, functions=0, tails=0, throws=False, callbacks=0, declared=(), variables=(), nesting=0)
     plan = _Plan(features)
     if features.tails:
-        plan = _Plan(replace(features, throws=False), reaching=choose.rarely(2))
+        plan = _Plan(features, reaching=choose.rarely(2))
         plan.targets += range(1, choose.number(1, features.tails) + 1)
         places[0] = len(plan.targets)
-    features = plan.features
+    for _ in range(choose.number(0, features.callbacks) if features.callbacks else 0):
+        plan.callbacks.append(_write_loop_callback(choose, plan, places))
     for _ in range(choose.number(0, features.functions) if features.functions else 0):
         function = _write_function(choose, plan, places, thrown)
         if calls.fits(function.depth):
@@ -297,7 +326,17 @@ def _program(choose: Chooser, features: Features) -> Program:
     done = finish((beginning, w.code, *_reachable(plan), *targets, *last))
     arrays = (leaving.prog_array(plan.targets, done.places),) if targets else ()
     maps = (*(MAPS if features.maps else ()), *arrays)
-    return Program(SOURCE, features.tier, done.slots, _data(features), maps=maps, exception_callback=done.places[callback] if callback else None)
+    named = {(lookup(slot), slot.imm) for slot in done.slots}
+    return Program(
+        SOURCE,
+        features.tier,
+        done.slots,
+        _data(features),
+        maps=maps,
+        exception_callback=done.places[callback] if callback else None,
+        kernel_functions=tuple(one for one in features.declared if (_CALL_KERNEL, one.number) in named),
+        variables=tuple(one for one in features.variables if (_LDDW_VARIABLE, one.number) in named),
+    )
 
 
 def _reachable(plan: _Plan) -> list[Code]:
@@ -305,10 +344,11 @@ def _reachable(plan: _Plan) -> list[Code]:
     if not plan.called:
         return []
     places = {function.place for function in plan.called}
-    for function in reversed(plan.functions):
+    written = [*plan.callbacks, *plan.functions]
+    for function in reversed(written):
         if function.place in places:
             places |= {line.target for line in function.code.lines if isinstance(line, Line) and line.row.name in ("CALL_LOCAL", "LDDW_CODE")}
-    return [function.code for function in plan.functions if function.place in places]
+    return [function.code for function in written if function.place in places]
 
 
 @st.composite

@@ -24,16 +24,17 @@ BUDGET = 1000
 LENGTH = 96
 """Instructions of its main function at which it gets none."""
 
-MOV_IMM, MOV_REG, ADD_IMM, LDDW, LDDW_DATA, LOAD_DW = (
-    row(name) for name in ("MOV64_IMM", "MOV64_REG", "ADD64_IMM", "LDDW", "LDDW_MAP_VALUE", "LDX_DW")
+MOV_IMM, MOV_REG, ADD_IMM, LDDW, LDDW_DATA, LDDW_CODE, LOAD_DW = (
+    row(name) for name in ("MOV64_IMM", "MOV64_REG", "ADD64_IMM", "LDDW", "LDDW_MAP_VALUE", "LDDW_CODE", "LDX_DW")
 )
+_LDDW_VARIABLE = row("LDDW_VARIABLE")
 
 
 @dataclass(slots=True)
 class Writer:
     """What statements work on.
 
-    regions     memory that a pointer can be made to: data sections, and the context when its address is spilled
+    regions     memory that a pointer can be made to: data sections, variables, and the context when its address is spilled
     frame       what of the frame a program uses as it likes
     repeats     how often the code that is written next runs at most
     written     instructions that have been written
@@ -44,6 +45,7 @@ class Writer:
     limit       at so many instructions there are no more statements
     places      the last place that was named, shared by all functions
     thrown      whether there are exceptions, shared as well
+    callback    whether it is one of bpf_loop, which returns 0 or 1
     """
 
     choose: Chooser
@@ -59,6 +61,7 @@ class Writer:
     first_map: int = 0
     unspilled: bool = False
     limit: int = LENGTH
+    callback: bool = False
 
     @property
     def full(self) -> bool:
@@ -146,6 +149,8 @@ class Writer:
         elif region.name == "context":
             self.emit(LOAD_DW, register, FRAME_POINTER, SPILL)
             self.unspilled = True
+        elif region.name.startswith("variable"):
+            self.emit(_LDDW_VARIABLE, register, imm=int(region.name.removeprefix("variable")))
         else:
             section = int(region.name.removeprefix("data"))
             self.emit(LDDW_DATA, register, imm=section | (offset & 0xFFFFFFFF) << 32)

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ebpf.instruction import TAIL_CALL, Instruction
+from ebpf.instruction import LOOP, TAIL_CALL, Instruction
+from ebpf.kernel import KernelFunction, KernelVariable
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import Program
 from ebpf.validity import check
 from fuzz.case import Case
-from fuzz.environment import THROW
+from fuzz.environment import CSUM_DIFF, SKB_LOAD_BYTES, THROW, TRACE_PRINTK
 from fuzz.gen import TIERS, Features, Tier, batch, cases, draw_features, programs
 from fuzz.gen.inputs import make_input
 from fuzz.judge import interpret
@@ -94,6 +95,41 @@ def test_exceptions_are_thrown_with_and_without_a_callback() -> None:
     ]
     assert True in thrown
     assert False in thrown
+
+
+def test_callbacks_of_bpf_loop_are_called_and_return() -> None:
+    """Under the oracle, which is the judge of whether what they return is 0 or 1."""
+    found = Counter[str]()
+    for program, slots in executed(Features(callbacks=2), 40):
+        starts = {at + 1 + slot.imm for at, slot in enumerate(program.slots) if lookup(slot) is BY_NAME["LDDW_CODE"]}
+        found["loops"] += any(lookup(slot) is BY_NAME["CALL"] and slot.imm == LOOP for slot in slots)
+        found["callbacks"] += bool(starts)
+    assert min(found.values()) > 5
+
+
+def test_what_programs_declare_is_used() -> None:
+    declared = (KernelFunction("declared0", 1000, "s16", ("u8", "pointer")),)
+    chosen = Features(declared=declared, variables=(KernelVariable("variable0", 2000, bytes(24)),))
+    programs_, names = [], Counter[object]()
+    for program, slots in executed(chosen, 60):
+        programs_.append(program)
+        names.update({(lookup(slot), slot.imm) for slot in slots})
+    assert names[BY_NAME["CALL_KERNEL"], 1000] > 0
+    assert names[BY_NAME["LDDW_VARIABLE"], 2000] > 0
+    assert {bool(program.kernel_functions) for program in programs_} == {bool(program.variables) for program in programs_} == {False, True}
+
+
+def test_helper_functions_get_memory() -> None:
+    names = Counter(slot.imm for _, slots in executed(Features(), 60) for slot in set(slots) if lookup(slot) is BY_NAME["CALL"])
+    assert min(names[number] for number in (TRACE_PRINTK, SKB_LOAD_BYTES, CSUM_DIFF)) > 0
+
+
+def test_exceptions_and_tail_calls_in_one_run() -> None:
+    both = 0
+    for _, slots in executed(Features(tails=2, throws=True), 60):
+        kinds = {(lookup(slot), slot.imm) for slot in slots}
+        both += (BY_NAME["CALL"], TAIL_CALL) in kinds and (BY_NAME["CALL_KERNEL"], THROW) in kinds
+    assert both > 0
 
 
 def test_inputs_have_their_size_and_differ() -> None:

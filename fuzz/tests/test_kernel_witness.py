@@ -57,7 +57,9 @@ def test_generated_programs(tier: Tier) -> None:
     """A good part of them is accepted, the less the more of their ways is never taken."""
     count = Counter[str]()
     for batch in range(12):
-        features = replace(features_of(3, batch, tier), packet=False, calls=False, tails=0, throws=False, functions=batch % 2)
+        features = replace(
+            features_of(3, batch, tier), packet=False, calls=False, tails=0, throws=False, callbacks=0, variables=(), functions=batch % 2
+        )
         for number in range(3):
             case = make_case(features, choices(3, batch, tier, number))
             assert case is not None
