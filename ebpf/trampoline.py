@@ -19,7 +19,7 @@ A description is read from a TOML file; see `read`.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,13 +144,18 @@ def _traced(table: Mapping[str, Any], source: str) -> Traced:
     if unknown:
         raise ValueError(f"unknown key {min(unknown)!r}")
     signature = parse_signature(str(table["function"]))
-    attached = {kind: tuple(_attached(each, f"{source}: {kind} {number}") for number, each in enumerate(table.get(kind, ()))) for kind in _KINDS}
-    trampoline = Trampoline(signature, **attached, replaces=bool(table.get("replaces", False)))
-    calls = tuple(_call(call, number, signature) for number, call in enumerate(table["calls"]))
+    attached = {
+        kind: tuple(_attached(each, f"{source}: {kind} {number}") for number, each in enumerate(_list(table, kind, "tables"))) for kind in _KINDS
+    }
+    replaces = table.get("replaces", False)
+    if not isinstance(replaces, bool):
+        raise ValueError("replaces is neither true nor false")
+    trampoline = Trampoline(signature, **attached, replaces=replaces)
+    calls = tuple(_call(call, number, signature) for number, call in enumerate(_list({"calls": table["calls"]}, "calls", "calls")))
     if not calls:
         raise ValueError("no calls")
-    given = table.get("skipped", [])
-    if not isinstance(given, list) or not all(isinstance(number, int) for number in given):
+    given = _list(table, "skipped", "numbers")
+    if not all(map(_is_integer, given)):
         raise ValueError("skipped is no list of numbers")
     skipped = frozenset(given)
     if not skipped <= set(range(len(trampoline.programs))):
@@ -158,9 +163,21 @@ def _traced(table: Mapping[str, Any], source: str) -> Traced:
     return Traced(source, trampoline, calls, skipped)
 
 
+def _is_integer(value: object) -> bool:
+    """Whether TOML calls it an integer; Python counts booleans among them."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _list(table: Mapping[str, Any], key: str, what: str) -> Sequence[Any]:
+    given = table.get(key, [])
+    if not isinstance(given, list):
+        raise ValueError(f"{key} is no list of {what}")
+    return given
+
+
 def _call(call: Any, number: int, signature: Signature) -> tuple[tuple[int, ...], int]:
     match call:
-        case [[*arguments], int(result)] if all(isinstance(value, int) for value in arguments):
+        case [[*arguments], result] if all(map(_is_integer, (*arguments, result))):
             pass
         case _:
             raise ValueError(f"call {number}: not a list of the arguments and what the function returns")
@@ -172,10 +189,17 @@ def _call(call: Any, number: int, signature: Signature) -> tuple[tuple[int, ...]
     return tuple(value % (1 << 64) for value in arguments), result % (1 << 64)
 
 
-def _attached(table: Mapping[str, Any], where: str) -> Attached:
+def _attached(table: Any, where: str) -> Attached:
+    if not isinstance(table, dict):
+        raise ValueError(f"{where.rpartition(': ')[2]}: no table of a program")
     unknown = set(table) - {"program", "cookie"}
     if unknown:
         raise ValueError(f"unknown key {min(unknown)!r} of a program")
-    program = assemble(str(table["program"]), where)
+    text, cookie = table["program"], table.get("cookie", 0)
+    if not isinstance(text, str):
+        raise ValueError(f"{where.rpartition(': ')[2]}: program is no text")
+    if not _is_integer(cookie):
+        raise ValueError(f"cookie {cookie!r}; an unsigned 64-bit integer")
+    program = assemble(text, where)
     check(program)
-    return Attached(program, int(table.get("cookie", 0)))
+    return Attached(program, cookie)

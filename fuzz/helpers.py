@@ -23,9 +23,11 @@ _CONVERSION = re.compile(rb"%(%|(ll|l|)([diuxX]))?")
 
 
 class Surroundings(NamedTuple):
-    """What functions know of the machine and the run: the address of the context, the packet, byte order and width of `long` in bits."""
+    """What functions know of the machine and the run: byte order and width of `long` in bits, the packet, and the address of the
+    context where that is a socket buffer.
+    """
 
-    context: int = 0
+    context: int | None = None
     packet: Packet = NO_PACKET
     byte_order: ByteOrder = "little"
     width: int = 64
@@ -75,6 +77,8 @@ def _number(value: int, bits: int, conversion: bytes) -> bytes:
 
 def skb_load_bytes(memory: HelperMemory, known: Surroundings, skb: int, offset: int, to: int, size: int) -> int:
     """Copy bytes of the packet; outside of it zeros, and -EFAULT."""
+    if known.context is None:
+        raise RefusedCallError("the context of the program is no __sk_buff")
     if skb != known.context:
         raise RefusedCallError(f"r1 is {skb:#x}, which is not the context")
     start, length, contents = offset & _U32, size & _U32, known.packet.contents

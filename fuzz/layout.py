@@ -34,6 +34,7 @@ from hashlib import shake_128
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ebpf.context import ContextKind
 from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
 from ebpf.kernel import KernelFunction
 from ebpf.program import ByteOrder, DataSection, Map, MapAddress, MapKind, Program, ProgramError, functions_by_address, link
@@ -231,11 +232,12 @@ class Placement:
     conformance: bool = False
     interference: int = 0
     declared: tuple[KernelFunction, ...] = ()
+    context: ContextKind = "memory"
 
     def environment(self) -> Environment:
         """The functions in their initial state."""
         world = self.world
-        surroundings = Surroundings(world.arguments[0], world.packet, world.byte_order, world.address_width)
+        surroundings = Surroundings(None if self.context == "xdp" else world.arguments[0], world.packet, world.byte_order, world.address_width)
         functions = environment(self.seed, Maps(self.maps, world.byte_order), surroundings, self.declared)
         return conforming(functions) if self.conformance else functions
 
@@ -318,7 +320,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
         known = replace(known, functions=functions, programs=program.programs, exception_callback=program.exception_callback)
     if declared := program.kernel_functions:
         known = _with_declared(known, layout, declared)
-    return Placement(slots, world, layout, known, tuple(segments), given.seed, given.seed, placed, given.conformance, declared=declared)
+    return Placement(slots, world, layout, known, tuple(segments), given.seed, given.seed, placed, given.conformance, 0, declared, program.context)
 
 
 def _function_addresses(program: Program, layout: Layout) -> dict[int, int]:

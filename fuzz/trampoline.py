@@ -13,18 +13,21 @@ from dataclasses import dataclass, replace
 from hashlib import shake_128
 from itertools import zip_longest
 
-from ebpf.instruction import Instruction
-from ebpf.program import ProgramError, functions_by_address, link
+from ebpf.instruction import LOOP, TAIL_CALL, Instruction
+from ebpf.opcodes import BY_NAME, lookup
+from ebpf.program import Program, ProgramError, functions_by_address, link
 from ebpf.trampoline import Traced
 from fuzz.case import Case, Input
 from fuzz.environment import environment
 from fuzz.layout import FAR_LAYOUTS, FUNCTION_SIZE, FUNCTIONS, KERNEL_AREAS, LAYOUTS, PAGE, Layout, Segment, addresses, moved, place
 from fuzz.marks import marked
 from fuzz.record import Recording
-from fuzz.trampoline_target import SERVED, Entry, Ran, TrampolineTarget, served_address
+from fuzz.sources import checked
+from fuzz.trampoline_target import SERVED, Entry, Ran, TrampolineTarget, served_address, surroundings
 from fuzz.unicorn_engine import BREAK
 from fuzz.verdict import Difference
 from fuzz.wires import abi, hazards, legality
+from jit.call import CompileError
 from jit.compiled import Compiled
 from jit.compiler import compile_program
 from jit.config import Config
@@ -58,15 +61,29 @@ def _slots(traced: Traced, config: Config) -> tuple[tuple[Instruction, ...], ...
     """The programs, linked. Raises ProgramError for what a program of a trampoline has no place for here."""
     found = []
     for attached in traced.trampoline.programs:
-        program = marked(attached.program) if config.marked else attached.program
-        if program.data or program.maps or functions_by_address(program):
-            raise ProgramError(f"{program.source}: data sections, maps and addresses of functions have no place in programs of a trampoline")
+        program = marked(checked(attached.program)) if config.marked else checked(attached.program)
+        for without in _without(program):
+            raise ProgramError(f"{program.source}: {without} have no place in programs of a trampoline")
         found.append(link(program, (), {}, ()))
     return tuple(found)
 
 
+def _without(program: Program) -> Iterator[str]:
+    """What of the program a trampoline cannot have."""
+    if program.data or program.maps or functions_by_address(program):
+        yield "data sections, maps and addresses of functions"
+    if program.variables or program.kernel_functions:
+        yield "variables and declared kernel functions"
+    rows = [(lookup(slot), slot) for slot in program.slots]
+    if program.context != "memory" or any(row is not None and row.group == "packet" for row, _ in rows):
+        # Linux, kernel/bpf/verifier.c, may_access_skb: tracing programs are none of those that have a packet.
+        yield "packets"
+    if any(row is BY_NAME["CALL"] and slot.imm in (LOOP, TAIL_CALL) for row, slot in rows):
+        yield "bpf_loop and tail calls"
+
+
 def build(traced: Traced, config: Config, layout: Layout, parts: Parts = PARTS) -> Built:
-    """Compile everything for one configuration."""
+    """Compile everything for one configuration. Raises ProgramError for programs that cannot be."""
     words: list[int] = []
     bases, tops = [], []
     slots = _slots(traced, config)
@@ -74,7 +91,10 @@ def build(traced: Traced, config: Config, layout: Layout, parts: Parts = PARTS) 
         base = layout.image + 4 * len(words)
         program = marked(attached.program) if config.marked else attached.program
         where = replace(addresses(layout), base=base, exception_callback=program.exception_callback)
-        compiled = compile_program(linked, config, where)
+        try:
+            compiled = compile_program(linked, config, where)
+        except CompileError as error:
+            raise ProgramError(f"{program.source}: {error}") from None
         bases.append(base)
         tops.append(compiled.frame_pointer)
         words += compiled.words
@@ -121,7 +141,7 @@ def expected(traced: Traced, number: int, built: Built, layout: Layout) -> tuple
     arguments, result = traced.calls[number]
     # A world for any program, of which the oracle replaces what belongs to the trampoline.
     placement = place(Case(traced.trampoline.programs[0].program, Input(b"")), config, layout)
-    functions = environment(_SEED)
+    functions = environment(_SEED, surroundings=surroundings(config))
     world = replace(placement.world, helpers=functions.helpers, kernel_functions=functions.kernel_functions, arguments=(0, 0), regions=())
     sp = layout.stack + _ENTRY
     setting = model.Setting(
@@ -159,6 +179,7 @@ def actual(traced: Traced, number: int, built: Built, layout: Layout, target: Tr
         begin=lambda program: _begin(traced, program),
         fill=fill,
         seed=_SEED,
+        signatures=addresses(layout).signatures,
     )
     return target.run(entry, _WATCHED if watched else frozenset())
 

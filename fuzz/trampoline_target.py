@@ -8,8 +8,9 @@ What the trampoline calls is written down with what the array in its frame holds
 
 import ctypes
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE
@@ -21,6 +22,7 @@ from fuzz.abi import CALLER_SAVED, GP, RA, SP, STACK_ALIGNMENT, AbiError, Caller
 from fuzz.blocks import straight_runs
 from fuzz.calls import noise
 from fuzz.environment import Call, Environment, environment
+from fuzz.helpers import Surroundings
 from fuzz.layout import FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, PAGE, Function, Layout, Segment
 from fuzz.native_hooks import COUNT, EXECUTED, LIMIT, NOTHING, Counters
 from fuzz.observe import preserved
@@ -30,9 +32,11 @@ from fuzz.routines import MEANINGS, RoutineError
 from fuzz.unicorn_engine import HOOK, INTERRUPT_HOOK, MODELS, Engine, Hook, HostMemory, function_address
 from fuzz.verdict import Difference
 from jit.compiled import Compiled
+from jit.config import Config
 from jit.runtime import ROUTINES, Routine
 from oracle.outcome import Fault, FaultKind
 from oracle.trampoline import Event
+from oracle.world import NO_PACKET, RefusedCallError
 
 SERVED = ("tramp_enter", "tramp_exit", "prog_enter", "prog_exit", "original")
 """What a trampoline calls, in the order in which it lies behind the functions that programs call."""
@@ -46,6 +50,11 @@ SIGNATURES = {
 
 INSTRUCTIONS = 1_000_000
 """A run may execute so many MIPS instructions."""
+
+
+def surroundings(config: Config) -> Surroundings:
+    """What the functions that programs call know of the machine. There is no packet."""
+    return Surroundings(byte_order="big" if config.big_endian else "little", width=config.width)
 
 
 def served_address(name: str, layout: Layout) -> int:
@@ -71,6 +80,7 @@ class Entry:
     begin      what prog_enter returns for a program
     fill       chooses what native registers hold that nobody may rely on
     seed       of the functions that programs call
+    signatures of the kernel functions that have one, by their number
     """
 
     image: Compiled
@@ -88,6 +98,7 @@ class Entry:
     begin: Callable[[int], int]
     fill: int
     seed: int
+    signatures: Mapping[int, Routine] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -129,7 +140,7 @@ class TrampolineTarget:
             self._engines[key] = Engine(config, self._host, self._callbacks[1])
         self._engine, self._watched = self._engines[key], bool(recordings)
         self._entry, self._ran, self._served = entry, Ran(), 0
-        self._environment: Environment = environment(entry.seed)
+        self._environment: Environment = environment(entry.seed, surroundings=surroundings(config))
         self._error = self._exception = None
         self._host.write_image(entry.image.image(), entry.image.base, config.big_endian)
         if recordings:
@@ -261,18 +272,30 @@ class TrampolineTarget:
         return self._host.load(address, size)
 
     def _of_program(self, function: Function, registers: Sequence[int], sp: int) -> tuple[dict[int, int], int]:
-        """What programs call: helpers without memory, and runtime routines, which may access the stack."""
+        """What programs call: helpers, kernel functions and runtime routines, which may access the stack."""
         config = self._entry.image.config
-        if function.kind == "routine":
-            signature, meaning = ROUTINES[str(function.key)], MEANINGS[str(function.key)]
-            arguments = Caller(config, registers, self._read).arguments(signature.arguments)
-            value = meaning(_Stack(self), None, *arguments)
-        else:
-            table = self._environment.helpers if function.kind == "helper" else self._environment.kernel_functions
-            helper = table[int(function.key)]
-            signature = abi.helper_signature(helper.arguments)
-            value = helper.function(*Caller(config, registers, self._read).arguments(signature.arguments))
+        signature, meaning = self._meaning(function)
+        arguments = Caller(config, registers, self._read).arguments(signature.arguments)
+        try:
+            value = meaning(*arguments)
+        except RefusedCallError as error:
+            raise RoutineError(Fault(FaultKind.ARGUMENT, None, detail=f"{function.kind} {function.key}: {error}")) from None
         return abi.result(signature.result, value, config), abi.argument_area(signature.arguments, config.width)
+
+    def _meaning(self, function: Function) -> tuple[Routine, Callable[..., int]]:
+        if function.kind == "routine":
+            return ROUTINES[str(function.key)], partial(MEANINGS[str(function.key)], _Stack(self), NO_PACKET)
+        helper = self._environment.helpers.get(int(function.key)) if function.kind == "helper" else None
+        if helper is not None:
+            called = partial(helper.function, _Stack(self)) if helper.memory else helper.function
+            return abi.helper_signature(helper.arguments + helper.more), called
+        known = self._environment.kernel_functions.get(int(function.key)) if function.kind == "kernel function" else None
+        if known is None:
+            raise RoutineError(Fault(FaultKind.ENGINE, None, detail=f"call of {function.kind} {function.key}, which no program calls"))
+        typed = self._entry.signatures.get(int(function.key))
+        if typed is None:
+            return abi.helper_signature(known.arguments), known.function
+        return typed, lambda *arguments: known.function(*arguments) & (1 << int(typed.result[1:])) - 1
 
     def _of_trampoline(self, name: str, registers: Sequence[int], sp: int) -> tuple[dict[int, int], int]:
         entry, config = self._entry, self._entry.image.config
@@ -302,16 +325,25 @@ class TrampolineTarget:
 
 
 class _Stack:
-    """The stack as memory for runtime routines."""
+    """The stack as memory for runtime routines and helper functions. Programs have no packet, and no context that belongs to one."""
 
     def __init__(self, target: TrampolineTarget) -> None:
         self._target = target
-        self._order: ByteOrder = "big" if target._entry.image.config.big_endian else "little"
-        self.alignment = target._entry.image.config.width // 8
+        config = target._entry.image.config
+        self._order: ByteOrder = "big" if config.big_endian else "little"
+        self._mask = (1 << config.width) - 1
+        self.alignment = config.width // 8
+        self.context = -1
 
     def load(self, address: int, size: int) -> int:
         return int.from_bytes(self._target._read(address, size), self._order)
 
+    def read(self, address: int, size: int) -> bytes:
+        return self._target._read(address & self._mask, size)
+
     def store(self, address: int, size: int, value: int) -> None:
-        self._target._check_stack(address, size)
-        self._target._host.store(address, value.to_bytes(size, self._order))
+        self.write(address, value.to_bytes(size, self._order))
+
+    def write(self, address: int, contents: bytes) -> None:
+        self._target._check_stack(address & self._mask, len(contents))
+        self._target._host.store(address & self._mask, contents)

@@ -15,7 +15,8 @@ from ebpf.program import DataSection, ProgramError
 from ebpf.trampoline import MAXIMUM_ARGUMENTS, SIZES, Attached, Signature, Traced, Trampoline, read
 from fuzz.cli import main
 from fuzz.cli_trampoline import SHIPPED
-from fuzz.trampoline import judge
+from fuzz.layout import LAYOUTS
+from fuzz.trampoline import actual, build, judge
 from fuzz.trampoline_target import TrampolineTarget
 from jit.config import BASE_CONFIGS, Config
 from jit.trampoline import Parts, layout
@@ -87,6 +88,43 @@ def test_programs_with_data_are_refused(target: TrampolineTarget) -> None:
         judge(with_data, CONFIGS[0], target)
 
 
+CALLING = {
+    "mix_small": "r1 = 1; r2 = 2; r3 = 3; r4 = 4; r5 = 5; call kernel 2; r0 = 0; exit",
+    "mix_wide": "r1 = -1; r2 = 2; r3 = -3; r4 = 4; r5 = 5; call kernel 3; r0 = 0; exit",
+    "mix_signed": "r1 = 1; r2 = -2; r3 = 3; r4 = -4; r5 = -5; call kernel 4; r0 = 0; exit",
+    "trace_printk": "r3 = 0x000a6425; *(u64 *)(r10 - 8) = r3; r1 = r10; r1 += -8; r2 = 8; r3 = -5; call 6; r0 = 0; exit",
+    "csum_diff": "*(u32 *)(r10 - 4) = 1; r3 = r10; r3 += -4; r4 = 4; r1 = 0; r2 = 0; r5 = 7; call 28; r0 = 0; exit",
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@pytest.mark.parametrize("name", CALLING)
+def test_programs_call_functions_with_types_and_functions_that_read_memory(name: str, config: Config, target: TrampolineTarget) -> None:
+    calling = traced(CALLING[name])
+    assert judge(calling, config, target) == ()
+    built = build(calling, config, LAYOUTS[config.width])
+    (call,) = actual(calling, 0, built, LAYOUTS[config.width], target, 7, watched=False).calls
+    assert call.name == name
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("r6 = r1; r0 = *(u8 *)skb[2]; exit", "program: packets have no place in programs of a trampoline"),
+        (".variable v 9 0102\nr1 = variable 9; r0 = *(u8 *)(r1 + 0); exit", "program: variables and declared kernel functions have no place"),
+        (".kernel_function v 900 s32 u64\nr1 = 5; call kernel 900; r0 = 0; exit", "program: variables and declared kernel functions have no place"),
+        ("call 999; exit", r"program: \.text: instruction 0: call of unknown helper 999; there is 1, "),
+        ("call kernel 999; exit", "instruction 0: call of unknown kernel function 999"),
+        ("r2 = 5; r3 = r10; r3 += -4; r4 = 4; call 26; exit", "skb_load_bytes: the context of the program is no __sk_buff"),
+        ("r1 = 1; r2 = r1; r3 = 0; r4 = 0; call 181; exit", "bpf_loop and tail calls have no place"),
+        ("r2 = 0; r3 = 0; call 12; r0 = 0; exit", "bpf_loop and tail calls have no place"),
+    ],
+)
+def test_what_programs_of_a_trampoline_cannot_do_is_told(text: str, reason: str, target: TrampolineTarget) -> None:
+    with pytest.raises(ProgramError, match=reason):
+        judge(traced(text), CONFIGS[1], target)
+
+
 def test_command() -> None:
     done = CliRunner().invoke(main, ["trampoline", str(SHIPPED / "void.toml"), "--config", "mips32r2-32*"])
     assert done.exit_code == 0
@@ -127,6 +165,18 @@ def test_command_in_json() -> None:
         ('function = "s32 ()"\ncalls = [[[], 1]]\nskipped = [1]\n[[fentry]]\nprogram = "exit"', "skipped: there are programs 0 to 0"),
         ('function = "s32 ()"\ncall = [[[], 1]]', "unknown key 'call'"),
         ('function = "s32 ()"\nskipped = 1\ncalls = [[[], 1]]\n[[fentry]]\nprogram = "exit"', "skipped is no list of numbers"),
+        ('function = "s32 ()"\nskipped = [true]\ncalls = [[[], 1]]\n[[fentry]]\nprogram = "exit"', "skipped is no list of numbers"),
+        ('function = "s32 ()"\nfentry = 5\ncalls = [[[], 1]]', "fentry is no list of tables"),
+        ('function = "s32 ()"\nfentry = [5]\ncalls = [[[], 1]]', "fentry 0: no table of a program"),
+        ('function = "s32 ()"\ncalls = 5\n[[fentry]]\nprogram = "exit"', "calls is no list of calls"),
+        ('function = "s32 ()"\ncalls = [[[], 1]]\n[[fentry]]\nprogram = 5', "fentry 0: program is no text"),
+        ('function = "s32 ()"\ncalls = [[[], 1]]\n[[fentry]]\ncookie = "x"\nprogram = "exit"', "cookie 'x'; an unsigned 64-bit integer"),
+        ('function = "s32 ()"\ncalls = [[[], 1]]\n[[fentry]]\ncookie = 1.5\nprogram = "exit"', "cookie 1.5; an unsigned 64-bit integer"),
+        ('function = "s32 ()"\ncalls = [[[], 1]]\n[[fentry]]\ncookie = true\nprogram = "exit"', "cookie True; an unsigned 64-bit integer"),
+        ("function = 5\ncalls = [[[], 1]]", "not a signature: '5'"),
+        ('function = "s32 ()"\nreplaces = "no"\ncalls = [[[], 1]]\n[[fentry]]\nprogram = "exit"', "replaces is neither true nor false"),
+        ('function = "s32 (u8)"\ncalls = [[[true], 2]]\n[[fentry]]\nprogram = "exit"', "call 0: not a list of the arguments"),
+        ('function = "s32 ()"\ncalls = [[[], true]]\n[[fentry]]\nprogram = "exit"', "call 0: not a list of the arguments"),
     ],
 )
 def test_what_is_no_description_is_refused(text: str, reason: str, tmp_path: Path) -> None:
