@@ -1,7 +1,8 @@
 """What went wrong in an image, side by side with the oracle: for people, after a verdict.
 
 A case is run again on one configuration. Where lockstep finds the first wrong eBPF instruction that is shown: the registers before it, after it on
-the oracle and after it in the image, and its MIPS words. Otherwise the MIPS words are shown of the instructions at which tripwires tripped.
+the oracle and after it in the image, and its MIPS words. Otherwise the MIPS words are shown of the instructions at which tripwires tripped. Where
+engines disagree, which says nothing of the compiler, the smallest MIPS sequence is shown about which they do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,11 +11,12 @@ from ebpf.disassembler import disassemble
 from ebpf.instruction import REGISTERS
 from fuzz.abilities import telling
 from fuzz.case import Case, Compiler
+from fuzz.engine_sequence import smallest
 from fuzz.judge import interpret, recordings
 from fuzz.layout import Layout, place
 from fuzz.lockstep import Divergence, first_difference
 from fuzz.target import Run, Target
-from fuzz.verdict import Verdict
+from fuzz.verdict import Status, Verdict
 from fuzz.wires.wire import Wire
 from jit.compiled import Compiled
 from jit.mips import decode, text
@@ -24,6 +26,8 @@ def explain(case: Case, verdict: Verdict, target: Target, compiler: Compiler, wi
     """Lines that show where image and oracle part; empty when the compiler makes no image of the case."""
     if any(difference.kind == "compiler" for difference in verdict.differences):
         return ""
+    if verdict.status is Status.ENGINE:
+        return "\n".join(_engines(case, verdict, target, compiler, layout))
     target, placement = telling(target), place(case, verdict.config, layout)
     compiled = compiler(placement.slots, verdict.config, placement.addresses)
     target.load(compiled, placement)
@@ -34,6 +38,20 @@ def explain(case: Case, verdict: Verdict, target: Target, compiler: Compiler, wi
     if divergence is not None:
         return "\n".join(_divergence(divergence, expected, actual, compiled, texts))
     return "\n".join(_tripped(verdict, compiled, texts))
+
+
+def _engines(case: Case, verdict: Verdict, target: Target, compiler: Compiler, layout: Layout | None) -> Iterator[str]:
+    found = smallest(case, verdict.config, target, compiler, layout)
+    if found is None:
+        yield "engines disagree, but not when the image is run on its own"
+        return
+    yield f"engines disagree, which is no fault of the compiler; {'the smallest' if found.minimal else 'a smaller'} sequence that shows it:"
+    for before, at in zip((-1, *found.words), found.words, strict=False):
+        if at > before + 1:
+            yield f"  {at - before - 1} × nop"
+        yield f"  {_text(found.compiled, at)}"
+    for difference in found.disagreements:
+        yield f"  {difference}"
 
 
 def _divergence(divergence: Divergence, expected: Run, actual: Run, compiled: Compiled, texts: Sequence[str]) -> Iterator[str]:

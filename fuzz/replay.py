@@ -11,6 +11,7 @@ from fuzz.campaign.pool import DeadWorkerError, WorkerPool
 from fuzz.case import Case, Compiler
 from fuzz.diagnosis import diagnose
 from fuzz.engines import ENGINES
+from fuzz.explain import explain
 from fuzz.finding import Finding, read
 from fuzz.judge import judge_all
 from fuzz.side_by_side import rendered, side_by_side
@@ -70,6 +71,8 @@ def _judge(finding: Finding, configs: Sequence[Config], explained: bool, compile
 
 def _explanation(finding: Finding, target: Target, compiler: Compiler, verdict: Verdict) -> str:
     case = Case(finding.program, finding.inputs[verdict.input])
+    if verdict.status is Status.ENGINE:
+        return explain(case, verdict, target, compiler, WIRES)
     diagnosis = diagnose(case, verdict, target, compiler, WIRES)
     steps = rendered(side_by_side(case, verdict.config, target, compiler, WIRES, diagnosis.slot))
     wrong = f"the first wrong instruction is {diagnosis.wrong}" if diagnosis.wrong else "which instruction went wrong first is not known"
