@@ -14,7 +14,7 @@ from typing import NamedTuple
 from fuzz import abi
 from fuzz.abi import CALLER_SAVED, GP, REGISTERS, SP, STACK_ALIGNMENT, AbiError, Caller
 from fuzz.environment import Call
-from fuzz.layout import Function, Placement, Segment
+from fuzz.layout import ZEROS, Function, Placement, Segment
 from fuzz.maps import Entry
 from fuzz.routines import MEANINGS, RoutineError
 from fuzz.verdict import Difference
@@ -39,7 +39,12 @@ _WORDS = tuple(abi.sign_extended(value) for (value,) in struct.iter_unpack("<I",
 
 
 def noise(width: int, seed: int, number: int) -> tuple[int, ...]:
-    """For each register a random value: 64 bits, for 32-bit code a sign-extended word. Seeds n and ~n give values that differ in every bit."""
+    """For each register a random value: 64 bits, for 32-bit code a sign-extended word. Seeds n and ~n give values that differ in every bit.
+
+    With the seed `ZEROS` all are zero.
+    """
+    if seed == ZEROS:
+        return (0,) * REGISTERS
     pool = _DOUBLEWORDS if width == 64 else _WORDS
     start = (max(seed, ~seed) * 7919 + number * 104729) % (len(pool) - REGISTERS)
     values = pool[start : start + REGISTERS]
@@ -183,5 +188,6 @@ class Service:
         if size:
             self._check_stack(sp, size)
             start = self._served * 104729 % (len(_POOL) - size)
-            pool = _POOL if self._placement.fill >= 0 else _INVERTED_POOL
-            self._memory.store(sp, pool[start : start + size])
+            fill = self._placement.fill
+            pool = _POOL if fill >= 0 else _INVERTED_POOL
+            self._memory.store(sp, bytes(size) if fill == ZEROS else pool[start : start + size])

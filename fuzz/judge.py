@@ -22,7 +22,7 @@ from ebpf.program import Program
 from fuzz.case import Case, Compiler, Input
 from fuzz.compare import compare
 from fuzz.erratum_models import occurrences
-from fuzz.layout import LAYOUTS, Layout, Placement, Setting, place, setting
+from fuzz.layout import LAYOUTS, ZEROS, Layout, Placement, Setting, place, setting
 from fuzz.lockstep import first_difference, unwatched
 from fuzz.record import Recording
 from fuzz.target import NoRoomError, Run, Target
@@ -164,7 +164,8 @@ class _Variant(NamedTuple):
     def trips(self, first: Placement, known: Sequence[Difference]) -> Iterator[Trip]:
         """A trip for each difference that the first input itself has not, and where the program sees the same for each that the variant has not."""
         yield from self.found
-        place = f"with memory from {self.placement.layout.context:#x} on, fill {self.placement.fill}, seed {self.placement.addresses.seed}"
+        fill = "zeros" if self.placement.fill == ZEROS else self.placement.fill
+        place = f"with memory from {self.placement.layout.context:#x} on, fill {fill}, seed {self.placement.addresses.seed}"
         if self.placement.interference:
             place += f", {self.placement.interference} attempts of atomic operations broken"
         same = self.placement.world == first.world

@@ -211,12 +211,16 @@ class Segment(NamedTuple):
         return self.initial[self.start : self.start + self.size]
 
 
+ZEROS = -(1 << 63)
+"""The `fill` with which all that belongs to nobody is zero. No seed, nor the inverse of one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """A case placed in memory.
 
     `world` lacks the functions, which keep a state: `fresh_world` gives a world for one run of the oracle, and its functions; `environment` those
-    for a run of a target. `fill` chooses what native registers hold at entry and after calls, as `fuzz.calls.noise` does; `seed`
+    for a run of a target. `fill` chooses what native registers hold at entry and after calls, as `fuzz.calls.noise` does, or is `ZEROS`; `seed`
     all else that is chosen. `declared` are the kernel functions that the program declares. `interference` is how many attempts of each
     atomic operation other CPUs break (`fuzz.interference`).
     """

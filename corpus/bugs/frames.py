@@ -108,6 +108,14 @@ def _uninitialised(e: Emitter, i: Instruction) -> None:
     e.op("or", d, d, AT)
 
 
+def _zero_by_chance(e: Emitter, i: Instruction) -> None:
+    """One is added where a register that nobody has written is zero."""
+    d = e.registers[i.dst]
+    e.op("daddu", d, d, e.registers[i.src])
+    e.op("sltiu", AT, T9, 1)
+    e.op("daddu", d, d, AT)
+
+
 def _from_spill(e: Emitter, i: Instruction) -> None:
     """The high half is cleared with a word of the frame that is taken to be zero."""
     LOWERING["ADD32_REG"].pair(e, i)
@@ -175,6 +183,8 @@ BUGS = (
         in_cells("ADD64_IMM", rename({"daddiu": "addiu"})), ("ADD64_IMM", "LDX_W"), N64),
     Bug("uninitialised-register", "uninitialised register", "The upper bit of a 32-bit sum comes from t9.",
         with_cells({"ADD32_REG": _uninitialised}), ("ADD32_REG",), N64),
+    Bug("uninitialised-zero", "uninitialised register", "A 64-bit sum is one too large where t9 is zero.",
+        with_cells({"ADD64_REG": _zero_by_chance}), ("ADD64_REG",), N64),
     Bug("uninitialised-hi", "uninitialised HI", "The high word of a product is read before there is one.",
         in_cells("MUL64_REG", lambda e, items: [*(i for i in items if i[0] is e.rows["mfhi"]), *(i for i in items if i[0] is not e.rows["mfhi"])]),
         ("MUL64_REG",), ("mips32r[1235]-32*",)),

@@ -1,7 +1,8 @@
 """The tripwire for what depends on chance: native registers, HI and LO, and the native frame hold something at entry that an image must not use.
 
-The first input is run again with every bit of all that inverted, and of what calls destroy as well. What the program sees, its stack included, is an
-input and stays the same; so must what it does.
+The first input is run again with every bit of all that inverted, and of what calls destroy as well, and once more with zeros in all of it: of two
+values of which none is zero, neither shows a test for zero. What the program sees, its stack included, is an input and stays the same; so must what
+it does.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import replace
 
 from fuzz.case import Case
 from fuzz.kept import kept
-from fuzz.layout import Placement
+from fuzz.layout import ZEROS, Placement
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
 
@@ -18,23 +19,25 @@ def variants(compiled: Compiled, case: Case, placement: Placement) -> Iterator[P
     """The same with other bits in all that belongs to nobody."""
     known = _by_stack_size(placement)
     if compiled.stack_size not in known:
-        known[compiled.stack_size] = _inverted(placement, compiled.stack_size)
-    yield known[compiled.stack_size]
+        fills = ((_INVERSE, ~placement.fill), (bytes(256), ZEROS))
+        known[compiled.stack_size] = tuple(_filled(placement, compiled.stack_size, *each) for each in fills)
+    yield from known[compiled.stack_size]
 
 
 @kept(64)
-def _by_stack_size(placement: Placement) -> dict[int, Placement]:
+def _by_stack_size(placement: Placement) -> dict[int, tuple[Placement, ...]]:
     """Configurations that share a placement share its variants."""
     return {}
 
 
-def _inverted(placement: Placement, stack_size: int) -> Placement:
+def _filled(placement: Placement, stack_size: int, changed: bytes, fill: int) -> Placement:
+    """With another `fill`, and each byte around the eBPF stack changed as this table says."""
     *others, stack = placement.segments
     world = placement.world
     start, end = world.frame_pointer - stack_size - stack.address, world.frame_pointer - stack.address
-    inverted = stack.initial.translate(_INVERSE)
-    initial = inverted[:start] + stack.initial[start:end] + inverted[end:]
-    return replace(placement, segments=(*others, stack._replace(initial=initial)), fill=~placement.fill)
+    around = stack.initial.translate(changed)
+    initial = around[:start] + stack.initial[start:end] + around[end:]
+    return replace(placement, segments=(*others, stack._replace(initial=initial)), fill=fill)
 
 
 _INVERSE = bytes(byte ^ 0xFF for byte in range(256))
@@ -53,5 +56,10 @@ WIRE = Wire(
         Example("mips3-64be", "mfhi $t0; bgez $t0, 2; nop; or $a0, $zero, $zero", trips=True),
         Example("mips1-32le", "lw $t0, 8($sp); nop; bgez $t0, 2; nop; or $a0, $zero, $zero", trips=True),
         Example("mips64r2-64be", "sb $t1, 0($a0)", trips=True),
+        # Whether a register is zero.
+        Example("mips32r2-32be", "bne $t1, $zero, 2; nop; or $a0, $zero, $zero", trips=True),
+        Example("mips64r6-64le", "sltu $t0, $zero, $t9; daddiu $t0, $t0, -1; daddu $a0, $a0, $t0", trips=True),
+        Example("mips3-64be", "mflo $t0; bne $t0, $zero, 2; nop; or $a0, $zero, $zero", trips=True),
+        Example("mips1-32le", "lw $t0, 8($sp); nop; bne $t0, $zero, 2; nop; or $a0, $zero, $zero", trips=True),
     ),
 )
