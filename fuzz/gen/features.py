@@ -119,11 +119,11 @@ def draw_features(source: random.Random, tier: Tier) -> Features:
         functions=source.choice((0, 0, 1, 3)) if structured else 0,
         tails=source.choice((0, 0, 0, 1, 3)) if structured else 0,
         throws=structured and source.randrange(4) == 0,
+        addresses=tier == "single" or source.randrange(8) == 0,
+        nesting=source.choice((1, 2, 3)) if structured else 0,
         callbacks=source.choice((0, 0, 1, 2)) if structured else 0,
         declared=_declared(source) if structured else (),
         variables=_variables(source) if structured and source.randrange(4) == 0 else (),
-        addresses=tier == "single" or source.randrange(8) == 0,
-        nesting=source.choice((1, 2, 3)) if structured else 0,
     )
     # All instructions are equally likely where the tier is about them.
     return replace(chosen, arithmetic=ARITHMETIC, loads=LOADS, stores=STORES, atomics=ATOMICS, branches=BRANCHES) if tier == "single" else chosen
