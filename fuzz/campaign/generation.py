@@ -16,7 +16,7 @@ from fuzz.gen import batch
 from fuzz.systematic import pieces
 
 TIERS = ("all", *TIERS_OF_PROGRAMS)
-"""What `--tier` chooses; with all of them they take turns."""
+"""What `--tier` chooses; with all of them they take turns, within a batch as well, so that nothing comes late."""
 
 SYSTEMATIC = "systematic"
 """The tier of systematic campaigns."""
@@ -38,8 +38,9 @@ def generate(seed: int, number: int, tier: str, cases: int) -> Sequence[Generate
         found = pieces()
         subjects = [found[at].subject() for at in _order(seed)[number * BATCH :][:cases]]
         return [Generated(replace(subject.program, byte_order=subject.byte_order), tuple(subject.inputs)) for subject in subjects]
-    chosen = TIERS_OF_PROGRAMS[number % len(TIERS_OF_PROGRAMS)] if tier == "all" else next(name for name in TIERS_OF_PROGRAMS if name == tier)
-    return [Generated(case.program, case.inputs) for case in batch.cases(seed, number, chosen, cases)]
+    tiers = TIERS_OF_PROGRAMS if tier == "all" else tuple(name for name in TIERS_OF_PROGRAMS if name == tier)
+    made = (batch.case(seed, number, tiers[(number + at) % len(tiers)], at) for at in range(cases))
+    return [Generated(case.program, case.inputs) for case in made]
 
 
 @cache

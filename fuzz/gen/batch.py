@@ -19,9 +19,9 @@ BYTES = 1 << 16
 """More bytes than the choices of any program take; those of most take a tenth."""
 
 
-def features_of(seed: int, batch: int, tier: Tier) -> Features:
-    """What the programs of a batch are made of."""
-    return draw_features(random.Random(f"{seed}/{batch}/{tier}"), tier)
+def features_of(seed: int, batch: int, tier: Tier, number: int = 0) -> Features:
+    """What case `number` of a batch is made of."""
+    return draw_features(random.Random(f"{seed}/{batch}/{tier}{f'/features {number}' if number else ''}"), tier)
 
 
 @lru_cache(maxsize=16)
@@ -53,11 +53,12 @@ def make_case(features: Features, given: bytes) -> GeneratedCase | None:
 
 def cases(seed: int, batch: int, tier: Tier, count: int) -> Sequence[GeneratedCase]:
     """The first `count` cases of a batch. Raises RuntimeError when one takes too many choices."""
-    features = features_of(seed, batch, tier)
-    result = []
-    for number in range(count):
-        made = make_case(features, choices(seed, batch, tier, number))
-        if made is None:
-            raise RuntimeError(f"case {number} of batch {batch} with seed {seed} takes more than {BYTES} bytes of choices")
-        result.append(made)
-    return result
+    return [case(seed, batch, tier, number) for number in range(count)]
+
+
+def case(seed: int, batch: int, tier: Tier, number: int) -> GeneratedCase:
+    """Case `number` of a batch. Raises RuntimeError when it takes too many choices."""
+    made = make_case(features_of(seed, batch, tier, number), choices(seed, batch, tier, number))
+    if made is None:
+        raise RuntimeError(f"case {number} of batch {batch} with seed {seed} takes more than {BYTES} bytes of choices")
+    return made

@@ -1,6 +1,6 @@
-"""Which features a batch of programs uses: swarm testing.
+"""Which features a program uses: swarm testing.
 
-A program that may use everything uses little of each, and features hide each other's bugs. Each batch therefore draws a subset of the instructions
+A program that may use everything uses little of each, and features hide each other's bugs. Each therefore draws a subset of the instructions
 and of what is done with them (Groce and others, "Swarm testing", ISSTA 2012).
 """
 
@@ -99,7 +99,7 @@ def _variables(source: random.Random) -> tuple[KernelVariable, ...]:
 
 
 def draw_features(source: random.Random, tier: Tier) -> Features:
-    """The features of one batch."""
+    """The features of one program, or of some."""
     structured = tier == "structured"
     chosen = Features(
         tier=tier,
@@ -117,7 +117,7 @@ def draw_features(source: random.Random, tier: Tier) -> Features:
         calls=structured and source.randrange(2) == 0,
         maps=structured and source.randrange(4) == 0,
         functions=source.choice((0, 0, 1, 3)) if structured else 0,
-        tails=source.choice((0, 0, 0, 1, 3)) if structured else 0,
+        tails=source.choice((0, 0, 1, 3)) if structured else 0,
         throws=structured and source.randrange(4) == 0,
         addresses=tier == "single" or source.randrange(8) == 0,
         nesting=source.choice((1, 2, 3)) if structured else 0,

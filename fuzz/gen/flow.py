@@ -15,7 +15,7 @@ from fuzz.gen.arithmetic import operate
 from fuzz.gen.code import row
 from fuzz.gen.leaving import throw
 from fuzz.gen.state import Pointer, Scalar
-from fuzz.gen.values import immediate
+from fuzz.gen.values import branch_immediate, immediate
 from fuzz.gen.writer import ADD_IMM, MOV_IMM, MOV_REG, Writer
 from fuzz.layout import LOOPS
 
@@ -67,8 +67,8 @@ def branch(w: Writer, block: Block) -> None:
 def branch_on(w: Writer, block: Block, test: Row) -> None:
     """The same with a jump of this row."""
     dst, src = _compared(w, test.src == "r")
-    imm = immediate(w.choose) if test.imm == "imm" else 0
-    if w.choose.rarely(3):
+    imm = branch_immediate(w.choose) if test.imm == "imm" else 0
+    if w.choose.rarely(2):
         dst = _close(w, dst, src, imm, test.src == "r")
     layout = w.choose.pick((_skip, _choice, _backward))
     layout(w, block, lambda target: w.emit(test, dst, src, imm=imm, target=target))

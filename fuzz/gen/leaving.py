@@ -81,13 +81,13 @@ def _place(w: Writer, region: Region) -> int:
 
 def _index(w: Writer, programs: int) -> None:
     """The index of a program most of the time; else of an empty entry, one outside, or one that only the word in r3 says."""
-    kind = w.choose.number(0, 8)
+    kind = w.choose.number(0, 9)
     inside = 2 * w.choose.number(0, programs - 1)
-    if kind == 4:
+    if kind == 3:
         w.arithmetic(MOV_IMM, 3, imm=inside + 1)
-    elif kind == 5:
+    elif kind == 4:
         w.arithmetic(MOV_IMM, 3, imm=w.choose.pick((2 * programs, -1, 0x7FFFFFFF, -(1 << 31), inside - (1 << 31))))
-    elif kind in (6, 7):
+    elif kind in (5, 6, 7):
         # The upper half is no part of the index.
         w.load_constant(3, w.choose.number(1, (1 << 32) - 1) << 32 | inside)
     elif kind == 8 and (numbers := [register for register in w.state.scalars() if register > 3 or not register]):

@@ -104,7 +104,7 @@ class _Plan:
         if self.callbacks:
             weights.append((self._loop, 2))
         if self.targets and (role != "function" or not self.reaching):
-            weights.append((self.tail_call, 2))
+            weights.append((self.tail_call, 3 if role == "main" else 2))
         if nesting:
             inner = self.block(nesting - 1, role, 5)
             weights += [(lambda w: flow.branch(w, inner), 4), (lambda w: flow.loop(w, inner), 2), (lambda w: flow.may_goto(w, inner), 1)]

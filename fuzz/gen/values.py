@@ -123,6 +123,16 @@ def immediate(choose: Chooser) -> int:
     return _EVEN_IMMEDIATES[at] if at < len(_EVEN_IMMEDIATES) else choose.number(-(1 << 31), (1 << 31) - 1)
 
 
+_COMPARED = (0, 1, -1, 0x7FFE, 0x7FFF, 0x8000, -0x8000, -0x8001, 0xFFFE, 0xFFFF, 0x10000, 0x7FFFFFFE, 0x7FFFFFFF, -0x7FFFFFFF, -0x80000000)
+"""Immediates of comparisons at which the code changes, and beside them: `slti` has 16 signed bits, and x <= n is x < n + 1."""
+
+
+def branch_immediate(choose: Chooser) -> int:
+    """A signed 32-bit immediate that is compared with: as often one at which the code of comparisons changes as any."""
+    at = choose.number(0, 2 * len(_COMPARED) - 1)
+    return _COMPARED[at] if at < len(_COMPARED) else immediate(choose)
+
+
 def random_value(source: random.Random) -> int:
     """The same as `value`, from a generator of pseudo-random numbers."""
     return source.choice(_EVEN) if source.getrandbits(1) else source.getrandbits(64)
