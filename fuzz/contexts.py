@@ -44,6 +44,9 @@ _BEHIND = 64
 
 _PACKET_TYPE_BITS = 7
 
+NO_QUEUE = 0xFFFF
+"""No queue, and neither is anything above (Linux, include/net/sock.h: NO_QUEUE_MAPPING)."""
+
 # fmt: off
 # Offset from the end of the four pointers, and size.
 _SKB: Mapping[str, tuple[int, int]] = {
@@ -93,6 +96,8 @@ def _replacement(kind: ContextKind, access: Access, slot: Instruction, pointer: 
         return (slot._replace(offset=_place("cb", pointer) + access.within),)
     if access.store:
         place, length = _SKB[access.field]
+        if access.field == "queue_mapping":
+            return _store_queue(slot, 4 * pointer + place)
         return (slot._replace(opcode=_stored(slot.opcode, length), offset=4 * pointer + place),)
     loaded = _load(kind, access.field, slot.dst, slot.src, pointer, byte_order)
     if access.size == FIELDS[kind][access.field].size:
@@ -100,6 +105,15 @@ def _replacement(kind: ContextKind, access: Access, slot: Instruction, pointer: 
     behind = access.within if byte_order == "little" else FIELDS[kind][access.field].size - access.size - access.within
     shift = (_make("RSH32_IMM", slot.dst, imm=8 * behind),) if behind else ()
     return (*loaded, *shift, _make("AND32_IMM", slot.dst, imm=(1 << 8 * access.size) - 1))
+
+
+def _store_queue(slot: Instruction, offset: int) -> Sequence[Instruction]:
+    """A store of a queue, that is of no effect where the value is none (Linux 6.12, net/core/filter.c, bpf_convert_ctx_access)."""
+    store = slot._replace(opcode=_stored(slot.opcode, 2), offset=offset)
+    if slot.opcode != BY_NAME["ST_W"].opcode:
+        return _make("JGE64_IMM", slot.src, offset=1, imm=NO_QUEUE), store
+    # The kernel compares as signed integers here: -1 is stored, as 0xffff.
+    return (_make("JA", 0),) if slot.imm >= NO_QUEUE else (store,)
 
 
 def _stored(opcode: int, length: int) -> int:

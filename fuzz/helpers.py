@@ -1,6 +1,7 @@
 """Helper functions that read the program's memory and its packet: trace_printk, skb_load_bytes, csum_diff.
 
-Meanings: bpf-helpers(7); results and limits: Linux, kernel/trace/bpf_trace.c, net/core/filter.c. Integers lie in the byte order of the machine.
+Meanings: bpf-helpers(7). Results and limits: Linux 6.13, kernel/trace/bpf_trace.c, kernel/bpf/helpers.c (bpf_bprintf_prepare), net/core/filter.c.
+Integers lie in the byte order of the machine.
 """
 
 import re
@@ -12,14 +13,15 @@ from oracle.world import NO_PACKET, HelperMemory, Packet, RefusedCallError
 
 EFAULT, EINVAL = 14, 22
 
-MAXIMUM_CHECKSUMMED = 512
-"""Bytes of both buffers of csum_diff together (MAX_BPF_STACK)."""
-
 MAXIMUM_FORMAT = 128
 """Bytes of a format string that is accepted here, its zero included."""
 
+MAXIMUM_WIDTH = 1024
+"""Of a number in a format (MAX_BPRINTF_BUF); Linux has more, but does not print it."""
+
 _U64, _U32 = (1 << 64) - 1, (1 << 32) - 1
-_CONVERSION = re.compile(rb"%(%|(ll|l|)([diuxX]))?")
+_TEXT = re.compile(rb"[\t-\r -~]*")
+_CONVERSION = re.compile(rb"%(?:(?P<percent>%)|(?P<flags>[0+\- ]*)(?P<width>[1-9][0-9]*)?(?P<size>ll|l)?(?P<kind>.?))", re.DOTALL)
 
 
 class Surroundings(NamedTuple):
@@ -46,33 +48,49 @@ def _error(number: int) -> int:
 
 
 def printed(text: bytes, arguments: tuple[int | None, ...], width: int) -> Printed:
-    """A format with its zero at the end. %d %i %u %x %X with l and ll, and %%; Linux has some more, of pointers and strings, that are refused."""
-    if not text.endswith(b"\0"):
+    """A format, which ends with its first zero: %d %i %u %x %X with flags, width, l and ll, and %%.
+
+    Raises RefusedCallError for what Linux has besides, of strings, characters and pointers.
+    """
+    text, zero, _ = text.partition(b"\0")
+    if not zero or not _TEXT.fullmatch(text):
         return Printed(b"", 0, _error(EINVAL))
     parts: list[bytes] = []
     at = taken = 0
-    for match in _CONVERSION.finditer(text := text[: text.index(b"\0")]):
+    for match in _CONVERSION.finditer(text):
         parts.append(text[at : match.start()])
         at = match.end()
-        if match[1] == b"%":
+        if match["percent"]:
             parts.append(b"%")
             continue
-        if match[1] is None or taken == len(arguments):
+        if taken == len(arguments):
+            return Printed(b"", taken, _error(EINVAL))
+        if match["kind"] and match["kind"] in b"scp" and not match["size"]:
+            raise RefusedCallError(f"the format has {match[0].decode()}, which is not there")
+        if not match["kind"] or match["kind"] not in b"diuxX":
             return Printed(b"", taken, _error(EINVAL))
         value = arguments[taken]
         taken += 1
         if value is None:
             raise RefusedCallError(f"r{2 + taken} holds nothing, and the format takes it")
-        parts.append(_number(value, {b"": 32, b"l": width, b"ll": 64}[match[2]], match[3]))
+        parts.append(_number(value, match, width))
     output = b"".join((*parts, text[at:]))
     return Printed(output, taken, len(output))
 
 
-def _number(value: int, bits: int, conversion: bytes) -> bytes:
+def _number(value: int, match: re.Match[bytes], long: int) -> bytes:
+    """An argument of the size that the conversion says, as it is printed."""
+    bits = {None: 32, b"l": long, b"ll": 64}[match["size"]]
+    kind, flags, width = match["kind"].decode(), match["flags"].decode(), int(match["width"] or 0)
+    if width > MAXIMUM_WIDTH:
+        raise RefusedCallError(f"the format has {match[0].decode()}; a number has at most {MAXIMUM_WIDTH} characters here")
     value &= (1 << bits) - 1
-    if conversion in (b"d", b"i") and value >> bits - 1:
-        value -= 1 << bits
-    return (f"{value:x}" if conversion == b"x" else f"{value:X}" if conversion == b"X" else str(value)).encode()
+    if kind in "di":
+        value -= (1 << bits) if value >> bits - 1 else 0
+    else:
+        # Numbers without a sign have none, whatever the flags.
+        flags = flags.replace("+", "").replace(" ", "")
+    return f"%{flags}{width or ''}{kind}".encode() % value
 
 
 def skb_load_bytes(memory: HelperMemory, known: Surroundings, skb: int, offset: int, to: int, size: int) -> int:
@@ -95,18 +113,30 @@ def skb_load_bytes(memory: HelperMemory, known: Surroundings, skb: int, offset: 
 
 
 def csum_diff(memory: HelperMemory, known: Surroundings, first: int, first_size: int, second: int, second_size: int, seed: int) -> int:
-    """The checksum `seed` when the bytes at `first` leave it and those at `second` enter, folded to 16 bits."""
+    """The checksum `seed` when the bytes at `first` leave it and those at `second` enter, folded to 16 bits.
+
+    Buffers of any length; before Linux 6.13 they had to be multiples of 4 bytes, 512 together, and the sum of most machines was not folded.
+    """
     sizes = first_size & _U32, second_size & _U32
-    if sizes[0] % 4 or sizes[1] % 4 or sum(sizes) > MAXIMUM_CHECKSUMMED:
-        return _error(EINVAL)
     removed, added = (memory.read(at, size) if size else b"" for at, size in zip((first, second), sizes, strict=True))
     total = seed & _U32
-    for word in _words(added, known.byte_order):
-        total = _add(total, word)
-    for word in _words(removed, known.byte_order):
-        total = _add(total, word ^ _U32)
+    if removed and added:
+        total = _add(_sum(added, total, known.byte_order), _sum(removed, 0, known.byte_order) ^ _U32)
+    elif removed:
+        # So that nothing but zeros leaves zero, and not 0xffff, which stands for the same.
+        total = _sum(removed, total ^ _U32, known.byte_order) ^ _U32
+    else:
+        total = _sum(added, total, known.byte_order)
     folded = (total & 0xFFFF) + (total >> 16)
     return (folded & 0xFFFF) + (folded >> 16)
+
+
+def _sum(contents: bytes, seed: int, byte_order: ByteOrder) -> int:
+    """The sum of the words in ones' complement; what is missing of the last one is zero."""
+    total = 0
+    for word in _words(contents + bytes(-len(contents) % 4), byte_order):
+        total = _add(total, word)
+    return _add(total, seed)
 
 
 def _words(contents: bytes, byte_order: ByteOrder) -> Iterator[int]:

@@ -42,7 +42,7 @@ from fuzz.case import Case
 from fuzz.contexts import DEVICES, DEVICES_SIZE, PACKET, PACKET_OFFSET, Structures, context_size, rewritten
 from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, MAXIMUM_DECLARED, THROW, TYPED, Environment, conforming, environment
 from fuzz.helpers import Surroundings
-from fuzz.maps import Maps, PlacedMap
+from fuzz.maps import Maps, PlacedMap, places
 from fuzz.marks import marked
 from jit.compiled import ENTRY_SIZE, Addresses
 from jit.config import Config, ancestry
@@ -336,7 +336,7 @@ def _function_addresses(program: Program, layout: Layout) -> dict[int, int]:
 def map_memory(declared: Map, config: Config, functions: Mapping[int, int]) -> bytes:
     """What is in the memory of a map at the start: zeros, and of a prog array what `jit.tails` says, with addresses of `functions`."""
     if declared.kind is not MapKind.PROG_ARRAY:
-        return bytes(declared.stride * declared.entries)
+        return bytes(declared.stride * places(declared))
     order: ByteOrder = "big" if config.big_endian else "little"
     pointers = (0 if slot is None else functions[slot] for slot in _programs(declared))
     return declared.entries.to_bytes(4, order) + bytes(4) + b"".join(pointer.to_bytes(config.width // 8, order) for pointer in pointers)
@@ -353,7 +353,7 @@ def _memory_segments(case: Case, config: Config, layout: Layout, functions: Mapp
     where = f"{program.source}: {program.section}"
     sizes = [(section.name, len(section.contents)) for section in program.data]
     sizes += [(variable.name, len(variable.contents)) for variable in program.variables]
-    sizes += [(declared.name, declared.stride * declared.entries) for declared in program.maps]
+    sizes += [(declared.name, declared.stride * places(declared)) for declared in program.maps]
     extra = () if program.context == "memory" else (PACKET, DEVICES)
     names = ["context", *(name for name, _ in sizes), *extra]
     if len(set(names) | {"stack"}) <= len(names):

@@ -5,7 +5,11 @@ one up. Keys, and which of the values are in use, are kept here. Oracle and targ
 
     array, per-CPU array    all entries exist from the start, and cannot be deleted; a per-CPU array has the values of one CPU
     hash, LRU hash          a new entry takes the value that became free last, or the first that was never used. The program may go on accessing the
-                            value of an entry that it has deleted, as in Linux, until that is used again
+                            value of an entry that it has deleted, as in Linux, until that is used again. An update of a key that is there takes
+                            another value, too, so that who has looked the key up before goes on seeing the old one: there is one more value than
+                            entries for that, and the value that is left is the one for the next such update. Linux has one more for each CPU
+                            (hashtab.c, prealloc_init and alloc_htab_elem: extra_elems); its LRU hashes take a free value instead, and may give up
+                            entries for that (htab_lru_map_update_elem), which they do not here
 
 Which entry a full LRU hash gives up is approximate in Linux, and exact here: the one for which the last look-up or update is longest ago.
 Results are those of Linux (kernel/bpf/arraymap.c and hashtab.c).
@@ -71,14 +75,23 @@ class Array:
         return error(EINVAL)
 
 
+def places(declared: Map) -> int:
+    """How many values there is memory for."""
+    return declared.entries + (declared.kind in (MapKind.HASH, MapKind.LRU_HASH))
+
+
 class Hash:
-    """A hash. What a look-up or an update touches moves to the end of `_places`, of which a full LRU hash gives up the first."""
+    """A hash. What a look-up or an update touches moves to the end of `_places`, of which a full LRU hash gives up the first.
+
+    `_spare` is the place that the next update of a key takes that is there.
+    """
 
     def __init__(self, placed: PlacedMap) -> None:
         self.placed = placed
         self._places: dict[bytes, int] = {}
         self._free: list[int] = []
         self._used = 0
+        self._spare = placed.map.entries
 
     def _address(self, place: int) -> int:
         return self.placed.address.values + place * self.placed.map.stride
@@ -92,12 +105,13 @@ class Hash:
         return self._address(place)
 
     def update(self, key: bytes, value: bytes, flags: int, memory: HelperMemory) -> int:
-        """Store the value, in a new entry where there is none."""
+        """Store the value, in a new entry where there is none, and never where another value of the key is."""
         if flags > EXIST:
             return error(EINVAL)
         if key in self._places:
             if flags == NOEXIST:
                 return error(EEXIST)
+            self._places[key], self._spare = self._spare, self._places[key]
         elif flags == EXIST:
             return error(ENOENT)
         elif not self._add(key):

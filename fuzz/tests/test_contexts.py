@@ -122,6 +122,21 @@ def test_writing(config: Config) -> None:
     assert run("r0 = *(u8 *)(r1 + 50); exit", "skb", config).registers[0] == 0x92
 
 
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@pytest.mark.parametrize("value", [0, 1, 0xFFFE, 0xFFFF, 0x10000, 0x12345, -1, 0x7FFF_FFFF])
+def test_a_queue_that_is_none_is_not_stored(value: int, config: Config, target: UnicornTarget) -> None:
+    """Nor is the jump past the store, which is there for it, in the way of the program's own."""
+    before, offset = seen("skb", order_of(config))["queue_mapping"], FIELDS["skb"]["queue_mapping"].offset
+    stored = f"r0 = 0; if r0 != 0 goto -2; r3 = {value}; *(u32 *)(r1 + {offset}) = r3; r0 = *(u32 *)(r1 + {offset}); exit"
+    immediate = f"*(u32 *)(r1 + {offset}) = {value}; r0 = *(u32 *)(r1 + {offset}); exit"
+    assert run(stored, "skb", config).registers[0] == (value if 0 <= value < 0xFFFF else before)
+    assert run(immediate, "skb", config).registers[0] == (value & 0xFFFF if value < 0xFFFF else before)
+    for text in (stored, immediate):
+        given = Input(memory("skb", order_of(config), seen("skb", order_of(config))), Packet(PAYLOAD, 14))
+        (verdict,) = judge_all(replace(assemble(text, "t.s"), context="skb"), (given,), (config,), target, compile_program)
+        assert verdict.status is Status.AGREE
+
+
 def test_jumps_pass_over_what_was_put_in() -> None:
     text = "r6 = r1; r0 = 0; if r0 != 0 goto out; again: r3 = *(u32 *)(r6 + 40); if r3 == 9 goto again; r4 = *(u8 *)(r6 + 4); out: exit"
     program = replace(assemble(text, "t.s"), context="skb")

@@ -44,9 +44,33 @@ def test_formats_print_what_python_prints(conversions: list[str], values: tuple[
     assert (done.text, done.taken, done.result) == (expected, len(wanted), len(expected))
 
 
-@pytest.mark.parametrize("text", [b"%s\0", b"%p\0", b"%\0", b"%5d\0", b"%d"])
-def test_formats_that_are_refused(text: bytes) -> None:
+@pytest.mark.parametrize("text", [b"%\0", b"%-5\0", b"%d", b"%5%\0", b"%l\0", b"%ls\0", b"%5lld%q\0", b"\x01\0", b"\xe9\0", b"%d%d%d%s\0", b"% \0d"])
+def test_formats_that_linux_refuses(text: bytes) -> None:
     assert printed(text, (1, 2, 3), 64).result == U64 - 21
+
+
+@pytest.mark.parametrize("text", [b"%s\0", b"%5s\0", b"%p\0", b"%pI4\0", b"%c\0", b"%1025d\0", b"%99999999999999999d\0"])
+def test_formats_that_are_not_there(text: bytes) -> None:
+    with pytest.raises(RefusedCallError, match=r"the format has %\w+[,;]"):
+        printed(text, (1, 2, 3), 64)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"%02d\0", b"07"),
+        (b"%5d|%-5d|%+d\0", b"    7|-3   |+9"),
+        (b"% d%05d\0", b" 7-0003"),
+        (b"%+u% x\0", b"7fffffffd"),
+        (b"%-05d|\0", b"7    |"),
+        (b"%d\n\0a", b"7\n"),
+        (b"\t\r\v\f~\0", b"\t\r\v\f~"),
+        (b"\0", b""),
+    ],
+)
+def test_flags_and_widths(text: bytes, expected: bytes) -> None:
+    done = printed(text, (7, U64 - 2, 9), 64)
+    assert (done.text, done.result) == (expected, len(expected))
 
 
 def test_a_format_takes_as_many_registers_as_it_says_and_the_call_is_written_down() -> None:
@@ -90,21 +114,35 @@ def test_packets_in_memory_and_wrong_arguments() -> None:
             load(memory, *arguments)
 
 
-@given(st.sampled_from(("little", "big")), st.integers(0, 16), st.integers(0, 16), st.integers(0, 0xFFFF), st.integers(0, 1 << 30))
+@given(st.sampled_from(("little", "big")), st.integers(0, 67), st.integers(0, 600), st.integers(0, 0xFFFF_FFFF), st.integers(0, 1 << 30))
 def test_checksums(byte_order: ByteOrder, removed: int, added: int, seed: int, chance: int) -> None:
     """A checksum is a sum modulo 65535 (RFC 1071)."""
-    contents = random.Random(chance).randbytes(4 * (removed + added))
-    memory = _Memory(contents)
-    result = (
-        environment(0, surroundings=Surroundings(byte_order=byte_order))
-        .helpers[CSUM_DIFF]
-        .function(memory, 0, 4 * removed, 4 * removed, 4 * added, seed)
-    )
-    words = struct.unpack(f"{'>' if byte_order == 'big' else '<'}{2 * (removed + added)}H", contents)
+    contents = random.Random(chance).randbytes(removed), random.Random(chance + 1).randbytes(added)
+    memory = _Memory(b"".join(contents))
+    result = environment(0, surroundings=Surroundings(byte_order=byte_order)).helpers[CSUM_DIFF].function(memory, 0, removed, removed, added, seed)
+    leaving, entering = (sum(struct.unpack(f"{'>' if byte_order == 'big' else '<'}{len(one) // 2}H", one)) for one in map(_even, contents))
     assert result <= 0xFFFF
-    assert result % 0xFFFF == (seed + sum(words[2 * removed :]) - sum(words[: 2 * removed])) % 0xFFFF
+    assert result % 0xFFFF == (seed + entering - leaving) % 0xFFFF
 
 
-@pytest.mark.parametrize("sizes", [(3, 0), (0, 6), (512, 4)])
-def test_checksums_of_other_lengths_are_refused(sizes: tuple[int, int]) -> None:
-    assert environment(0).helpers[CSUM_DIFF].function(_Memory(), 0, sizes[0], 0, sizes[1], 0) == U64 - 21
+def _even(contents: bytes) -> bytes:
+    return contents + bytes(len(contents) % 2)
+
+
+@pytest.mark.parametrize(
+    ("removed", "added", "seed", "result"),
+    [
+        (b"", b"", 0, 0),
+        (b"", b"", 0xFFFF_FFFF, 0xFFFF),
+        (b"", b"", 0x1_0002, 3),
+        (b"", bytes(4), 0, 0),
+        (bytes(4), b"", 0, 0),
+        (bytes(3), b"", 5, 5),
+        (bytes(4), bytes(4), 0, 0xFFFF),
+        (b"\1\0", b"", 1, 0),
+        (b"", b"\1\2\3", 0, 0x204),
+    ],
+)
+def test_checksums_of_zero_are_those_of_linux(removed: bytes, added: bytes, seed: int, result: int) -> None:
+    found = environment(0).helpers[CSUM_DIFF].function(_Memory(removed + added), 0, len(removed), len(removed), len(added), seed)
+    assert found == result

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ebpf.program import Map, MapAddress, MapKind
 from fuzz.environment import MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, environment
-from fuzz.maps import Entry, Maps, PlacedMap
+from fuzz.maps import Entry, Maps, PlacedMap, places
 from oracle.world import RefusedCallError
 
 KEYS, VALUE, VALUES = 0x100, 0x200, 0x1000
@@ -83,7 +83,7 @@ def test_a_map_does_what_a_dictionary_does(kind: MapKind, entries: int, order: s
             found = functions.helpers[MAP_LOOKUP_ELEM].function(memory, 0x9000, KEYS)
             assert (memory.read(found, 5) if found else None) == model.lookup(key)
             assert found % 8 == 0
-            assert found == 0 or VALUES <= found < VALUES + 8 * entries
+            assert found == 0 or VALUES <= found < VALUES + 8 * places(placed.map)
         elif operation == "delete":
             assert functions.helpers[MAP_DELETE_ELEM].function(memory, 0x9000, KEYS) == model.delete(key) & U64
         else:
@@ -91,13 +91,45 @@ def test_a_map_does_what_a_dictionary_does(kind: MapKind, entries: int, order: s
             result = functions.helpers[MAP_UPDATE_ELEM].function(memory, 0x9000, KEYS, VALUE, operation)
             assert result == model.update(key, value, operation) & U64
             assert functions.calls[-1].data == (stored, value)
-    contents = functions.maps.contents({"m": memory.read(VALUES, 8 * entries)})
+    contents = functions.maps.contents({"m": memory.read(VALUES, 8 * places(placed.map))})
     if kind in ARRAYS:
         assert contents == {}
         assert [memory.read(VALUES + 8 * at, 5) for at in range(entries)] == [model.values[at] for at in range(entries)]
     else:
         keys = {key: key.to_bytes(4, "big" if order == "big" else "little") for key in model.values}
         assert contents == {"m": tuple(sorted(Entry(keys[key], value) for key, value in model.values.items()))}
+
+
+@pytest.mark.parametrize("kind", [MapKind.HASH, MapKind.LRU_HASH])
+@pytest.mark.parametrize("entries", [1, 2])
+def test_who_has_looked_a_key_up_goes_on_seeing_the_value_of_then(kind: MapKind, entries: int) -> None:
+    placed = PlacedMap(Map("m", kind, 4, 5, entries), MapAddress(0x9000, VALUES))
+    functions = environment(0, Maps((placed,), "little")).helpers
+    memory = _Memory()
+    seen = []
+    for value in (b"first", b"secnd", b"third"):
+        memory.write(VALUE, value)
+        assert functions[MAP_UPDATE_ELEM].function(memory, 0x9000, KEYS, VALUE, 0) == 0
+        seen.append(functions[MAP_LOOKUP_ELEM].function(memory, 0x9000, KEYS))
+        assert memory.read(seen[-1], 5) == value
+        if len(seen) == 2:
+            assert memory.read(seen[0], 5) == b"first"
+    # The third takes the value that the second one left, as the only CPU's.
+    assert seen[2] == seen[0] != seen[1]
+    assert memory.read(seen[1], 5) == b"secnd"
+
+
+@pytest.mark.parametrize("kind", [MapKind.HASH, MapKind.LRU_HASH])
+def test_a_full_hash_still_takes_no_more_entries_than_it_has_after_an_update(kind: MapKind) -> None:
+    placed = PlacedMap(Map("m", kind, 4, 5, 1), MapAddress(0x9000, VALUES))
+    functions = environment(0, Maps((placed,), "little"))
+    memory = _Memory()
+    for _ in range(3):
+        assert functions.helpers[MAP_UPDATE_ELEM].function(memory, 0x9000, KEYS, VALUE, 0) == 0
+    memory.write(KEYS, b"next")
+    full = functions.helpers[MAP_UPDATE_ELEM].function(memory, 0x9000, KEYS, VALUE, 0)
+    assert full == (0 if kind is MapKind.LRU_HASH else -7 & U64)
+    assert [entry.key for entry in functions.maps.contents({"m": bytes(16)})["m"]] == [b"next" if kind is MapKind.LRU_HASH else bytes(4)]
 
 
 def test_what_is_no_map_is_refused() -> None:
