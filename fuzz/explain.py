@@ -1,7 +1,7 @@
 """What went wrong in an image, side by side with the oracle: for people, after a verdict.
 
 A case is run again on one configuration. Where lockstep finds the first wrong eBPF instruction that is shown: the registers before it, after it on
-the oracle and after it in the image, and its MIPS words. Otherwise the MIPS words are shown of the instructions at which tripwires tripped. Where
+the oracle and after it in the image, and its MIPS words. Then the MIPS words are shown of the instructions at which tripwires tripped. Where
 engines disagree, which says nothing of the compiler, the smallest MIPS sequence is shown about which they do.
 """
 
@@ -35,9 +35,8 @@ def explain(case: Case, verdict: Verdict, target: Target, compiler: Compiler, wi
     actual = target.run(placement, recordings(wires, lockstep=True))
     texts = disassemble(placement.slots)
     divergence = first_difference(placement.slots, expected.outcome, actual, compiled) if compiled.bpf_at else None
-    if divergence is not None:
-        return "\n".join(_divergence(divergence, expected, actual, compiled, texts))
-    return "\n".join(_tripped(verdict, compiled, texts))
+    parted = () if divergence is None else _divergence(divergence, expected, actual, compiled, texts)
+    return "\n".join((*parted, *_tripped(verdict, compiled, texts)))
 
 
 def _engines(case: Case, verdict: Verdict, target: Target, compiler: Compiler, layout: Layout | None) -> Iterator[str]:

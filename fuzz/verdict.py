@@ -44,18 +44,21 @@ class Difference:
 class Trip:
     """A rule that was broken: the tripwire, details, and where that is known.
 
-    word   the index of the MIPS word, None for what was seen of a run as a whole
-    slot   the eBPF instruction, None for entry and exit code
+    word     the index of the MIPS word, None for what was seen of a run as a whole
+    slot     the eBPF instruction, None for entry and exit code
+    address  of the MIPS word, an unsigned integer of the width of the code; None without one
     """
 
     wire: str
     word: int | None
     slot: int | None
     detail: str
+    address: int | None = None
 
     def __str__(self) -> str:
         owner = "entry or exit code" if self.slot is None else f"instruction {self.slot}"
-        where = "" if self.word is None and self.slot is None else f"{owner}: " if self.word is None else f"word {self.word} ({owner}): "
+        place = "" if self.address is None else f" at {self.address:#x}"
+        where = "" if self.word is None and self.slot is None else f"{owner}: " if self.word is None else f"word {self.word}{place} ({owner}): "
         return f"{self.wire}: {where}{self.detail}"
 
 

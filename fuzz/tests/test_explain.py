@@ -1,5 +1,6 @@
 """What people are told: the first wrong instruction side by side, the MIPS words at a trip, and the options that ask for it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from fuzz.case import Case, Input
 from fuzz.cli import main
 from fuzz.explain import explain
 from fuzz.judge import judge
+from fuzz.layout import LAYOUTS, place
 from fuzz.tests.images import CONFIGS
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status
@@ -39,6 +41,12 @@ def writes_k0(slots: Sequence[Instruction], config: Config, addresses: Addresses
     return replace(compiled, words=(*compiled.words, rows(config)["ori"].encode(26, 26, 0)), slot_of=(*compiled.slot_of, 2))
 
 
+def both(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+    """A compiler with both mistakes."""
+    compiled = subtracts(slots, config, addresses)
+    return replace(compiled, words=(*compiled.words, rows(config)["ori"].encode(26, 26, 0)), slot_of=(*compiled.slot_of, 2))
+
+
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_the_first_wrong_instruction(target: UnicornTarget, config: Config) -> None:
     verdict = judge(CASE, config, target, subtracts)
@@ -58,6 +66,26 @@ def test_where_a_wire_tripped(target: UnicornTarget, config: Config) -> None:
     lines = explain(CASE, verdict, target, writes_k0, WIRES).splitlines()
     assert lines[0] == "instruction 2: r0 += r2"
     assert [line.endswith("ori $k0, $k0, 0  <") for line in lines] == [False] * (len(lines) - 1) + [True]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_where_a_wire_tripped_beside_a_wrong_instruction(target: UnicornTarget, config: Config) -> None:
+    verdict = judge(CASE, config, target, both)
+    assert verdict.status is Status.DIFFER
+    lines = explain(CASE, verdict, target, both, WIRES).splitlines()
+    assert lines[0] == "the first wrong instruction is 2, after 2 others: r0 += r2"
+    assert lines.count("instruction 2: r0 += r2") == 1
+    assert sum(line.endswith("ori $k0, $k0, 0  <") for line in lines[lines.index("instruction 2: r0 += r2") :]) == 1
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_a_trip_tells_the_address_of_its_word(target: UnicornTarget, config: Config) -> None:
+    placed = place(CASE, config)
+    last = len(writes_k0(placed.slots, config, placed.addresses).words) - 1
+    address = LAYOUTS[config.width].image + 4 * last
+    (trip,) = judge(CASE, config, target, writes_k0).trips
+    assert (trip.word, trip.address) == (last, address)
+    assert f"word {last} at {address:#x} (instruction 2)" in str(trip)
 
 
 def test_no_image_no_explanation(target: UnicornTarget) -> None:
@@ -85,6 +113,8 @@ def test_tripwires_in_check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert "abi: " in _check(tmp_path)
     assert "abi: " in _check(tmp_path, "--tripwires", "memory,abi")
     assert "abi: " not in _check(tmp_path, "--tripwires", "none")
+    (trip, *_) = json.loads(_check(tmp_path, "--json"))["results"][0]["findings"][0]["trips"]
+    assert trip["address"] == LAYOUTS[32].image + 4 * trip["word"]
     assert "--tripwires: unknown tripwire 'nonsense'" in _check(tmp_path, "--tripwires", "nonsense")
 
 

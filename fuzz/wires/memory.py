@@ -26,7 +26,7 @@ from fuzz.kept import kept
 from fuzz.record import NO_SLOT, Recording
 from fuzz.verdict import Trip
 from fuzz.wires.flow import adjustments
-from fuzz.wires.wire import Example, Observation, Wire
+from fuzz.wires.wire import Example, Observation, Wire, trip
 from jit.compiled import Compiled
 
 NAME = "memory"
@@ -105,7 +105,7 @@ def _accesses(seen: Observation, rows: NDArray[np.uint64]) -> Iterator[Trip]:
         detail = (
             f"{'store' if written[row] else 'load'} of {size[row]} bytes at {address[row]:#x}: {reason}{_asked(seen, owner) if unasked[row] else ''}"
         )
-        yield Trip(NAME, int(word[row]), owner, detail)
+        yield trip(NAME, compiled, int(word[row]), detail)
 
 
 def _in_stack(seen: Observation, address: int) -> bool:

@@ -78,7 +78,8 @@ def _barriers(compiled: Compiled, slots: Sequence[Instruction]) -> Iterator[Trip
     for number in (number for number, slot in enumerate(slots) if slot.opcode == _NOSPEC):
         own = [at for at, owner in enumerate(compiled.slot_of) if owner == number]
         if not any(_is_sync(decoded[at]) for at in own):
-            yield Trip(NAME, own[0] if own else None, number, "no sync for a speculation barrier")
+            detail = "no sync for a speculation barrier"
+            yield trip(NAME, compiled, own[0], detail) if own else Trip(NAME, None, number, detail)
 
 
 class _Image(NamedTuple):

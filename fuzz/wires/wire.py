@@ -83,4 +83,4 @@ class Wire:
 def trip(wire: str, compiled: Compiled, word: int, detail: str) -> Trip:
     """A trip at a word of the image."""
     slot = compiled.slot_of[word]
-    return Trip(wire, word, slot if slot >= 0 else None, detail)
+    return Trip(wire, word, slot if slot >= 0 else None, detail, compiled.base + 4 * word)
