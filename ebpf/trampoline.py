@@ -127,9 +127,13 @@ def read(path: str) -> Traced:
     cookie = 5                              may be left out
     program = '''assembly'''
     """
-    source = printable(path)
+    return parse(read_text(path), printable(path))
+
+
+def parse(text: str, source: str) -> Traced:
+    """The same for the text of such a file, which errors call `source`."""
     try:
-        table = tomllib.loads(read_text(path))
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProgramError(f"{source}: {error}") from None
     try:
