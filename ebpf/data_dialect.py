@@ -93,12 +93,21 @@ DATA = notation(_templates())
 """The dialect of the suite's `asm` sections."""
 
 
+class ExpectedRefusalError(ProgramError):
+    """The program of a test is none, and the test expects an error."""
+
+
 def read(text: str, source: str) -> ConformanceTest:
     """The test that a file describes. Raises ProgramError naming `source`, the line and the reason."""
     refuse_long(text, source)
     sections = _sections(text, source)
-    program = assemble_lines(_with_exit_label(sections.get("asm", [])), DATA, source)
-    raw = tuple(_raw(sections.get("raw", []), source))
+    try:
+        program = assemble_lines(_with_exit_label(sections.get("asm", [])), DATA, source)
+        raw = tuple(_raw(sections.get("raw", []), source))
+    except ProgramError as error:
+        if "error" in sections:
+            raise ExpectedRefusalError(*error.args) from None
+        raise
     if raw and program.slots and raw != program.slots:
         raise ProgramError(f"{source}: asm and raw are different programs")
     if not raw and not program.slots:

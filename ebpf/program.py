@@ -97,6 +97,8 @@ class Map:
         for index, _ in self.programs:
             if self.kind is not MapKind.PROG_ARRAY or not 0 <= index < self.entries:
                 raise ValueError(f"{where} with {self.entries} entries and a program at {index}")
+            if sum(index == other for other, _ in self.programs) > 1:
+                raise ValueError(f"{where} with two programs at {index}")
 
     @property
     def stride(self) -> int:
@@ -209,4 +211,7 @@ def _map_value(program: Program, number: int, offset: int, data: Sequence[int], 
     declared = program.maps[number - len(data)]
     if declared.kind is not MapKind.ARRAY or declared.entries != 1:
         return f"a value of map {declared.name}, which is not an array of one entry"
+    # Linux, kernel/bpf/arraymap.c, array_map_direct_value_addr.
+    if not 0 <= offset < declared.value_size:
+        return f"byte {offset} of a value of map {declared.name}, which has {declared.value_size}"
     return maps[number - len(data)].values + offset

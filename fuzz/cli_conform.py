@@ -9,13 +9,13 @@ import shlex
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ebpf.files import read_stream
-from ebpf.program import ByteOrder, Program, ProgramError
-from fuzz.cli_options import UNUSABLE, all_configurations, as_json, config_globs, parse_config, refuse, select_configs
+from ebpf.program import ByteOrder, Program, ProgramError, printable
+from fuzz.cli_options import UNUSABLE, all_configurations, as_json, config_globs, parse_config, refuse, select_configs, usage_in_a_line
 from fuzz.cli_output import checked_output
 from jit.config import Config
 
@@ -44,8 +44,9 @@ def conform(ctx: click.Context, paths: tuple[str, ...], globs: tuple[str, ...], 
     \b
     Example: bpfmips conform tests/ --config 'mips64*-64le'
     """
+    from ebpf.data_dialect import ExpectedRefusalError
     from fuzz.conformance import files, judge_test, load
-    from fuzz.judgement import Judgement
+    from fuzz.judgement import Judgement, Kind
     from fuzz.unicorn_target import UnicornTarget
     from fuzz.wires import select
     from jit.compiler import compile_program
@@ -62,6 +63,10 @@ def conform(ctx: click.Context, paths: tuple[str, ...], globs: tuple[str, ...], 
     for path in (file for given in paths for file in files(given)):
         try:
             test = load(path)
+        except ExpectedRefusalError:
+            tests += 1
+            judgements += (Judgement(printable(path), config, Kind.ERROR, "") for config in configs)
+            continue
         except ProgramError as error:
             unusable.append(str(error))
             continue
@@ -75,6 +80,8 @@ def conform(ctx: click.Context, paths: tuple[str, ...], globs: tuple[str, ...], 
     else:
         print_conformance(judgements, tests, len(configs), seconds)
     counts = Counter(one.kind.name for one in judgements)
+    if unusable and not tests:
+        ctx.exit(UNUSABLE)
     if not counts["PASSED"] + counts["ERROR"]:
         click.echo("bpfmips: no test has passed", err=True)
         ctx.exit(FAILED)
@@ -87,11 +94,19 @@ def conform(ctx: click.Context, paths: tuple[str, ...], globs: tuple[str, ...], 
 class _PluginCommand(click.Command):
     """A command that understands several options in one argument, as the runner passes them, and an empty argument in their place."""
 
+    def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
+        """Parse the command line."""
+        with usage_in_a_line():
+            return super().make_context(info_name, args, parent, **extra)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take such arguments apart."""
         parts: list[str] = []
         for argument in args:
-            parts += shlex.split(argument) if argument.startswith("--") else [argument] if argument or not parts else []
+            try:
+                parts += shlex.split(argument) if argument.startswith("--") else [argument] if argument or not parts else []
+            except ValueError as error:
+                refuse(f"plugin: options {printable(argument)!r}: {error}")
         return super().parse_args(ctx, parts)
 
 

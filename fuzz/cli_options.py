@@ -1,12 +1,13 @@
 """What the commands share: errors as one line, options, completion of names.
 
-Exit status: 0 all is well, 1 a difference was found, 2 the input is unusable (or the command line, which click reports), 130 interrupted.
+Exit status: 0 all is well, 1 a difference was found, 2 the input is unusable or the command line, 130 interrupted.
 """
 
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ebpf.files import read_bytes
-from ebpf.program import ProgramError
+from ebpf.program import ProgramError, printable
 from fuzz.cli_output import checked_output
 from jit.config import BASE_CONFIGS, Config, all_configs
 
@@ -26,8 +27,26 @@ _SHOWN = 40
 """Characters of an argument that a message repeats."""
 
 
+@contextmanager
+def usage_in_a_line() -> Iterator[None]:
+    """End the command with one line on standard error, in place of click's several, where the command line is wrong."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        command = "bpfmips" if error.ctx is None else error.ctx.command_path
+        click.echo(f"{command}: {' '.join(printable(error.format_message()).split())}", err=True)
+        raise click.exceptions.Exit(UNUSABLE) from None
+
+
 class Commands(click.Group):
-    """A group that turns the errors of unusable input, and of standard output, into one line on standard error."""
+    """A group that turns errors of the command line, of unusable input, and of standard output, into one line on standard error."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
+        """Parse what stands before the command."""
+        with usage_in_a_line():
+            return super().make_context(info_name, args, parent, **extra)
 
     def main(self, *arguments: Any, **keywords: Any) -> Any:
         """Parse the command line, run the command, and end the process."""
@@ -37,7 +56,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with usage_in_a_line():
+                return super().invoke(ctx)
         except ProgramError as error:
             click.echo(str(error), err=True)
             ctx.exit(UNUSABLE)

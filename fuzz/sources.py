@@ -204,7 +204,7 @@ def _subjects_of(path: str, section: str | None, memory: bytes | None, packets: 
         loaded = _select(path, _load(path), section)
         shipped = _shipped_name(path) if memory is None and not packets else None
     except ProgramError as error:
-        yield Refusal(str(error), False)
+        yield Refusal(str(error), isinstance(error, data_dialect.ExpectedRefusalError))
         return
     for one in loaded:
         try:
@@ -215,6 +215,10 @@ def _subjects_of(path: str, section: str | None, memory: bytes | None, packets: 
             continue
         if subject is not None:
             yield subject
+            continue
+        if packets and one.classic and packets.kind not in (None, program.context):
+            if one is loaded[0]:
+                yield Refusal(f"{printable(path)}: a classic filter looks at __sk_buff, which --context {packets.kind} does not change", False)
             continue
         if packets:
             yield from _packet_subjects(_row_name(path, program, loaded), one, program, packets)

@@ -58,6 +58,7 @@ def test_programs_move_with_what_is_put_in() -> None:
         (".map a hash 4 8 1\n.map a hash 4 8 1", "line 2: map a is declared twice"),
         (".program a 0 x\nx: exit", "line 1: map a is not declared"),
         (".map a prog_array 4 4 2\n.program a 2 x\nx: exit", "line 2: map a: prog_array with 2 entries and a program at 2"),
+        (".map a prog_array 4 4 2\n.program a 0 x\n.program a 0 x\nx: exit", "line 3: map a: prog_array with two programs at 0"),
         (".map a prog_array 4 4 2\n.program a 0 y\nx: exit", "line 2: not a program of a prog array: .program NAME INDEX LABEL"),
         (".map a hash 4 4 2\n.program a 0 x\nx: exit", "line 2: map a: hash with 2 entries and a program at 0"),
         (".kernel_function f 100", "line 1: not a declaration: .kernel_function NAME BTF_ID RESULT ARGUMENT..."),

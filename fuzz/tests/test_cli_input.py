@@ -241,3 +241,36 @@ def test_a_program_that_cannot_be_linked_leaves_the_others(put: Put, tmp_path: P
     for command in (("oracle",), ("jit", "--config", "mips1-32le"), ("disasm",)):
         assert run(*command, "two.o", "--section", "good").exit_code == 0
         refused(run(*command, "two.o", "--section", "bad"), message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("oracle", "--bogus"), "bpfmips oracle: No such option '--bogus'."),
+        (("conform", "--bogus", "x"), "bpfmips conform: No such option '--bogus'."),
+        (("plugin", "", "--byte-order middle"), "bpfmips plugin: Invalid value for '--byte-order': 'middle' is not one of 'little', 'big'."),
+        (("plugin", "", "--config 'oops"), 'bpfmips: plugin: options "--config \'oops": No closing quotation'),
+        (("oracle",), "bpfmips oracle: Missing argument 'PATH'."),
+        (("bogus",), "bpfmips: No such command 'bogus'."),
+        (("--bogus",), "bpfmips: No such option '--bogus'."),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_one_line(arguments: tuple[str, ...], message: str) -> None:
+    result = CliRunner().invoke(main, arguments, prog_name="bpfmips")
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message + "\n")
+
+
+def test_without_a_command_there_is_help() -> None:
+    result = CliRunner().invoke(main, [], prog_name="bpfmips")
+    assert "Commands:" in result.output
+
+
+def test_a_byte_of_a_value_that_is_none_is_refused(put: Callable[[str, str | bytes], str]) -> None:
+    for offset in (-1, 8):
+        name = put("value.s", f".map m array 4 8 1\nr1 = map_value 0 {offset}\nr0 = 0\nexit\n")
+        result = run("oracle", name)
+        assert (result.exit_code, result.stderr) == (
+            2,
+            f"value.s: .text: instruction 0: lddw refers to byte {offset} of a value of map m, which has 8\n",
+        )
+    assert run("oracle", put("value.s", ".map m array 4 8 1\nr1 = map_value 0 7\nr0 = *(u8 *)(r1 + 0)\nexit\n")).exit_code == 0

@@ -142,6 +142,10 @@ def test_refusals(tmp_path: Path) -> None:
         ((arp, "--packets", tmp_path / "none"), f"{tmp_path / 'none'}: No such file or directory"),
         ((arp, "--packets", SAMPLE, "--mem", "00"), "bpfmips: --packets: the context of a packet is not for --mem to choose"),
         ((arp, "--context", "xdp"), "bpfmips: --context: it is for programs that are given --packets"),
+        (
+            (arp, "--packets", SAMPLE, "--context", "xdp"),
+            f"{arp}: a classic filter looks at __sk_buff, which --context xdp does not change",
+        ),
         (("--packets", SAMPLE), "bpfmips: --packets: the shipped programs have inputs of their own"),
     ):
         result = check(*arguments)

@@ -154,8 +154,23 @@ def test_conform_ends_with(tmp_path: Path) -> None:
     (empty / "trap.data").write_text("-- asm\nmov r0, 0\nexit\n")
     result = conform(empty, *config)
     assert (result.exit_code, result.stderr) == (2, f"{empty}/trap.data: neither a result nor an error is expected\n")
+    missing = conform(tmp_path / "none")
+    assert (missing.exit_code, missing.stderr) == (2, f"{tmp_path}/none: No such file or directory\n")
     assert conform(tmp_path / "none.data").stderr.startswith(f"{tmp_path}/none.data: No such file")
     assert conform(empty, "--tripwires", "nothing").stderr.startswith("bpfmips: --tripwires: unknown tripwire 'nothing'")
+
+
+def test_assembly_that_is_none_is_refused_as_expected(tmp_path: Path) -> None:
+    config = ("--config", "mips1-32be")
+    for asm in ("asm\nnonsense", "raw\nxyz"):
+        directory = write(tmp_path, wrong=f"-- {asm}\n-- error\nrefused\n")
+        result = conform(directory, *config)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert "1 refused or faulted, as expected" in result.stdout
+        checked = CliRunner().invoke(main, ["check", str(directory / "wrong.data"), *config])
+        assert "1 programs refused, as expected of them" in checked.stdout
+        write(tmp_path, wrong=f"-- {asm}\n-- result\n0\n")
+        assert conform(directory, *config).exit_code == 2
 
 
 # The plugin.
