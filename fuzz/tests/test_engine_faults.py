@@ -10,6 +10,9 @@ from click.testing import CliRunner
 from fuzz.abilities import ABILITIES
 from fuzz.cli import main
 from fuzz.engine_faults import FAULTS, EngineFault
+from fuzz.target import Target
+from fuzz.tests.images import CONFIGS, V0, image, placement
+from oracle.outcome import FaultKind
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -30,3 +33,14 @@ def test_command() -> None:
     lines = result.output.splitlines()
     assert [line.split()[0] for line in lines if line and not line.startswith(" ")] == ["both", "model", "unicorn", "qemu", "qiling", "all"]
     assert sum(line.startswith("    fault") for line in lines) == len(FAULTS)
+
+
+def test_an_exception_of_qiling_that_does_not_come_again(qiling: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen once on a machine with too much other work: it is a fault of the engine in that run, and no end of the campaign."""
+    config = CONFIGS[1]
+    answers = [False, True]
+    monkeypatch.setattr(type(qiling), "_finished", lambda *_, **__: answers.pop(0))
+    qiling.load(image(config, [("addiu", V0, 0, 42)]), placement(config))
+    fault = qiling.run(placement(config)).outcome.fault
+    assert fault is not None
+    assert (fault.kind, fault.detail) == (FaultKind.ENGINE, "an exception that did not come again when the run was repeated")
