@@ -19,7 +19,7 @@ from ebpf.instruction import Instruction
 from ebpf.opcodes import Row, lookup
 from fuzz.abilities import telling
 from fuzz.case import Case, Compiler
-from fuzz.judge import interpret, recordings
+from fuzz.judge import bounded, interpret, recordings
 from fuzz.layout import Placement, place
 from fuzz.lockstep import Divergence, first_difference, written
 from fuzz.target import Run, Target
@@ -106,7 +106,9 @@ def diagnose(case: Case, verdict: Verdict, target: Target, compiler: Compiler, w
 
 def _run(case: Case, placement: Placement, compiled: Compiled, target: Target, wires: Sequence[Wire]) -> _Scene:
     """Run a loaded image."""
-    return _Scene(case, placement, compiled, interpret(placement, trace=True), target.run(placement, recordings(wires, lockstep=True)))
+    expected = interpret(placement, trace=True)
+    actual = target.run(bounded(placement, expected.outcome.executed), recordings(wires, lockstep=True))
+    return _Scene(case, placement, compiled, expected, actual)
 
 
 def _broken_rule(trips: Sequence[Trip], scene: _Scene, divergence: Divergence | None) -> Diagnosis | None:

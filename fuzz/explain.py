@@ -12,7 +12,7 @@ from ebpf.instruction import REGISTERS
 from fuzz.abilities import telling
 from fuzz.case import Case, Compiler
 from fuzz.engine_sequence import smallest
-from fuzz.judge import interpret, recordings
+from fuzz.judge import bounded, interpret, recordings
 from fuzz.layout import Layout, place
 from fuzz.lockstep import Divergence, first_difference
 from fuzz.target import Run, Target
@@ -32,7 +32,7 @@ def explain(case: Case, verdict: Verdict, target: Target, compiler: Compiler, wi
     compiled = compiler(placement.slots, verdict.config, placement.addresses)
     target.load(compiled, placement)
     expected = interpret(placement, trace=True)
-    actual = target.run(placement, recordings(wires, lockstep=True))
+    actual = target.run(bounded(placement, expected.outcome.executed), recordings(wires, lockstep=True))
     texts = disassemble(placement.slots)
     divergence = first_difference(placement.slots, expected.outcome, actual, compiled) if compiled.bpf_at else None
     parted = () if divergence is None else _divergence(divergence, expected, actual, compiled, texts)

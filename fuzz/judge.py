@@ -98,6 +98,12 @@ def judge_all(
         yield from judge.image(config, known[key], repeats)
 
 
+def bounded(placement: Placement, executed: int) -> Placement:
+    """With room for so many eBPF instructions, and for what an image does besides: one that runs away is stopped soon."""
+    world = placement.world
+    return replace(placement, world=replace(world, instruction_limit=min(world.instruction_limit, 2 * executed + 1000)))
+
+
 class Repeats:
     """The verdicts on images that have agreed, by what they and their runs depend on.
 
@@ -119,9 +125,7 @@ class Expectation(NamedTuple):
 
     def within(self, executed: int) -> "Expectation":
         """With room for so many eBPF instructions, and for what an image does besides: one that runs away is stopped soon."""
-        world = self.placement.world
-        limit = min(world.instruction_limit, 2 * executed + 1000)
-        return self._replace(bounded=replace(self.placement, world=replace(world, instruction_limit=limit)))
+        return self._replace(bounded=bounded(self.placement, executed))
 
 
 Inputs = tuple[tuple[Placement, Run], ...]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ebpf.disassembler import disassemble
 from fuzz.case import Case, Compiler
-from fuzz.judge import interpret, recordings
+from fuzz.judge import bounded, interpret, recordings
 from fuzz.layout import place
 from fuzz.lockstep import Divergence, first_difference
 from fuzz.target import Run, Target
@@ -58,7 +58,7 @@ def side_by_side(case: Case, config: Config, target: Target, compiler: Compiler,
     except Exception:
         return ()
     expected = interpret(placement, trace=True)
-    actual = target.run(placement, recordings(wires, lockstep=True))
+    actual = target.run(bounded(placement, expected.outcome.executed), recordings(wires, lockstep=True))
     divergence = first_difference(placement.slots, expected.outcome, actual, compiled) if compiled.bpf_at else None
     return tuple(_steps(disassemble(placement.slots), compiled, expected, actual, divergence, wrong))
 

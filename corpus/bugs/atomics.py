@@ -46,6 +46,8 @@ BUGS = (
         ("ATOMIC_FETCH_ADD_W",), ("mips32r2-32*", "mips64r2-64*")),
     Bug("load-between-ll-and-sc", LOST, "A register is loaded between LL and SC.",
         in_cells("ATOMIC_XOR_W", before("sc", ("lw", (T8, 0, SP)))), ("ATOMIC_XOR_W",), ("mips32r2-32*", "mips64r2-64*")),
+    Bug("sc-elsewhere", LOST, "SC stores eight bytes behind where LL has loaded: it never succeeds, or writes to the neighbour.",
+        in_cells("ATOMIC_OR_*", operands("sc scd", lambda rt, offset, base: (rt, offset + 8, base))), ("ATOMIC_OR_W", "ATOMIC_OR_DW"), WITH_LL),
     Bug("fetch-without-sync", ORDERING, "A fetching operation is not ordered against what comes before and after.",
         in_cells("ATOMIC_FETCH_ADD_W", drop("sync")), ("ATOMIC_FETCH_ADD_W",), WITH_LL),
     Bug("cmpxchg-without-second-sync", ORDERING, "A compare and exchange is not ordered against what comes after.",

@@ -13,9 +13,13 @@ from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME
 from fuzz.case import Case, Input
 from fuzz.cli import main
+from fuzz.diagnosis import diagnose
 from fuzz.explain import explain
 from fuzz.judge import judge
-from fuzz.layout import LAYOUTS, place
+from fuzz.layout import LAYOUTS, Placement, place
+from fuzz.record import Recording
+from fuzz.side_by_side import side_by_side
+from fuzz.target import Run
 from fuzz.tests.images import CONFIGS
 from fuzz.unicorn_target import UnicornTarget
 from fuzz.verdict import Status
@@ -86,6 +90,29 @@ def test_a_trip_tells_the_address_of_its_word(target: UnicornTarget, config: Con
     (trip,) = judge(CASE, config, target, writes_k0).trips
     assert (trip.word, trip.address) == (last, address)
     assert f"word {last} at {address:#x} (instruction 2)" in str(trip)
+
+
+def never_ends(slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+    """A compiler of a loop."""
+    compiled = compile_program(slots, config, addresses)
+    return replace(compiled, words=(rows(config)["beq"].encode(0, 0, -1), 0, *compiled.words[2:]))
+
+
+def test_what_never_ends_is_stopped_soon_whoever_runs_it_again(target: UnicornTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = CONFIGS[0]
+    verdict = judge(CASE, config, target, never_ends)
+    limits, run = [], target.run
+
+    def noted(placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
+        limits.append(placement.world.instruction_limit)
+        return run(placement, recordings)
+
+    monkeypatch.setattr(target, "run", noted)
+    assert explain(CASE, verdict, target, never_ends, WIRES)
+    assert side_by_side(CASE, config, target, never_ends, WIRES, None)
+    assert diagnose(CASE, verdict, target, never_ends, WIRES).symptom
+    assert len(limits) == 3
+    assert max(limits) < 2000
 
 
 def test_no_image_no_explanation(target: UnicornTarget) -> None:

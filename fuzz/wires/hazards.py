@@ -8,7 +8,7 @@
     delay slot      no branch or jump lies in a delay slot
     forbidden slot  release 6: none lies in the forbidden slot of a compact branch
     LL and SC       from ll to sc no load or store is executed, all lies within 2048 bytes, and the result of sc is tested: sc may fail at any time.
-                    It must be preceded by ll
+                    It must be preceded by ll, of the same size, base and offset, and the base stays as it is in between
 
 Neighbours are those in the text and the known targets of branches (`fuzz.wires.flow`), and what was executed.
 """
@@ -186,9 +186,20 @@ def _sequence(compiled: Compiled, instructions: Sequence[Word | None], start: in
         word = instructions[at]
         if word is not None and word.facts & {"load", "store"}:
             yield trip(NAME, compiled, at, f"{word.row.mnemonic} between ll at word {start} and sc at word {end}")
+    first, last = instructions[start], instructions[end]
+    assert first is not None
+    assert last is not None
+    moved = any(word is not None and last.named("base") in word.writes for word in (first, *(instructions[at] for at in between)))
+    if moved or _place(first) != _place(last):
+        yield trip(NAME, compiled, end, f"{last.row.mnemonic} is not certain to store where {first.row.mnemonic} at word {start} has loaded")
     bounds = (start, end, *between)
     if (size := 4 * (max(bounds) - min(bounds) + 1)) > LINKED_BYTES:
         yield trip(NAME, compiled, end, f"ll at word {start} and its sc lie in {size} bytes, more than {LINKED_BYTES}")
+
+
+def _place(word: Word) -> tuple[str, int, int]:
+    """Of ll and sc what both must access: its size, and where."""
+    return word.row.mnemonic[2:], word.named("base"), word.named("offset")
 
 
 def _is_tested(instructions: Sequence[Word | None], following: Sequence[Sequence[int]], store: int) -> bool:
@@ -281,6 +292,11 @@ WIRE = Wire(
         Example("mips32r2-32be", "ll $t0, 0($a0); lw $t1, 0($a0); sc $t0, 0($a0); beq $t0, $zero, -4; nop", trips=True),
         Example("mips32r2-32be", "ll $t0, 0($a0); bne $t0, $t0, 3; nop; sc $t0, 0($a0); nop; lw $t1, 0($a0)", trips=True),
         Example("mips32r2-32be", "ll $t0, 0($a0); bne $t0, $t0, 4; nop; sc $t0, 0($a0); beq $t0, $zero, -5; nop; lw $t1, 0($a0)", trips=False),
+        Example("mips32r2-32be", "ll $t0, 0($a0); sc $t0, 4($a0); beq $t0, $t0, 1; nop", trips=True),
+        Example("mips32r2-32be", "or $a2, $a0, $zero; ll $t0, 0($a0); sc $t0, 0($a2); beq $t0, $t0, 1; nop", trips=True),
+        Example("mips64r6-64le", "ll $t0, 0($a0); daddiu $a0, $a0, 4; sc $t0, 0($a0); beq $t0, $t0, 1; nop; daddiu $a0, $a0, -4", trips=True),
+        Example("mips64r2-64le", "ll $t0, 0($a0); scd $t0, 0($a0); beq $t0, $t0, 1; nop", trips=True),
+        Example("mips32r2-32be", "or $t1, $a0, $zero; ll $t1, 0($t1); sc $t1, 0($t1); beq $t1, $t1, 1; nop", trips=True),
         Example("mips32r2-32be", "lw $t0, 0($a0); nop; sc $t0, 0($a0); beq $t0, $zero, -4; nop", trips=True),
         Example("mips32r2-32be", "ll $t0, 0($a0); " + "nop; " * 509 + "sc $t0, 0($a0); beq $t0, $zero, -512; nop", trips=False),
         Example("mips32r2-32be", "ll $t0, 0($a0); " + "nop; " * 511 + "sc $t0, 0($a0); beq $t0, $zero, -514; nop", trips=True),
