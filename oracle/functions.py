@@ -32,11 +32,19 @@ def _call(table: Mapping[int, Helper], kind: str, instruction: Decoded, machine:
         result = helper.function(machine.memory, *arguments) if helper.memory else helper.function(*arguments)
     except RefusedCallError as error:
         raise FaultError(FaultKind.ARGUMENT, detail=f"{helper.name}: {error}") from None
+    except FaultError as error:
+        raise FaultError(error.kind, error.address, error.size, _named(helper, arguments, error, machine)) from None
     if not 0 <= result < 1 << 64:
         raise ValueError(f"{kind} {helper.name} returned {result}: not an unsigned 64-bit value")
     machine.registers[0] = result
     machine.forget_arguments()
     return instruction.following
+
+
+def _named(helper: Helper, arguments: tuple[int | None, ...], error: FaultError, machine: Machine) -> str:
+    """Which function could not access memory, and which argument has the address, where that is one."""
+    pointers = [f"r{number}" for number, value in enumerate(arguments, 1) if value is not None and machine.memory.address(value, 0) == error.address]
+    return ", ".join(part for part in (error.detail, f"{helper.name}{f': {pointers[0]}' if pointers else ''}") if part)
 
 
 def call_helper(instruction: Decoded, machine: Machine) -> int:
@@ -141,6 +149,8 @@ def throw(instruction: Decoded, machine: Machine) -> int:
     kernel/bpf/helpers.c, bpf_throw and bpf_stack_walker; kernel/bpf/verifier.c makes the default callback, and does not let callbacks throw.
     """
     cookie = machine.read(1)
+    if machine.catching:
+        raise FaultError(FaultKind.ARGUMENT, detail="bpf_throw: called from the exception callback, or from a function that it calls")
     depth, program = machine.programs[-1]
     if any(frame.repetition for frame in machine.frames[depth:]):
         raise FaultError(FaultKind.ARGUMENT, detail="bpf_throw: called from a callback of bpf_loop")
@@ -152,6 +162,7 @@ def throw(instruction: Decoded, machine: Machine) -> int:
         machine.registers[0] = cookie
         return exit_function(instruction, machine)
     machine.registers[1] = cookie
+    machine.catching = True
     return machine.world.exception_callback
 
 

@@ -64,6 +64,7 @@ class Machine:
 
     `loops` is how often `may_goto` will still go on in the active function, `tail_calls` how many there were in the run. `programs` are those
     that are active, the main program first: how many callers each has, and the slot at which it starts. All but the first were entered by tail calls.
+    `catching` says whether the exception callback is active, behind which there is nothing of the program.
     """
 
     world: World
@@ -73,6 +74,7 @@ class Machine:
     frames: list[Frame] = field(default_factory=list)
     tail_calls: int = 0
     programs: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
+    catching: bool = False
 
     @classmethod
     def start(cls, world: World) -> "Machine":

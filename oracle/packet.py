@@ -1,8 +1,8 @@
 """Legacy packet access: RFC 9669 section 5.5.
 
 The value is read in network byte order, whatever the byte order of the world, and zero-extended into r0. r6 is an implicit operand, which must be the
-context, and r1 to r5 hold nothing afterwards. Reading outside the packet ends the program with r0 = 0; because it cannot return
-through a caller, Linux wants these instructions in the main program, and the oracle does too.
+context, and r1 to r5 hold nothing afterwards. Reading outside the packet is an exit with r0 = 0 from the function that reads, which need not be the
+main program (Linux since 5.10, net/core/filter.c, bpf_gen_ld_abs, and kernel/bpf/verifier.c, has_ld_abs: any function that returns an integer).
 
 The offset is a signed 32-bit integer. Linux gives negative ones a meaning, which RFC 9669 leaves to the implementation (kernel/bpf/core.c,
 bpf_internal_load_pointer_neg_helper; Documentation/networking/filter.rst):
@@ -15,7 +15,8 @@ bpf_internal_load_pointer_neg_helper; Documentation/networking/filter.rst):
 
 from oracle.arithmetic import s32
 from oracle.faults import FaultError
-from oracle.machine import EXITED, Decoded, Machine
+from oracle.functions import exit_function
+from oracle.machine import Decoded, Machine
 from oracle.outcome import FaultKind
 
 NETWORK_BASE = -0x10_0000
@@ -45,14 +46,12 @@ def _bytes(start: int, size: int, machine: Machine) -> bytes:
 
 
 def _load(offset: int, size: int, instruction: Decoded, machine: Machine) -> int:
-    if machine.frames:
-        raise FaultError(FaultKind.INVALID, detail="packet access in a local function")
     packet = machine.world.packet
     start = _position(offset, packet.network_header)
     inside = start >= 0 and start + size <= len(packet.contents)
     machine.registers[0] = int.from_bytes(_bytes(start, size, machine), "big") if inside else 0
     machine.forget_arguments()
-    return instruction.following if inside else EXITED
+    return instruction.following if inside else exit_function(instruction, machine)
 
 
 def load_absolute(size: int, instruction: Decoded, machine: Machine) -> int:

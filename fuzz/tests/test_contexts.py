@@ -137,6 +137,45 @@ def test_a_queue_that_is_none_is_not_stored(value: int, config: Config, target: 
         assert verdict.status is Status.AGREE
 
 
+OUTSIDE = {
+    "function": "r7 = 3; call f; r0 += 1; r0 += r7; exit; f: r6 = r1; r7 = 0; r0 = *(u8 *)skb[{}]; r0 += 0x100; exit",
+    "program that takes its place": """
+.map table prog_array 4 4 1
+.program table 0 b
+r7 = 3; call f; r0 += 1; r0 += r7; exit
+f: r2 = map_fd 0; r3 = 0; call 12; r0 = 0x55; exit
+b: r6 = r1; r7 = 0; r0 = *(u8 *)skb[{}]; r0 += 0x100; exit
+""",
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_reading_outside_the_packet_leaves_the_function(name: str, config: Config, target: UnicornTarget) -> None:
+    for offset, result in ((1, PAYLOAD[1] + 0x100), (1000, 0)):
+        text = OUTSIDE[name].format(offset)
+        assert run(text, "skb", config).registers[0] == result + 4
+        given = Input(bytes(size("skb")), Packet(PAYLOAD, 14))
+        (verdict,) = judge_all(replace(assemble(text, "t.s"), context="skb"), (given,), (config,), target, compile_program)
+        assert verdict.status is Status.AGREE, str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "detail"),
+    [
+        ("r2 = 1; r1 = map_fd 0; call 1; exit", "memory", "map_lookup_elem: r2"),
+        ("r2 = r10; r2 += -4; *(u32 *)(r2 + 0) = 0; r3 = 5; r4 = 0; r1 = map_fd 0; call 2; exit", "memory", "map_update_elem: r3"),
+        ("r2 = 0; r3 = r10; r3 += -4; r4 = 4; call 26; exit", "xdp", "skb_load_bytes: the context of the program is no __sk_buff"),
+    ],
+)
+def test_a_wrong_argument_is_told_by_function_and_register(text: str, kind: ContextKind, detail: str) -> None:
+    program = replace(assemble(f".map m hash 4 8 1\n{text}", "t.s"), context=kind)
+    given = Input(bytes(128), Packet(PAYLOAD, 14))
+    fault = interpret(place(Case(program, given), CONFIGS[0])).outcome.fault
+    assert fault is not None
+    assert fault.detail == detail
+
+
 def test_jumps_pass_over_what_was_put_in() -> None:
     text = "r6 = r1; r0 = 0; if r0 != 0 goto out; again: r3 = *(u32 *)(r6 + 40); if r3 == 9 goto again; r4 = *(u8 *)(r6 + 4); out: exit"
     program = replace(assemble(text, "t.s"), context="skb")

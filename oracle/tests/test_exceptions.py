@@ -153,3 +153,10 @@ exception_callback:
     outcome = execute(text, prog_arrays={0x7000: (0,)})
     assert (outcome.registers[0], outcome.registers[10]) == (0x76, FRAME_POINTER)
     assert outcome.memory["stack"][-512 - 8 : -512] == (5).to_bytes(8, "little")
+
+
+def test_the_callback_does_not_throw() -> None:
+    for behind in ("call kernel 9\nexit", "call f\nexit\nf:\ncall kernel 9\nexit"):
+        outcome = execute(f"r1 = 5\ncall kernel 9\nexit\nexception_callback:\nr1 += 1\n{behind}")
+        assert outcome.fault is not None
+        assert outcome.fault.detail == "bpf_throw: called from the exception callback, or from a function that it calls"

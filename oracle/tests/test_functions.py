@@ -42,9 +42,9 @@ def test_a_function_may_read_and_write_memory() -> None:
     outcome = execute(constant(2, 5), slot("CALL", imm=1), EXIT, world=world)
     assert outcome.fault is None
     assert outcome.memory["context"][:9] == bytes((0, 0, 0, 1, 2, 3, 4, 5, 0))
-    assert execute(constant(2, 32), slot("CALL", imm=1), EXIT, world=world).fault == Fault(FaultKind.OUT_OF_BOUNDS, 2, READ_ONLY + 1, 32)
+    assert execute(constant(2, 32), slot("CALL", imm=1), EXIT, world=world).fault == Fault(FaultKind.OUT_OF_BOUNDS, 2, READ_ONLY + 1, 32, "copy")
     outcome = execute(constant(1, READ_ONLY), constant(2, 5), slot("CALL", imm=1), EXIT, world=world)
-    assert outcome.fault == Fault(FaultKind.READ_ONLY, 4, READ_ONLY + 3, 5, "region constants")
+    assert outcome.fault == Fault(FaultKind.READ_ONLY, 4, READ_ONLY + 3, 5, "region constants, copy")
 
 
 def test_a_function_may_refuse_its_arguments() -> None:

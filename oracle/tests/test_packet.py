@@ -76,7 +76,9 @@ def test_another_context_is_none(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["LDABS_B", "LDIND_B"])
-def test_only_in_the_main_program(name: str) -> None:
-    function = CONTEXT_IN_R6, slot(name, 0, 1 if "IND" in name else 0), EXIT
-    outcome = execute(slot("CALL_LOCAL", imm=1), EXIT, *function, world=make_world(packet=Packet(PACKET)))
-    assert outcome.fault == Fault(FaultKind.INVALID, 3, detail="packet access in a local function")
+@pytest.mark.parametrize(("offset", "result"), [(0, PACKET[0] + 1), (1000, 1)])
+def test_a_function_that_reads_outside_the_packet_returns_zero_to_its_caller(name: str, offset: int, result: int) -> None:
+    main = slot("MOV64_IMM", 7, imm=3), slot("CALL_LOCAL", imm=2), slot("ADD64_IMM", 0, imm=1), EXIT
+    function = CONTEXT_IN_R6, slot("MOV64_IMM", 7), slot(name, 0, 7 if "IND" in name else 0, imm=offset), EXIT
+    outcome = execute(*main, *function, world=make_world(packet=Packet(PACKET)))
+    assert (outcome.fault, outcome.return_value, outcome.registers[7]) == (None, result, 3)
