@@ -1,7 +1,7 @@
 """Statements that call helper functions which work on memory: a format is printed, a checksum is taken, bytes of the packet are copied.
 
 trace_printk      format in the frame;  r1 = its address;  r2 = its size;  r3 to r5 = what it prints
-csum_diff         r1, r3 = addresses in the frame;  r2, r4 = sizes, multiples of 4;  r5 = the checksum before
+csum_diff         r1, r3 = addresses in the frame;  r2, r4 = sizes;  r5 = the checksum before
 skb_load_bytes    r1 = context;  r2 = place in the packet;  r3 = address in the frame;  r4 = size
 """
 
@@ -12,7 +12,7 @@ from fuzz.gen.code import row
 from fuzz.gen.state import Pointer, Scalar
 from fuzz.gen.writer import ADD_IMM, MOV_IMM, MOV_REG, Writer
 
-FORMATS = (b"%d\0", b"%x %u\0", b"%llx\0", b"%lu %lld\0", b"%d%%%li%X\0", b"%llu%lld%llx\0", b"-\0", b"%s\0", b"%d")
+FORMATS = (b"%d\0", b"%x %u\0", b"%llx\0", b"%lu %lld\0", b"%d%%%li%X\0", b"%llu%lld%llx\0", b"-\0", b"%q\0", b"%-5d|%05lli\0", b"%d")
 """Formats with as many arguments as there are at most, with none, with one that is refused, and without an end."""
 
 _CALL, _STORE_B = row("CALL"), row("ST_B")
