@@ -277,7 +277,7 @@ class _Loaded:
         for known, one in declared:
             if known.kind is MapKind.HASH:
                 hashes[known.name] = tuple(sorted(Entry(key, one.lookup(key)) for key in one.entries()))
-            else:
+            elif known.kind is not MapKind.LRU_HASH:
                 memory[known.name] = b"".join(_value(known, one, key) for key in _keys(known))
         return _State(value, registers, memory, hashes)
 

@@ -229,10 +229,10 @@ def test_a_file_that_is_no_finding_cannot_be_judged(text: str, tmp_path: Path) -
 
 
 def test_a_corpus_made_small_reaches_all_that_it_did(tmp_path: Path) -> None:
-    state = campaign(tmp_path / "campaign", cases=24, configs=CONFIGS[:1])
+    state = campaign(tmp_path / "campaign", cases=64, configs=CONFIGS[:1])
     configs = (Config.parse(CONFIGS[0]),)
     reached = {name: features_of(state.parents(name), configs, compile_program) for _, name in state.corpus}
-    plan = Plan("test", 1, "all", CONFIGS[:1], "all", 24)
+    plan = Plan("test", 1, "all", CONFIGS[:1], "all", 64)
     dropped = minimise(state, plan, compile_program)
     left = {name for _, name in state.corpus}
     assert dropped == len(reached) - len(left) > 0

@@ -15,10 +15,13 @@ from typing import NamedTuple
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from corpus.tests.loading import ANSWERS, PROGRAMS
 from fuzz.qemu.agent import SHARED_SIZE, SIGTRAP
 from fuzz.qemu.machine import Machine, Mapping, Memory
 from fuzz.qemu.models import Model, missing
+from fuzz.tests.scripts import load as load_script
+
+PROGRAMS = Path(__file__).parents[2] / "corpus" / "programs"
+ANSWERS = load_script(PROGRAMS / "answers.py").ANSWERS
 
 pytestmark = [
     pytest.mark.skipif(bool(missing()), reason=missing()),

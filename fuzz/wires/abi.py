@@ -15,6 +15,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ebpf.instruction import Instruction
+from ebpf.opcodes import lookup
 from fuzz.abi import GP, SP, STACK_ALIGNMENT, register_name
 from fuzz.decoded import decoded
 from fuzz.layout import Placement
@@ -42,16 +44,16 @@ def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
             yield trip(NAME, compiled, at, f"{word.row.mnemonic} writes {register_name(number, compiled.config)}")
         if word.facts & {"load", "store"} and "base" in word.row.operands and word.named("base") == SP and (offset := word.named("offset")) < 0:
             yield trip(NAME, compiled, at, f"{word.row.mnemonic} accesses memory {-offset} bytes below $sp")
-    yield from _moves(compiled)
+    yield from _moves(compiled, placement)
 
 
-def _moves(compiled: Compiled) -> Iterator[Trip]:
-    """Writes of the stack pointer as no entry and no exit makes them."""
+def _moves(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
+    """Writes of the stack pointer as no entry and no exit makes them. The code of an EXIT may be a whole exit."""
     alignment, lowered = STACK_ALIGNMENT[compiled.config.width], set[int]()
     for at in np.flatnonzero(decoded(compiled).writes & 1 << SP).tolist():
         word, change = words(compiled)[at], adjustment(compiled, at)
         assert word is not None, "only instructions of the table write registers"
-        if compiled.slot_of[at] >= 0:
+        if (slot := compiled.slot_of[at]) >= 0 and not _exits(placement.slots[slot]):
             yield trip(NAME, compiled, at, f"{word.row.mnemonic} writes $sp in the code of an instruction")
         elif change is None and not _restores(word):
             yield trip(NAME, compiled, at, f"{word.row.mnemonic} sets $sp")
@@ -61,6 +63,11 @@ def _moves(compiled: Compiled) -> Iterator[Trip]:
             yield trip(NAME, compiled, at, f"{word.row.mnemonic} raises $sp by {change} bytes, by which nothing before has lowered it")
         if change is not None and change < 0:
             lowered.add(-change)
+
+
+def _exits(instruction: Instruction) -> bool:
+    row = lookup(instruction)
+    return row is not None and row.name == "EXIT"
 
 
 def _restores(word: Word) -> bool:
