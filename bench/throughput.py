@@ -159,7 +159,7 @@ def shares(chosen: Sequence[Subject], target: Target) -> dict[str, float]:
     watched: list[tuple[Any, str, str]] = [
         (judge, "interpret", "oracle"),
         (judge, "place", "placing inputs in memory"),
-        (judge.Judge, "_trips", "tripwires on words"),
+        (judge, "trips_of", "tripwires on words"),
         (judge.Judge, "_key", "looking for the same image"),
         (target, "load", "engine: decoding and loading"),
         (target, "screen", "engine: running, recording, comparing, tripwires on runs"),
@@ -171,7 +171,7 @@ def shares(chosen: Sequence[Subject], target: Target) -> dict[str, float]:
         for owner, name, what in watched:
             inner = getattr(owner, name)
             # What a generator does it does when it is read.
-            setattr(owner, name, clock.timed(what, (lambda *a, inner=inner: list(inner(*a))) if name == "_trips" else inner))
+            setattr(owner, name, clock.timed(what, (lambda *a, inner=inner: list(inner(*a))) if name == "trips_of" else inner))
         clock.timed("the rest", lambda: None)()
         clock.seconds.clear()
         for subject in chosen:
