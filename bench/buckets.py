@@ -30,12 +30,12 @@ from ebpf.program import ProgramError
 from fuzz.campaign.reduce import reduce
 from fuzz.campaign.unit import target
 from fuzz.case import Case
-from fuzz.diagnosis import diagnose
-from fuzz.finding import Finding
-from fuzz.fingerprint import operation
+from fuzz.findings.diagnosis import diagnose
+from fuzz.findings.finding import Finding
+from fuzz.findings.fingerprint import operation
 from fuzz.judge import judge_all
-from fuzz.seeded_bug import Bug
-from fuzz.selftest import bugs, cases, compiler, sample
+from fuzz.selftest.seeded_bug import Bug
+from fuzz.selftest.selftest import bugs, cases, compiler, sample
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES
 from jit.config import Config

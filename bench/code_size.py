@@ -17,7 +17,7 @@ from fuzz.case import Case
 from fuzz.judge import interpret
 from fuzz.layout import place
 from fuzz.sources import Refusal, Subject, shipped_subjects
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS
 

@@ -17,7 +17,7 @@ from matplotlib import pyplot, rcParams
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME
 from fuzz.layout import LAYOUTS, addresses
-from fuzz.suite_program import instruction
+from fuzz.suite.program import instruction
 from jit.compiler import compile_program
 from jit.config import Config
 

@@ -26,9 +26,9 @@ from fuzz.campaign.run import Run
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import reduce_finding
 from fuzz.case import Compiler
-from fuzz.cli_fuzz import CONFIRM
-from fuzz.seeded_bug import Bug
-from fuzz.selftest import bugs, compiler
+from fuzz.cli.fuzz import CONFIRM
+from fuzz.selftest.seeded_bug import Bug
+from fuzz.selftest.selftest import bugs, compiler
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config, all_configs

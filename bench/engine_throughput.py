@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from fuzz.abilities import missing, runs_on
 from fuzz.case import Case
-from fuzz.engines import ENGINES
+from fuzz.engine.abilities import missing, runs_on
+from fuzz.engine.engines import ENGINES
+from fuzz.engine.target import Run, Target
 from fuzz.gen import TIERS
 from fuzz.gen.batch import cases
 from fuzz.judge import interpret
 from fuzz.layout import Placement, place
 from fuzz.qemu.target import QemuTarget
-from fuzz.target import Run, Target
 from jit.compiled import Compiled
 from jit.compiler import compile_program
 from jit.config import Config

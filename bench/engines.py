@@ -19,7 +19,7 @@ from fuzz.case import Case, Input
 from fuzz.judge import interpret, judge_all, recordings
 from fuzz.layout import place
 from fuzz.model.target import ModelTarget
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from fuzz.wires import WIRES
 from jit.compiler import compile_program

@@ -18,7 +18,7 @@ from fuzz.gen import TIERS, GeneratedCase, Tier, batch
 from fuzz.gen.coverage import Pair, reached, wanted
 from fuzz.judge import interpret, judge_all
 from fuzz.layout import place
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config

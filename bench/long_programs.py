@@ -20,10 +20,10 @@ from pathlib import Path
 from time import perf_counter
 
 from ebpf.instruction import FRAME_POINTER
-from fuzz.engines import ENGINES
+from fuzz.engine.engines import ENGINES
+from fuzz.engine.target import Target
 from fuzz.judge import judge_all
-from fuzz.suite_program import Assembly, Suite, instruction, make_suite
-from fuzz.target import Target
+from fuzz.suite.program import Assembly, Suite, instruction, make_suite
 from fuzz.verdict import Status
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program

@@ -23,10 +23,10 @@ from fuzz.campaign.progress import REACHABLE
 from fuzz.campaign.record import load
 from fuzz.campaign.state import Plan, State
 from fuzz.case import Input
-from fuzz.finding import Finding
-from fuzz.finding import text as finding_text
-from fuzz.reporting import write_report
-from fuzz.side_by_side import Step
+from fuzz.findings.finding import Finding
+from fuzz.findings.finding import text as finding_text
+from fuzz.findings.reporting import write_report
+from fuzz.findings.side_by_side import Step
 from jit.config import BASE_CONFIGS
 from reports.table import CLASSES
 

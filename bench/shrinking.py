@@ -18,9 +18,9 @@ from ebpf.disassembler import disassemble
 from fuzz.gen import TIERS, Features, GeneratedCase, batch
 from fuzz.gen.shrink import Fails, shrink, size
 from fuzz.judge import judge_all
-from fuzz.seeded_bug import Bug
-from fuzz.selftest import bugs, compiler, sample
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.selftest.seeded_bug import Bug
+from fuzz.selftest.selftest import bugs, compiler, sample
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 
 SEED = 1

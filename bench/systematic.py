@@ -9,11 +9,11 @@ as campaigns do it: by the model, with Unicorn beside it for one image in so man
 import time
 from pathlib import Path
 
-from fuzz.cli_fuzz import CONFIRM
-from fuzz.engines import engine
+from fuzz.cli.fuzz import CONFIRM
+from fuzz.cpu.machine import machine
+from fuzz.engine.engines import engine
 from fuzz.judge import judge_all
-from fuzz.machine import machine
-from fuzz.systematic import INPUTS, systematic_suites
+from fuzz.suite.systematic import INPUTS, systematic_suites
 from fuzz.verdict import Status
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS

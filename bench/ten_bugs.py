@@ -23,9 +23,9 @@ from fuzz.campaign.reduce import Bench
 from fuzz.campaign.run import Run
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import target
-from fuzz.finding import Finding
-from fuzz.reporting import write_report
-from fuzz.seeded_compiler import SeededCompiler
+from fuzz.findings.finding import Finding
+from fuzz.findings.reporting import write_report
+from fuzz.selftest.seeded_compiler import SeededCompiler
 from fuzz.wires import WIRES
 from jit.config import BASE_CONFIGS, Config
 

@@ -34,15 +34,15 @@ from fuzz.abi import A0, A1, RA, V0
 from fuzz.campaign.configurations import sampled
 from fuzz.campaign.generation import BATCH
 from fuzz.case import Case, Input
-from fuzz.cli_fuzz import CONFIRM
-from fuzz.engines import engine
-from fuzz.entry import entry_registers
+from fuzz.cli.fuzz import CONFIRM
+from fuzz.cpu.machine import machine
+from fuzz.engine.engines import engine
+from fuzz.engine.entry import entry_registers
+from fuzz.engine.target import Target
 from fuzz.gen import GeneratedCase, batch
 from fuzz.judge import judge_all
 from fuzz.layout import place
-from fuzz.machine import machine
-from fuzz.target import Target
-from fuzz.unicorn_engine import INTERRUPT_HOOK, Engine, HostMemory
+from fuzz.unicorn.engine import INTERRUPT_HOOK, Engine, HostMemory
 from fuzz.verdict import Status, Verdict
 from jit.compiled import Addresses
 from jit.compiler import compile_program

@@ -21,12 +21,12 @@ from ebpf.assembler import assemble
 from ebpf.instruction import Instruction
 from ebpf.program import Program
 from fuzz.case import Case, Input
-from fuzz.engines import Both
-from fuzz.entry import entry_registers
+from fuzz.engine.engines import Both
+from fuzz.engine.entry import entry_registers
+from fuzz.engine.target import Target
 from fuzz.judge import Expectation, Expectations, Judge, interpret, recordings
 from fuzz.layout import place
-from fuzz.target import Target
-from fuzz.unicorn_engine import INTERRUPT_HOOK, Engine, HostMemory
+from fuzz.unicorn.engine import INTERRUPT_HOOK, Engine, HostMemory
 from fuzz.verdict import Status
 from fuzz.wires import WIRES
 from jit.compiled import Addresses, Compiled

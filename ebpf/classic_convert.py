@@ -5,7 +5,7 @@
     X         r7, likewise
     M[k]      the word at r10 - 4 * (k + 1)
     context   r6, a `struct __sk_buff`: the length of the packet, and what ancillary loads load (Linux has no need of it, and loads from its own
-              structures; here `fuzz.contexts` makes such loads of these)
+              structures; here `fuzz.environment.contexts` makes such loads of these)
 
 There are two ways to load from the packet (`Loads`):
 

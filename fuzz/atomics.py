@@ -1,7 +1,7 @@
 """Which eBPF instructions read, change and write memory in one step (RFC 9669, section 5.3)."""
 
 from ebpf.instruction import Instruction
-from fuzz.kept import kept
+from fuzz.recording.kept import kept
 
 _STX, _ATOMIC = 3, 0xC0
 _ORDERED = (0x100, 0x110)

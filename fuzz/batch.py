@@ -35,7 +35,7 @@ def judge_subjects(
 ) -> Iterator[Result]:
     """Judge each subject on the configurations of its byte order, in `jobs` processes. Results come in the order in which they are ready.
 
-    `tripwires` names them as `fuzz.wires.select` understands it, `engine` is one of `fuzz.engines`; findings are `explained` if so asked.
+    `tripwires` names them as `fuzz.wires.select` understands it, `engine` is one of `fuzz.engine.engines`; findings are `explained` if so asked.
     `tick` is called at least five times a second, and may raise. A subject that kills its process twice becomes a Result with a failure.
     """
     from fuzz.worker import judge_subject

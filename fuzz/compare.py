@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import zip_longest
 
+from fuzz.engine.observe import memory_difference, promised, runs
+from fuzz.engine.target import Run
 from fuzz.layout import Placement
-from fuzz.observe import memory_difference, promised, runs
-from fuzz.target import Run
 from fuzz.verdict import Difference
 from jit.compiled import Compiled
 from oracle.outcome import Fault

@@ -16,12 +16,12 @@ from zlib import crc32
 
 from ebpf.program import Program
 from fuzz.case import Case, Compiler, Input
-from fuzz.erratum_models import occurrences
+from fuzz.cpu.erratum_models import occurrences
+from fuzz.cpu.machine import machine
+from fuzz.engine.target import Target
 from fuzz.judge import judge_all, trips_of
 from fuzz.layout import Placement, Setting, place, setting
-from fuzz.machine import machine
 from fuzz.tally import Images
-from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
 from fuzz.wires.wire import Wire
 from jit.compiled import Compiled

@@ -9,8 +9,8 @@ that see the same world, and compiles and loads once for all inputs.
 Tripwires look at the words of an image once and at each of its runs; some want further runs of the first input (`fuzz.wires.wire`). Those that need
 an image of their own, because the program sees addresses that have changed, come first, and then those for which the same image will do.
 
-All runs of an image pass a screen first, which takes a small part of the time (`fuzz.screen`). Only those of which it does not say that they are as
-they must be are run again and looked at in words.
+All runs of an image pass a screen first, which takes a small part of the time (`fuzz.recording.screen`). Only those of which it does not say that
+they are as they must be are run again and looked at in words.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,12 +21,12 @@ from typing import NamedTuple
 from ebpf.program import Program
 from fuzz.case import Case, Compiler, Input
 from fuzz.compare import compare
-from fuzz.erratum_models import occurrences
+from fuzz.cpu.erratum_models import occurrences
+from fuzz.engine.target import NoRoomError, Run, Target
 from fuzz.layout import LAYOUTS, ZEROS, Layout, Placement, Setting, place, setting
 from fuzz.lockstep import first_difference, unwatched
-from fuzz.record import Recording
-from fuzz.target import NoRoomError, Run, Target
-from fuzz.text import doubts
+from fuzz.recording.record import Recording
+from fuzz.recording.text import doubts
 from fuzz.verdict import Difference, Status, Trip, Verdict
 from fuzz.wires import WIRES
 from fuzz.wires.wire import Observation, Wire

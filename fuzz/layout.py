@@ -39,10 +39,10 @@ from ebpf.instruction import FRAME_SIZE, MAXIMUM_CALL_DEPTH, Instruction
 from ebpf.kernel import KernelFunction
 from ebpf.program import ByteOrder, DataSection, Map, MapAddress, MapKind, Program, ProgramError, functions_by_address, link
 from fuzz.case import Case
-from fuzz.contexts import DEVICES, DEVICES_SIZE, PACKET, PACKET_OFFSET, Structures, context_size, rewritten
-from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, MAXIMUM_DECLARED, THROW, TYPED, Environment, conforming, environment
-from fuzz.helpers import Surroundings
-from fuzz.maps import Maps, PlacedMap, places
+from fuzz.environment.contexts import DEVICES, DEVICES_SIZE, PACKET, PACKET_OFFSET, Structures, context_size, rewritten
+from fuzz.environment.functions import HELPERS, KERNEL_FUNCTIONS, MAXIMUM_DECLARED, THROW, TYPED, Environment, conforming, environment
+from fuzz.environment.helpers import Surroundings
+from fuzz.environment.maps import Maps, PlacedMap, places
 from fuzz.marks import marked
 from jit.compiled import ENTRY_SIZE, Addresses
 from jit.config import Config, ancestry
@@ -220,9 +220,10 @@ class Placement:
     """A case placed in memory.
 
     `world` lacks the functions, which keep a state: `fresh_world` gives a world for one run of the oracle, and its functions; `environment` those
-    for a run of a target. `fill` chooses what native registers hold at entry and after calls, as `fuzz.calls.noise` does, or is `ZEROS`; `seed`
+    for a run of a target. `fill` chooses what native registers hold at entry and after calls, as `fuzz.environment.calls.noise` does, or is
+    `ZEROS`; `seed`
     all else that is chosen. `declared` are the kernel functions that the program declares. `interference` is how many attempts of each
-    atomic operation other CPUs break (`fuzz.interference`).
+    atomic operation other CPUs break (`fuzz.cpu.interference`).
     """
 
     slots: tuple[Instruction, ...]

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from ebpf.instruction import REGISTERS, Instruction
 from ebpf.opcodes import lookup
-from fuzz.kept import kept
-from fuzz.observe import promised
-from fuzz.record import Recording
-from fuzz.target import Run
+from fuzz.engine.observe import promised
+from fuzz.engine.target import Run
+from fuzz.recording.kept import kept
+from fuzz.recording.record import Recording
 from fuzz.verdict import Difference
 from jit.compiled import Compiled
 from jit.mips import decode, text

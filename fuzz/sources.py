@@ -37,7 +37,7 @@ from ebpf.program import ByteOrder, Program, ProgramError, printable
 from ebpf.validity import check
 from fuzz.captures import Packets
 from fuzz.case import Input
-from fuzz.environment import HELPERS, KERNEL_FUNCTIONS, MAXIMUM_DECLARED, THROW
+from fuzz.environment.functions import HELPERS, KERNEL_FUNCTIONS, MAXIMUM_DECLARED, THROW
 from oracle.classic import run_classic
 
 PROGRAMS = Path(__file__).parent.parent / "corpus" / "programs"
@@ -131,7 +131,7 @@ def _select(path: str, loaded: Sequence[_Loaded], section: str | None) -> tuple[
 
 
 def checked(program: Program | elf.Unlinkable) -> Program:
-    """The program. Raises ProgramError when it cannot be linked, is not well-formed, or calls a function that `fuzz.environment` does not have."""
+    """The program. Raises ProgramError when it cannot be linked, is not well-formed, or calls a function that does not exist."""
     if isinstance(program, elf.Unlinkable):
         raise program.error
     check(program)
@@ -328,7 +328,7 @@ def _answer_table(path: Path) -> Mapping[str, Callable[[ByteOrder], Sequence[Any
 def suite_subjects(row_glob: str) -> Iterator[Subject]:
     """The instruction suites of the rows of `ebpf.opcodes.ROWS` whose names match, then those with
     misaligned accesses and those with long jumps."""
-    from fuzz.suite import far_suites, misaligned_suites, suites
+    from fuzz.suite.suites import far_suites, misaligned_suites, suites
 
     for family, suffix in ((suites(), ""), (misaligned_suites(), " misaligned"), (far_suites(), " far")):
         for suite in family:

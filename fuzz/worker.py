@@ -12,14 +12,14 @@ from functools import cache
 from pathlib import Path
 
 from ebpf.program import ProgramError
-from fuzz.abilities import fitting, in_lockstep
 from fuzz.case import Case, Compiler
-from fuzz.engines import ENGINES
-from fuzz.explain import explain
+from fuzz.engine.abilities import fitting, in_lockstep
+from fuzz.engine.engines import ENGINES
+from fuzz.engine.target import Target
+from fuzz.findings.explain import explain
 from fuzz.groups import Grouped
 from fuzz.sources import Answer, Subject
 from fuzz.tally import Images, Result, without_address
-from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import select
 from fuzz.wires.wire import Wire

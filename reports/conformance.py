@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from fuzz.judgement import Judgement, Kind
+from fuzz.conformance.judgement import Judgement, Kind
 
 
 def _counts(judgements: Sequence[Judgement]) -> dict[Kind, int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ebpf.disassembler import disassemble
 from fuzz.campaign.record import Bucket, CampaignRecord
-from fuzz.known import Known
+from fuzz.findings.known import Known
 from fuzz.reference import LoweredRow
 from jit.config import Config
 from reports.reference import reference
@@ -170,7 +170,7 @@ def _assumed(record: CampaignRecord, rows: Sequence[str]) -> Iterator[str]:
 
 
 def _row(symptom: str) -> str:
-    """The eBPF instruction of a symptom (`fuzz.diagnosis`): the last word but one."""
+    """The eBPF instruction of a symptom (`fuzz.findings.diagnosis`): the last word but one."""
     return "".join(symptom.split()[-2:-1])
 
 

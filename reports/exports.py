@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ebpf.codec import encode
 from ebpf.disassembler import disassemble
 from ebpf.program import ProgramError
-from fuzz.finding import Finding
+from fuzz.findings.finding import Finding
 
 FORMS = ("data", "elf", "c", "markdown")
 """What there is to choose from."""

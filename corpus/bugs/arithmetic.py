@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ebpf.instruction import Instruction
-from fuzz.seeded_bug import Bug, before, drop, in_cells, operands, rename, with_cells
+from fuzz.selftest.seeded_bug import Bug, before, drop, in_cells, operands, rename, with_cells
 from jit.code import Emitter, Item
 from jit.constants import load
 from jit.registers import AT, O32_T6, T8, ZERO

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fuzz.seeded_bug import Bug, Change, before, drop, in_cells, operands, rename, rewrite, several
+from fuzz.selftest.seeded_bug import Bug, Change, before, drop, in_cells, operands, rename, rewrite, several
 from jit.code import Emitter, Item, Label, Op
 from jit.registers import AT, SP, T8, T9, V0, ZERO
 

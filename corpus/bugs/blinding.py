@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
 from ebpf.instruction import Instruction
-from fuzz.seeded_bug import Bug, operands, rename, several
+from fuzz.selftest.seeded_bug import Bug, operands, rename, several
 from jit.blinding import AX, FORMS, Blinding, Key, keys, load
 from jit.code import Emitter
 from jit.compiler import Parts

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ebpf.instruction import LOOP, MAXIMUM_LOOPS, Instruction
-from fuzz.seeded_bug import Bug, drop, in_cells, operands, rewrite, with_cells
+from fuzz.selftest.seeded_bug import Bug, drop, in_cells, operands, rewrite, with_cells
 from jit.bpf_loop import bpf_loop
 from jit.code import Emitter
 from jit.frame import SPILL

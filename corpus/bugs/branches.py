@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fuzz.seeded_bug import Bug, branch_offsets, drop, in_cells, operands, rename, rewrite, unextended, with_pass, with_words
+from fuzz.selftest.seeded_bug import Bug, branch_offsets, drop, in_cells, operands, rename, rewrite, unextended, with_pass, with_words
 from jit import compare
 from jit.code import Emitter, Item, Label, Op
 from jit.config import Config

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ebpf.instruction import Instruction
-from fuzz.seeded_bug import Bug, Change, before, drop, in_cells, operands, rename, rewrite, with_cells
+from fuzz.selftest.seeded_bug import Bug, Change, before, drop, in_cells, operands, rename, rewrite, with_cells
 from jit import call
 from jit import frame as frames
 from jit.code import Emitter, Op

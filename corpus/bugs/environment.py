@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ebpf.instruction import Instruction
-from fuzz.environment import MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM
-from fuzz.seeded_bug import Bug, with_cells
+from fuzz.environment.functions import MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM
+from fuzz.selftest.seeded_bug import Bug, with_cells
 from jit.code import Emitter
 from jit.compiler import Parts
 from jit.constants import load

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from fuzz.seeded_bug import Bug, with_words
+from fuzz.selftest.seeded_bug import Bug, with_words
 from jit.code import Item
 from jit.compiler import Parts
 from jit.config import Config

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from ebpf.instruction import Instruction
-from fuzz.seeded_bug import Bug, Change, Rewrite, before, drop, in_cells, operands, rename, rewrite, with_cells
+from fuzz.selftest.seeded_bug import Bug, Change, Rewrite, before, drop, in_cells, operands, rename, rewrite, with_cells
 from jit import frame as frames
 from jit.code import Emitter, Item, Op
 from jit.compiler import Parts

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ebpf.instruction import Instruction
-from fuzz.seeded_bug import Bug, drop, in_cells, operands, rewrite, with_cells
+from fuzz.selftest.seeded_bug import Bug, drop, in_cells, operands, rewrite, with_cells
 from jit import exceptions
 from jit import frame as frames
 from jit.code import Emitter, Op

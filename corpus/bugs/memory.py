@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ebpf.instruction import Instruction
-from fuzz.seeded_bug import Bug, Change, drop, in_cells, operands, rename, rewrite, with_cells
+from fuzz.selftest.seeded_bug import Bug, Change, drop, in_cells, operands, rename, rewrite, with_cells
 from jit.code import Emitter, Item
 from jit.registers import AT, SP, T8, T9, ZERO
 

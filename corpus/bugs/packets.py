@@ -1,6 +1,6 @@
 """Packet instructions: wrong offsets and sizes, a lost context, ends of the program that do not come or return something."""
 
-from fuzz.seeded_bug import Bug, drop, in_cells, operands
+from fuzz.selftest.seeded_bug import Bug, drop, in_cells, operands
 from jit.registers import A0, A1, A2, V0, V1, ZERO
 
 ARGUMENT = "wrong argument of a runtime call"

@@ -1,7 +1,7 @@
 """Neighbours that a pipeline does not allow, and instructions that the CPU does not have: an emulator executes both."""
 
 from ebpf.instruction import Instruction
-from fuzz.seeded_bug import Bug, anywhere, in_cells, rewrite, with_cells, with_pass, with_words
+from fuzz.selftest.seeded_bug import Bug, anywhere, in_cells, rewrite, with_cells, with_pass, with_words
 from jit.code import Emitter, Item, Label, Op, branch, instruction
 from jit.compiler import Parts
 from jit.config import Config

@@ -4,7 +4,7 @@ Most of them are what happens when a 32-bit operation is lowered to the word ins
 """
 
 from ebpf.instruction import Instruction
-from fuzz.seeded_bug import Bug, anywhere, in_cells, rename, unextended, with_cells
+from fuzz.selftest.seeded_bug import Bug, anywhere, in_cells, rename, unextended, with_cells
 from jit.bits import field
 from jit.code import Emitter, instruction
 from jit.compiler import Parts

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ebpf.trampoline import SIZES, Trampoline
-from fuzz.seeded_bug import Bug, Change, drop, operands, rename, rewrite
+from fuzz.selftest.seeded_bug import Bug, Change, drop, operands, rename, rewrite
 from jit.code import Emitter, Item
 from jit.compiler import PARTS
 from jit.config import Config

@@ -13,7 +13,7 @@ from ebpf.validity import check
 from fuzz.case import Case, Input
 from fuzz.judge import interpret, judge_all
 from fuzz.layout import place
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config

@@ -18,9 +18,9 @@ from ebpf.instruction import FRAME_POINTER, Instruction
 from ebpf.opcodes import Row, lookup
 from ebpf.program import Program
 from fuzz.case import Case, Input
+from fuzz.engine.target import Run
 from fuzz.judge import interpret
 from fuzz.layout import place
-from fuzz.target import Run
 from jit.compiled import Compiled
 from jit.config import Config
 from jit.mips import decode

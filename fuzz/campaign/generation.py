@@ -1,6 +1,7 @@
 """The seam to the generator: the cases of a batch, a function of nothing but the campaign's seed, the number of the batch and the tier.
 
-A systematic campaign has the subjects of `fuzz.systematic` for cases, each once, in an order that the seed decides: a part of it is a sample of all.
+A systematic campaign has the subjects of `fuzz.suite.systematic` for cases, each once, in an order that the seed decides: a part of it is a sample
+of all.
 """
 
 import random
@@ -13,7 +14,7 @@ from ebpf.program import Program
 from fuzz.case import Input
 from fuzz.gen import TIERS as TIERS_OF_PROGRAMS
 from fuzz.gen import batch
-from fuzz.systematic import pieces
+from fuzz.suite.systematic import pieces
 
 TIERS = ("all", *TIERS_OF_PROGRAMS)
 """What `--tier` chooses; with all of them they take turns, within a batch as well, so that nothing comes late."""

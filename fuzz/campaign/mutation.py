@@ -15,7 +15,7 @@ from fuzz.campaign.generation import Generated
 from fuzz.campaign.shape import distance, starts, without
 from fuzz.case import Case, Input
 from fuzz.layout import place
-from fuzz.suite_values import EDGES_32, EDGES_64, IMMEDIATES
+from fuzz.suite.values import EDGES_32, EDGES_64, IMMEDIATES
 from jit.config import Config
 from oracle import interpreter
 from oracle.outcome import FaultKind

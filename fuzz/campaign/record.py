@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ebpf.program import ProgramError
-from fuzz import finding as finding_file
 from fuzz.campaign.saturation import Saturation, estimate
-from fuzz.finding import Finding
+from fuzz.findings import finding as finding_file
+from fuzz.findings.finding import Finding
 
 FILE = "campaign.sqlite"
 

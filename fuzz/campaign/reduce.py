@@ -18,14 +18,14 @@ from ebpf.program import Program, ProgramError
 from ebpf.validity import check
 from fuzz.campaign.shape import starts, unit, without
 from fuzz.case import Case, Compiler, Input
-from fuzz.condition import examine
-from fuzz.diagnosis import Diagnosis, diagnose
-from fuzz.finding import Finding
-from fuzz.fingerprint import fingerprint, same_bug
+from fuzz.engine.target import Target
+from fuzz.findings.condition import examine
+from fuzz.findings.diagnosis import Diagnosis, diagnose
+from fuzz.findings.finding import Finding
+from fuzz.findings.fingerprint import fingerprint, same_bug
+from fuzz.findings.side_by_side import side_by_side
 from fuzz.judge import interpret, judge
 from fuzz.layout import place
-from fuzz.side_by_side import side_by_side
-from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
 from fuzz.wires.wire import Wire
 from jit.config import Config

@@ -21,7 +21,7 @@ from fuzz.campaign.pool import DeadWorkerError
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult, Task, engine_finding, merged, reduce_finding, run_batch
 from fuzz.case import Compiler
-from fuzz.finding import Finding
+from fuzz.findings.finding import Finding
 
 _EVERY = 4
 """One batch of so many mutates."""

@@ -19,11 +19,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ebpf.program import ProgramError
-from fuzz import finding as finding_file
 from fuzz.campaign.generation import Generated
 from fuzz.campaign.unit import BatchResult
 from fuzz.casefile import case_of, document, read_document, text_of, write_atomically
-from fuzz.finding import Finding
+from fuzz.findings import finding as finding_file
+from fuzz.findings.finding import Finding
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS plan (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -49,7 +49,7 @@ class Plan:
 
     configs  on which each case is judged
     drawn    of which each batch draws one for each option that occurs in them (`jit.options`)
-    engine   what runs images, and of how many one is confirmed: see `fuzz.engines.engine`
+    engine   what runs images, and of how many one is confirmed: see `fuzz.engine.engines.engine`
     """
 
     version: str

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from ebpf.instruction import Instruction
 from ebpf.program import Program, ProgramError
-from fuzz.abilities import fitting, in_lockstep
 from fuzz.campaign.branches import traced
 from fuzz.campaign.configurations import sampled
 from fuzz.campaign.coverage import features, reached_by
@@ -26,15 +25,16 @@ from fuzz.campaign.mutation import mutate
 from fuzz.campaign.pool import tell
 from fuzz.campaign.reduce import reduce
 from fuzz.case import Case, Compiler, Input
-from fuzz.diagnosis import diagnose
-from fuzz.engines import engine
-from fuzz.finding import ENGINE, HARNESS, Finding, versions
+from fuzz.cpu.machine import machine
+from fuzz.engine.abilities import fitting, in_lockstep
+from fuzz.engine.engines import engine
+from fuzz.engine.target import Target
+from fuzz.findings.diagnosis import diagnose
+from fuzz.findings.finding import ENGINE, HARNESS, Finding, versions
 from fuzz.judge import judge_all
 from fuzz.layout import place
-from fuzz.machine import machine
-from fuzz.suite_program import instruction
+from fuzz.suite.program import instruction
 from fuzz.tally import without_address, without_place
-from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import select
 from fuzz.wires.wire import Wire
@@ -51,7 +51,7 @@ class Task:
     seed, number, tier, cases  what to generate; `cases` is how many of the batch
     configs                    names; of many each case is judged on some
     tripwires                  as `fuzz.wires.select` understands it
-    engine, confirm            what runs images, as `fuzz.engines.engine` understands it
+    engine, confirm            what runs images, as `fuzz.engine.engines.engine` understands it
     parents                    what to mutate; where there is something nothing is generated
     skip                       numbers of cases in the batch to leave out, because workers died with them
     """

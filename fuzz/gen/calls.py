@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from ebpf.instruction import FRAME_POINTER, MAXIMUM_CALL_DEPTH
-from fuzz.environment import MIX, TYPED, WITHOUT_ARGUMENTS
+from fuzz.environment.functions import MIX, TYPED, WITHOUT_ARGUMENTS
 from fuzz.gen.code import Code, row
 from fuzz.gen.rows import PACKET_LOADS
 from fuzz.gen.state import Pointer, Region, Scalar
 from fuzz.gen.values import immediate
 from fuzz.gen.writer import ADD_IMM, BUDGET, LDDW_CODE, MOV_IMM, MOV_REG, Writer
-from fuzz.suite_memory import access_size
+from fuzz.suite.memory import access_size
 from oracle.packet import LINK_BASE, NETWORK_BASE
 
 PACKET = 64

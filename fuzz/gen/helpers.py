@@ -6,7 +6,7 @@ skb_load_bytes    r1 = context;  r2 = place in the packet;  r3 = address in the 
 """
 
 from ebpf.instruction import FRAME_POINTER
-from fuzz.environment import CSUM_DIFF, SKB_LOAD_BYTES, TRACE_PRINTK
+from fuzz.environment.functions import CSUM_DIFF, SKB_LOAD_BYTES, TRACE_PRINTK
 from fuzz.gen.calls import PACKET, give, may_call, returned
 from fuzz.gen.code import row
 from fuzz.gen.state import Pointer, Scalar

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ebpf.instruction import TAIL_CALL
 from ebpf.program import Map, MapKind
-from fuzz.environment import THROW
+from fuzz.environment.functions import THROW
 from fuzz.gen.calls import may_call
 from fuzz.gen.code import Code, row
 from fuzz.gen.state import Pointer, Region, Scalar

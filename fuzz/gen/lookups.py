@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ebpf.instruction import FRAME_POINTER
 from ebpf.opcodes import BY_NAME
 from ebpf.program import Map, MapKind
-from fuzz.environment import MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM
+from fuzz.environment.functions import MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM
 from fuzz.gen.calls import may_call, returned
 from fuzz.gen.flow import Block
 from fuzz.gen.state import Pointer, Region, Scalar

@@ -10,7 +10,7 @@ from fuzz.gen.rows import compares
 from fuzz.gen.state import Pointer, Region, Scalar, Value
 from fuzz.gen.values import immediate
 from fuzz.gen.writer import ADD_IMM, LOAD_DW, MOV_IMM, MOV_REG, Writer
-from fuzz.suite_memory import OFFSETS, access_size
+from fuzz.suite.memory import OFFSETS, access_size
 
 _ADD_REG, _AND_IMM, _LOAD_W = row("ADD64_REG"), row("AND64_IMM"), row("LDX_W")
 _FAR = tuple(offset for offset in OFFSETS if abs(offset) > 0xFF)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from ebpf.disassembler import disassemble
 from fuzz.case import Case, Compiler
-from fuzz.diagnosis import diagnose
-from fuzz.finding import Finding, text, versions
+from fuzz.engine.target import Target
+from fuzz.findings.diagnosis import diagnose
+from fuzz.findings.finding import Finding, text, versions
 from fuzz.gen.program import GeneratedCase
 from fuzz.judge import judge_all
-from fuzz.target import Target
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES
 from fuzz.wires.wire import Wire

@@ -1,9 +1,9 @@
 """The instructions that programs are generated from, by their form; all derived from the columns of `ebpf.opcodes`."""
 
 from ebpf.opcodes import ROWS, Row
-from fuzz.suite_atomic import is_atomic
-from fuzz.suite_jumps import is_conditional
-from fuzz.suite_memory import is_store
+from fuzz.suite.atomic import is_atomic
+from fuzz.suite.jumps import is_conditional
+from fuzz.suite.memory import is_store
 
 _ARITHMETIC = tuple(row for row in ROWS if row.opcode & 7 in (4, 7))
 

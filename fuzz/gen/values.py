@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 
 from fuzz.gen.choose import Chooser
-from fuzz.suite_values import CONSTANTS, EDGES_32, EDGES_64, EDGES_NARROW, IMMEDIATES
+from fuzz.suite.values import CONSTANTS, EDGES_32, EDGES_64, EDGES_NARROW, IMMEDIATES
 
 MASK = (1 << 64) - 1
 _WORD = (1 << 32) - 1

@@ -25,13 +25,13 @@ from ebpf.instruction import FRAME_POINTER, TAIL_CALL
 from ebpf.opcodes import lookup
 from ebpf.program import LDDW, Map, MapKind, Program, ProgramError
 from fuzz.case import Case, Input
-from fuzz.environment import GET_SMP_PROCESSOR_ID, THROW
+from fuzz.engine.observe import memory_difference, runs
+from fuzz.engine.target import Run
+from fuzz.environment.functions import GET_SMP_PROCESSOR_ID, THROW
+from fuzz.environment.maps import Entry
 from fuzz.kernel.adapt import RESULTS, adapt, has_functions, with_descriptors
 from fuzz.kernel.bpf import READ_ONLY, KernelMap, KernelProgram, ProgramType, VerifierError
 from fuzz.layout import KERNEL_AREAS, LAYOUTS, STACK_SIZE, Layout, Placement, moved, place
-from fuzz.maps import Entry
-from fuzz.observe import memory_difference, runs
-from fuzz.target import Run
 from fuzz.verdict import Difference
 from jit.config import Config
 from oracle import interpreter

@@ -19,7 +19,7 @@ from fuzz.model.bits import Numbers, native
 from fuzz.model.bits import word as truncated
 from fuzz.model.operations import compute
 from fuzz.model.rows import meaning
-from fuzz.source import SOURCE
+from fuzz.recording.source import SOURCE
 from jit.config import Config
 from jit.mips import HI, LO, RA, ROWS, Row
 
@@ -264,7 +264,7 @@ def _describe(row: Numbers, what: Numbers, units: Numbers, operands: Numbers, pc
 
 
 def _compiled(source: int):  # type: ignore[no-untyped-def]
-    """The native function; see `fuzz.source`."""
+    """The native function; see `fuzz.recording.source`."""
 
     @njit(cache=True, error_model="numpy")
     def decode(words, base, wide, linked, starts, exits, match, fields, conditions, does, candidates, starting, code):  # type: ignore[no-untyped-def]

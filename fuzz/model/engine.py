@@ -20,7 +20,6 @@ the one instruction; without, bits 31 to 0 count.
 
 from numba import njit
 
-from fuzz import native_record as record
 from fuzz.abi import SP
 from fuzz.model import rows as number
 from fuzz.model import trace
@@ -55,8 +54,9 @@ from fuzz.model.meanings import load_left, load_right, store_left
 from fuzz.model.memory import AREA_ROW, find, load, store
 from fuzz.model.memory import NOWHERE as UNMAPPED
 from fuzz.model.operations import address, compute, divides, divisor, holds, multiply, overflows
-from fuzz.native_hooks import EXIT_REGISTERS, EXITED
-from fuzz.source import SOURCE
+from fuzz.recording import native_record as record
+from fuzz.recording.source import SOURCE
+from fuzz.unicorn.hooks import EXIT_REGISTERS, EXITED
 from jit.mips import HI, LO
 
 # The state, an array of integers. Of the image and its CPU: bases and counts of words and functions; what the CPU does; what is recorded.
@@ -67,7 +67,7 @@ from jit.mips import HI, LO
 (EXECUTED, LIMIT, NOISE, LINK, LINKED_ADDRESS, NEXT_BREAK) = range(17, 23)
 # How it stopped: the word that was executed last; where it went, the number of a function or of an exception.
 (LAST, DETAIL) = range(23, 25)
-# The registers; then, as `fuzz.native_hooks` has it, whether an exit was passed, and the registers there; then how many areas of memory, and they.
+# The registers; then, as `fuzz.unicorn.hooks` has it, whether an exit was passed, and the registers there; then how many areas of memory, and they.
 GENERAL = 32
 LEFT = GENERAL + REGISTERS
 AREAS = LEFT + EXIT_REGISTERS + REGISTERS
@@ -125,11 +125,11 @@ def _extended(value: int, size: int) -> int:
 
 
 def _compiled(source: int):  # type: ignore[no-untyped-def]
-    """The native function; see `fuzz.source`."""
+    """The native function; see `fuzz.recording.source`."""
 
     @njit(cache=True, error_model="numpy")
     def run(start, state, code, memory, data, breaks):  # type: ignore[no-untyped-def]
-        """Execute from an address on; returns how it stopped. `data` is the memory of `fuzz.native_record`."""
+        """Execute from an address on; returns how it stopped. `data` is the memory of `fuzz.recording.native_record`."""
         _ = source
         registers, left = state[GENERAL : GENERAL + REGISTERS], state[LEFT : LEFT + EXIT_REGISTERS + REGISTERS]
         areas = state[AREA : AREA + AREA_ROW * state[AREAS]].reshape((-1, AREA_ROW))

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from ebpf.instruction import Instruction
 from ebpf.program import Program
 from fuzz.case import Case, Input
+from fuzz.engine.target import Target
 from fuzz.layout import LAYOUTS, Placement, place
 from fuzz.model import rows as number
 from fuzz.model.bits import is_word, word
@@ -25,8 +26,7 @@ from fuzz.model.proof_image import INSTANCES, MEMORY, RECORD, REGISTERS, After, 
 from fuzz.model.reference import Effect
 from fuzz.model.rows import meaning
 from fuzz.model.target import ModelTarget
-from fuzz.target import Target
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from jit.config import ISAS, ISAS_64, Config
 from jit.mips import HI, LO, RA, ROWS, Row, text
 

@@ -1,15 +1,15 @@
-"""The screen on the model: many inputs of an image in one native call, and of each what may not be as it must be (`fuzz.native_screen`)."""
+"""The screen on the model: many inputs of an image in one native call, and of each what may not be as it must be (`fuzz.recording.native_screen`)."""
 
 from numba import njit
 
-from fuzz import native_record as record
-from fuzz import native_screen as native
 from fuzz.abi import RA, REGISTERS, SP
 from fuzz.model import engine
 from fuzz.model.bits import Numbers, choose, word
 from fuzz.model.bits import native as both
 from fuzz.model.memory import AREA_ROW, PLACE, SIZE, START, WRITABLE
-from fuzz.source import SOURCE
+from fuzz.recording import native_record as record
+from fuzz.recording import native_screen as native
+from fuzz.recording.source import SOURCE
 
 
 @both
@@ -39,7 +39,7 @@ def _map(state: Numbers, memory: Numbers, image_place: int) -> None:
 
 
 def _compiled(source: int):  # type: ignore[no-untyped-def]
-    """The native function; see `fuzz.source`."""
+    """The native function; see `fuzz.recording.source`."""
 
     @njit(cache=True, error_model="numpy")
     def run_all(number, resumed, expectations, memories, image, checks, state, code, places, image_place, data, breaks, host, found):  # type: ignore[no-untyped-def]

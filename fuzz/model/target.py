@@ -12,26 +12,26 @@ from functools import cache
 
 import numpy as np
 
-from fuzz import screen
 from fuzz.abi import GP, RA, REGISTERS, sign_extended
-from fuzz.calls import Bytes, Service
-from fuzz.conclude import Ending, conclude
-from fuzz.decoded import start_array, word_array
-from fuzz.entry import check, entry_registers, instruction_limit
-from fuzz.kept import kept
+from fuzz.engine.conclude import Ending, conclude
+from fuzz.engine.entry import check, entry_registers, instruction_limit
+from fuzz.engine.target import Run
+from fuzz.environment.calls import Bytes, Service
+from fuzz.environment.routines import RoutineError
 from fuzz.layout import AREA_SIZE, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, Placement
 from fuzz.model import engine
 from fuzz.model.bits import Numbers
 from fuzz.model.decode import decoded
 from fuzz.model.memory import AREA_ROW
 from fuzz.model.screen import run_all
-from fuzz.native_hooks import EXIT_REGISTERS, EXITED
-from fuzz.native_screen import ENDING
-from fuzz.record import NOTHING_RECORDED, Recording
-from fuzz.recorder import Recorder
-from fuzz.routines import RoutineError
-from fuzz.target import Run
-from fuzz.unicorn_fault import explain
+from fuzz.recording import screen
+from fuzz.recording.decoded import start_array, word_array
+from fuzz.recording.kept import kept
+from fuzz.recording.native_screen import ENDING
+from fuzz.recording.record import NOTHING_RECORDED, Recording
+from fuzz.recording.recorder import Recorder
+from fuzz.unicorn.fault import explain
+from fuzz.unicorn.hooks import EXIT_REGISTERS, EXITED
 from jit.compiled import Compiled
 from jit.config import Config, ancestry
 from oracle.outcome import Fault, FaultKind
@@ -68,7 +68,7 @@ def _address(address: int, config: Config) -> int:
 
 
 class ModelTarget:
-    """See `fuzz.target.Target`. Not for use by several threads.
+    """See `fuzz.engine.target.Target`. Not for use by several threads.
 
     breaks  after so many executed instructions the link of ll is broken, as another CPU or an exception may do at any time; ascending
     """

@@ -1,8 +1,8 @@
-"""What the engine records on the way, in the memory that targets have for that (`fuzz.native_record`)."""
+"""What the engine records on the way, in the memory that targets have for that (`fuzz.recording.native_record`)."""
 
 from ebpf.instruction import REGISTERS
-from fuzz import native_record as record
 from fuzz.model.bits import Numbers, choose, low, native
+from fuzz.recording import native_record as record
 
 
 @native

@@ -18,18 +18,18 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from fuzz.abi import GP, RA
-from fuzz.calls import Bytes, Service
 from fuzz.compare import compare
-from fuzz.conclude import Ending, conclude
-from fuzz.entry import check, entry_registers, instruction_limit
+from fuzz.engine.conclude import Ending, conclude
+from fuzz.engine.entry import check, entry_registers, instruction_limit
+from fuzz.engine.target import Ability, Run
+from fuzz.environment.calls import Bytes, Service
+from fuzz.environment.routines import RoutineError
 from fuzz.layout import AREA_SIZE, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, PAGE, Placement
 from fuzz.qemu.agent import SHARED_SIZE, SIGALRM, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP
 from fuzz.qemu.machine import Machine, MachineError, Mapping, Memory, Stop
 from fuzz.qemu.models import Model, missing, model
-from fuzz.record import NOTHING_RECORDED, Recording
-from fuzz.routines import RoutineError
-from fuzz.target import Ability, Run
-from fuzz.unicorn_fault import explain, in_delay_slot
+from fuzz.recording.record import NOTHING_RECORDED, Recording
+from fuzz.unicorn.fault import explain, in_delay_slot
 from jit.compiled import Compiled
 from jit.config import Config, ancestry
 from oracle.outcome import Fault, FaultKind
@@ -53,7 +53,7 @@ _PATIENCE = 2.0
 
 _SYSTEM_CALL = 17
 _EXCEPTIONS = {SIGBUS: 12, SIGSEGV: None, SIGILL: 20, SIGTRAP: 18, SIGFPE: 21}
-"""What `fuzz.unicorn_fault` calls the exceptions behind the signals."""
+"""What `fuzz.unicorn.fault` calls the exceptions behind the signals."""
 
 
 class _Key(NamedTuple):
@@ -62,7 +62,7 @@ class _Key(NamedTuple):
 
 
 class QemuTarget:
-    """See `fuzz.target.Target`. Holds two processes per CPU model and byte order; not for use by several threads."""
+    """See `fuzz.engine.target.Target`. Holds two processes per CPU model and byte order; not for use by several threads."""
 
     abilities: frozenset[Recording | Ability] = frozenset()
 

@@ -14,13 +14,13 @@ from typing import NamedTuple
 from ebpf.disassembler import disassemble
 from ebpf.program import ProgramError
 from fuzz.case import Case, Compiler, Input
-from fuzz.finding import Finding
+from fuzz.findings.finding import Finding
 from fuzz.judge import interpret
 from fuzz.layout import Placement, place
 from fuzz.lockstep import Divergence, first_difference
 from fuzz.model.target import ModelTarget
 from fuzz.qiling.target import QilingTarget
-from fuzz.record import Recording
+from fuzz.recording.record import Recording
 from jit.compiled import Compiled
 from jit.compiler import compile_program
 from jit.config import Config

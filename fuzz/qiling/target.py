@@ -19,19 +19,19 @@ from unicorn import mips_const
 from unicorn.unicorn_py3.unicorn import UcError
 
 from fuzz.abi import GP, RA
-from fuzz.abilities import missing
-from fuzz.blocks import straight_runs
-from fuzz.calls import Bytes, Service
 from fuzz.compare import compare
-from fuzz.conclude import Ending, conclude
-from fuzz.entry import check, entry_registers, instruction_limit
+from fuzz.engine.abilities import missing
+from fuzz.engine.conclude import Ending, conclude
+from fuzz.engine.entry import check, entry_registers, instruction_limit
+from fuzz.engine.target import Ability, Run
+from fuzz.environment.calls import Bytes, Service
+from fuzz.environment.routines import RoutineError
 from fuzz.layout import FUNCTION_SIZE, FUNCTIONS, PAGE, Placement
 from fuzz.qiling.process import executable
-from fuzz.record import NOTHING_RECORDED, Recording
-from fuzz.routines import RoutineError
-from fuzz.target import Ability, Run
-from fuzz.unicorn_engine import MODELS
-from fuzz.unicorn_fault import explain
+from fuzz.recording.record import NOTHING_RECORDED, Recording
+from fuzz.unicorn.blocks import straight_runs
+from fuzz.unicorn.engine import MODELS
+from fuzz.unicorn.fault import explain
 from jit.compiled import Compiled
 from jit.config import Config
 from oracle.outcome import Fault, FaultKind
@@ -43,7 +43,7 @@ _STEPPING = 10
 
 REGISTER_IDS = (*(mips_const.UC_MIPS_REG_0 + number for number in range(32)), mips_const.UC_MIPS_REG_HI, mips_const.UC_MIPS_REG_LO)
 _EXCEPTIONS = (12, 13, 17, 18, 20, 21)
-"""QEMU's numbers of exceptions that stop an image, as in `fuzz.unicorn_fault`."""
+"""QEMU's numbers of exceptions that stop an image, as in `fuzz.unicorn.fault`."""
 
 
 class Process:
@@ -176,7 +176,7 @@ def _start(compiled: Compiled, placement: Placement, directory: str) -> Any:
 
 
 class QilingTarget:
-    """See `fuzz.target.Target`. Holds a process; not for use by several threads."""
+    """See `fuzz.engine.target.Target`. Holds a process; not for use by several threads."""
 
     abilities: frozenset[Recording | Ability] = frozenset()
 

@@ -10,7 +10,7 @@ from fuzz.campaign.pool import WorkerPool
 from fuzz.campaign.run import Run
 from fuzz.campaign.state import Plan, State
 from fuzz.case import Compiler
-from fuzz.seeded_compiler import SeededCompiler as Seeded
+from fuzz.selftest.seeded_compiler import SeededCompiler as Seeded
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
 from jit.config import Config

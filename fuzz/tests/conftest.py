@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from fuzz.abilities import missing, runs_on
-from fuzz.engines import ENGINES
+from fuzz.engine.abilities import missing, runs_on
+from fuzz.engine.engines import ENGINES
+from fuzz.engine.target import Target
 from fuzz.model.target import ModelTarget
 from fuzz.qemu.target import QemuTarget
-from fuzz.target import Target
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from jit.config import Config
 
 settings.register_profile("dev", deadline=None)

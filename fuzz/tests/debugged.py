@@ -10,9 +10,9 @@ from pathlib import Path
 from ebpf.assembler import assemble
 from ebpf.program import ByteOrder
 from fuzz.case import Input
-from fuzz.finding import Finding
+from fuzz.findings.finding import Finding
 from fuzz.qiling.debug import Address, serve, session, write_files
-from fuzz.selftest import bugs
+from fuzz.selftest.selftest import bugs
 from jit.compiler import compile_program
 from jit.config import Config
 

@@ -1,4 +1,4 @@
-"""What `fuzz.recorder.Recorder` does, in plain Python: slow, and without limits. Tests hold the two equal."""
+"""What `fuzz.recording.recorder.Recorder` does, in plain Python: slow, and without limits. Tests hold the two equal."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,8 +7,8 @@ from unicorn import UC_HOOK_CODE
 
 from fuzz.abi import SP, is_word
 from fuzz.layout import IMAGE_SIZE
-from fuzz.record import NO_SLOT, OperandEvent, Record, Recording
-from fuzz.unicorn_engine import HOOK, Engine, Hook, function_address
+from fuzz.recording.record import NO_SLOT, OperandEvent, Record, Recording
+from fuzz.unicorn.engine import HOOK, Engine, Hook, function_address
 from jit.compiled import Compiled
 from jit.mips import Row, decode
 

@@ -10,9 +10,9 @@ from ebpf.program import Program
 from fuzz.case import Case, Input
 from fuzz.judge import judge_all
 from fuzz.layout import LAYOUTS, place
-from fuzz.suite import Suite, suites
-from fuzz.suite_long import long_suite
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.suite.long import long_suite
+from fuzz.suite.suites import Suite, suites
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES, blinding
 from jit.blinding import FORMS, Blinding

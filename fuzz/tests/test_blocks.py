@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuzz.blocks import LONGEST, is_transfer, straight_runs
+from fuzz.unicorn.blocks import LONGEST, is_transfer, straight_runs
 from jit.config import BASE_CONFIGS, ISAS, Config
 from jit.mips import ROWS, decode
 

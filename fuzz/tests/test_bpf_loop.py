@@ -8,7 +8,7 @@ from ebpf.program import Program
 from ebpf.validity import check
 from fuzz.case import Input
 from fuzz.judge import judge_all
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config

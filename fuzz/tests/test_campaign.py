@@ -13,7 +13,6 @@ from click.testing import CliRunner
 
 from ebpf.assembler import assemble
 from ebpf.program import ProgramError
-from fuzz import replay
 from fuzz.campaign import run
 from fuzz.campaign.coverage import reached_by
 from fuzz.campaign.generation import BATCH, SYSTEMATIC, _order, generate
@@ -21,8 +20,9 @@ from fuzz.campaign.minimise import features_of, minimise
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult
 from fuzz.case import Input
-from fuzz.cli import main
-from fuzz.systematic import pieces
+from fuzz.cli.main import main
+from fuzz.findings import replay
+from fuzz.suite.systematic import pieces
 from fuzz.tests.campaigns import CONFIGS, Bad, Seeded, campaign, contents
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config

@@ -19,8 +19,8 @@ from ebpf.instruction import LOOP, TAIL_CALL, Instruction
 from ebpf.opcodes import BY_NAME
 from ebpf.program import Program
 from fuzz.case import Compiler
-from fuzz.cli import main
-from fuzz.environment import HELPERS
+from fuzz.cli.main import main
+from fuzz.environment.functions import HELPERS
 from fuzz.judge import judge_all
 from fuzz.layout import LAYOUTS
 from fuzz.sources import Subject
@@ -345,5 +345,5 @@ def test_no_colour_into_a_pipe_and_nothing_on_standard_error() -> None:
 
 
 def test_the_command_line_starts_without_the_engine() -> None:
-    program = "import sys, fuzz.cli; print(*(name for name in ('unicorn', 'numba', 'rich', 'elftools') if name in sys.modules))"
+    program = "import sys, fuzz.cli.main; print(*(name for name in ('unicorn', 'numba', 'rich', 'elftools') if name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "\n"

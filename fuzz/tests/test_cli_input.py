@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from ebpf.files import MAXIMUM_FILE
 from ebpf.tests.llvm import clang, needs_clang
-from fuzz.cli import main
+from fuzz.cli.main import main
 
 OBJECT = Path(__file__).parent.parent.parent / "corpus" / "programs" / "objects" / "crc32.v3.el.o"
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from ebpf.context import FIELDS, size
 from ebpf.program import ByteOrder, ProgramError
 from fuzz.captures import Captured, read_capture
-from fuzz.cli import main
+from fuzz.cli.main import main
 from oracle.world import Packet
 
 ORDERS: tuple[ByteOrder, ...] = ("little", "big")

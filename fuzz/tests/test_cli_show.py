@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from ebpf.codec import encode
 from ebpf.program import Program
 from ebpf.tests.strategies import programs
-from fuzz.cli import main
+from fuzz.cli.main import main
 from fuzz.layout import LAYOUTS
 from jit.config import BASE_CONFIGS, all_configs
 

@@ -10,10 +10,10 @@ from ebpf.instruction import Instruction
 from ebpf.program import DataSection, Program
 from fuzz.case import Case, Input
 from fuzz.compare import compare
-from fuzz.environment import Call
+from fuzz.engine.target import Run
+from fuzz.environment.functions import Call
+from fuzz.environment.maps import Entry
 from fuzz.layout import STACK_SIZE, Placement, place
-from fuzz.maps import Entry
-from fuzz.target import Run
 from fuzz.tests.images import image
 from fuzz.verdict import Difference
 from jit.config import Config

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from fuzz.condition import RELEASES, examine, release
+from fuzz.findings.condition import RELEASES, examine, release
 from jit.config import BASE_CONFIGS, Config
 
 

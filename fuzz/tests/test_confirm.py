@@ -7,12 +7,12 @@ import pytest
 
 from fuzz.campaign import unit
 from fuzz.campaign.unit import Task, run_batch
-from fuzz.engines import Both
+from fuzz.engine.engines import Both
+from fuzz.engine.target import Run
 from fuzz.layout import Placement
-from fuzz.record import Recording
-from fuzz.target import Run
+from fuzz.recording.record import Recording
 from fuzz.tests.campaigns import CONFIGS, Seeded
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from jit.compiled import Compiled
 from jit.compiler import compile_program
 

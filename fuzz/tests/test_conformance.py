@@ -15,11 +15,11 @@ from ebpf.codec import encode
 from ebpf.data_dialect import read
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME, lookup
-from fuzz.cli import main
-from fuzz.conformance import judge_test, load
-from fuzz.judgement import Kind
+from fuzz.cli.main import main
+from fuzz.conformance.judge import judge_test, load
+from fuzz.conformance.judgement import Kind
 from fuzz.tests.scripts import load as load_script
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
 from jit.config import Config
@@ -230,7 +230,7 @@ def test_plugin_errors(config: str) -> None:
 
 
 def test_plugin_as_a_program_of_its_own() -> None:
-    command = [sys.executable, "-c", "from fuzz.cli_conform import plugin_main; plugin_main()"]
+    command = [sys.executable, "-c", "from fuzz.cli.conform import plugin_main; plugin_main()"]
     done = subprocess.run([*command, "07 0a", "--config mips64r2-64be"], input=ADD_BYTES, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "11\n", "")
     done = subprocess.run([*command, ""], input="95", capture_output=True, text=True, check=False)
@@ -250,7 +250,7 @@ def by_runner(path: Path, options: str) -> str:
     """
     test = load(str(path))
     program = encode(test.program.slots, "little")
-    command = [sys.executable, "-c", "from fuzz.cli_conform import plugin_main; plugin_main()", _spaced(test.memory), options]
+    command = [sys.executable, "-c", "from fuzz.cli.conform import plugin_main; plugin_main()", _spaced(test.memory), options]
     done = subprocess.run(command, input=_spaced(program) + "\n", capture_output=True, text=True, check=False)
     if done.returncode:
         return "" if test.error and not done.stdout and done.stderr.count("\n") == 1 else f"status {done.returncode}: {done.stderr}"

@@ -14,10 +14,10 @@ from ebpf.elf import load
 from ebpf.program import ByteOrder, Program
 from fuzz.captures import Captured, read_capture
 from fuzz.case import Case, Input
-from fuzz.contexts import DEVICES, PACKET, rewritten
+from fuzz.environment.contexts import DEVICES, PACKET, rewritten
 from fuzz.judge import interpret, judge_all
 from fuzz.layout import place
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from jit.compiler import compile_program
 from jit.config import Config

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from ebpf.assembler import assemble
 from ebpf.program import ProgramError
 from fuzz.case import Input
-from fuzz.cli import main
-from fuzz.finding import Finding, text
+from fuzz.cli.main import main
+from fuzz.findings.finding import Finding, text
 from fuzz.qiling.debug import Address, session, write_files
 from fuzz.tests.debugged import PROGRAM
 from jit.config import Config

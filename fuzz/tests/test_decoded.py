@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzz.decoded import FACT, decoded
-from fuzz.kept import kept
-from fuzz.native_text import NO_ROW
+from fuzz.recording.decoded import FACT, decoded
+from fuzz.recording.kept import kept
+from fuzz.recording.native_text import NO_ROW
 from fuzz.tests.images import CONFIGS, image
 from jit.compiled import Compiled
 from jit.config import BASE_CONFIGS, ISAS, Config

@@ -9,14 +9,14 @@ from ebpf.program import Program, ProgramError
 from fuzz.campaign.reduce import Bench, reduce
 from fuzz.campaign.shape import starts, unit, without
 from fuzz.case import Input
-from fuzz.condition import Condition
-from fuzz.diagnosis import Diagnosis, Symptom, rule_of
-from fuzz.finding import Finding, read, text
-from fuzz.fingerprint import fingerprint, operation, same_bug
-from fuzz.seeded_compiler import SeededCompiler, combined
-from fuzz.selftest import bugs
-from fuzz.side_by_side import rendered
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.findings.condition import Condition
+from fuzz.findings.diagnosis import Diagnosis, Symptom, rule_of
+from fuzz.findings.finding import Finding, read, text
+from fuzz.findings.fingerprint import fingerprint, operation, same_bug
+from fuzz.findings.side_by_side import rendered
+from fuzz.selftest.seeded_compiler import SeededCompiler, combined
+from fuzz.selftest.selftest import bugs
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Trip
 from fuzz.wires import WIRES
 from jit.config import Config

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fuzz.abilities import ABILITIES
-from fuzz.cli import main
-from fuzz.engine_faults import FAULTS, EngineFault
-from fuzz.target import Target
+from fuzz.cli.main import main
+from fuzz.engine.abilities import ABILITIES
+from fuzz.engine.faults import FAULTS, EngineFault
+from fuzz.engine.target import Target
 from fuzz.tests.images import CONFIGS, V0, image, placement
 from oracle.outcome import FaultKind
 

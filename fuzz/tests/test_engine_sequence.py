@@ -6,18 +6,20 @@ from dataclasses import replace
 import pytest
 
 from ebpf.assembler import assemble
-from fuzz import engine_sequence, engines, replay
 from fuzz.abi import RA
-from fuzz.all_engines import All
 from fuzz.case import Case, Input
-from fuzz.engine_sequence import Smallest, smallest
-from fuzz.explain import explain
-from fuzz.finding import Finding
+from fuzz.engine import engines
+from fuzz.engine import sequence as engine_sequence
+from fuzz.engine.all_engines import All
+from fuzz.engine.sequence import Smallest, smallest
+from fuzz.engine.target import Run
+from fuzz.findings import replay
+from fuzz.findings.explain import explain
+from fuzz.findings.finding import Finding
 from fuzz.judge import judge_all
 from fuzz.layout import Placement
 from fuzz.model.target import ModelTarget
-from fuzz.record import Recording
-from fuzz.target import Run
+from fuzz.recording.record import Recording
 from fuzz.tests.images import CONFIGS, MEMORY
 from fuzz.verdict import Status
 from jit.compiled import Compiled

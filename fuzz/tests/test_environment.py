@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebpf.kernel import INTEGERS, POINTER, KernelFunction
-from fuzz.environment import GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, KTIME_GET_NS, MIX, TYPED, as_type, environment, mix, scramble
-from fuzz.helpers import Surroundings
+from fuzz.environment.functions import GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, KTIME_GET_NS, MIX, TYPED, as_type, environment, mix, scramble
+from fuzz.environment.helpers import Surroundings
 
 U64 = st.integers(0, (1 << 64) - 1)
 ARGUMENTS = st.tuples(U64, U64, U64, U64, U64)

@@ -6,14 +6,14 @@ import pytest
 
 from ebpf.assembler import assemble
 from fuzz.case import Case, Input
-from fuzz.erratum_models import MODELS, occurrences
-from fuzz.faulty_cpu import FaultyCpu
+from fuzz.cpu.erratum_models import MODELS, occurrences
+from fuzz.cpu.faulty_cpu import FaultyCpu
 from fuzz.judge import interpret, judge
 from fuzz.layout import place
-from fuzz.record import Recording
-from fuzz.selftest import bugs, cases, compiler, examine
-from fuzz.suite import suites
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.recording.record import Recording
+from fuzz.selftest.selftest import bugs, cases, compiler, examine
+from fuzz.suite.suites import suites
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from fuzz.wires import errata
 from jit.compiler import compile_program

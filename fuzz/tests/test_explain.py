@@ -12,16 +12,16 @@ from ebpf.assembler import assemble
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME
 from fuzz.case import Case, Input
-from fuzz.cli import main
-from fuzz.diagnosis import diagnose
-from fuzz.explain import explain
+from fuzz.cli.main import main
+from fuzz.engine.target import Run
+from fuzz.findings.diagnosis import diagnose
+from fuzz.findings.explain import explain
+from fuzz.findings.side_by_side import side_by_side
 from fuzz.judge import judge
 from fuzz.layout import LAYOUTS, Placement, place
-from fuzz.record import Recording
-from fuzz.side_by_side import side_by_side
-from fuzz.target import Run
+from fuzz.recording.record import Recording
 from fuzz.tests.images import CONFIGS
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from fuzz.wires import NAMES, WIRES
 from fuzz.worker import judge_subject

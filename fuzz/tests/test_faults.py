@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from fuzz.engine.target import Target
 from fuzz.layout import PAGE
-from fuzz.target import Target
 from fuzz.tests.images import A0, CONFIGS, MEMORY, T0, T9, V0, Line, image, load_address, placement
 from jit.config import Config, ancestry
 from jit.mips import rows

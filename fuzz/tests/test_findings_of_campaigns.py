@@ -12,8 +12,8 @@ from fuzz.campaign.record import load
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult
 from fuzz.case import Input
-from fuzz.cli import main
-from fuzz.finding import Finding, text
+from fuzz.cli.main import main
+from fuzz.findings.finding import Finding, text
 
 PLAN = Plan("test", 1, "all", ("mips1-32le",), "all", None)
 

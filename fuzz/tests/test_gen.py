@@ -13,7 +13,7 @@ from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import Program
 from ebpf.validity import check
 from fuzz.case import Case
-from fuzz.environment import CSUM_DIFF, SKB_LOAD_BYTES, THROW, TRACE_PRINTK
+from fuzz.environment.functions import CSUM_DIFF, SKB_LOAD_BYTES, THROW, TRACE_PRINTK
 from fuzz.gen import TIERS, Features, Tier, batch, cases, draw_features, programs
 from fuzz.gen.inputs import make_input
 from fuzz.judge import interpret

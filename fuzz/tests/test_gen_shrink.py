@@ -13,8 +13,8 @@ from fuzz.gen import TIERS, GeneratedCase, Tier, batch
 from fuzz.gen.shrink import shrink, size
 from fuzz.judge import interpret, judge_all
 from fuzz.layout import place
-from fuzz.selftest import bugs, compiler, sample
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.selftest.selftest import bugs, compiler, sample
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from jit.config import Config
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 
 from ebpf.trampoline import parse
 from fuzz.gen.trampolines import trampolines
-from fuzz.selftest import bugs
-from fuzz.trampoline import judge
-from fuzz.trampoline_target import TrampolineTarget
+from fuzz.selftest.selftest import bugs
+from fuzz.trampoline.judge import judge
+from fuzz.trampoline.target import TrampolineTarget
 from jit.config import Config
 
 CONFIGS = tuple(Config.parse(name) for name in ("mips32r2-32be", "mips64r6-64le"))

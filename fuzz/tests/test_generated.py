@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
-from fuzz.finding import read
+from fuzz.findings.finding import read
 from fuzz.gen import TIERS, Features, GeneratedCase, Tier, cases, draw_features
 from fuzz.gen.property import assert_agrees
-from fuzz.selftest import bugs, compiler
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.selftest.selftest import bugs, compiler
+from fuzz.unicorn.target import UnicornTarget
 from jit.config import BASE_CONFIGS, Config, all_configs
 
 INPUTS = 3

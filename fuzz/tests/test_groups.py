@@ -11,14 +11,14 @@ from ebpf.instruction import Instruction
 from ebpf.program import Program
 from fuzz import groups
 from fuzz.case import Input
+from fuzz.cpu.machine import machine
+from fuzz.engine.target import Target
 from fuzz.groups import Grouped, SharedImageError
 from fuzz.judge import judge_all
-from fuzz.machine import machine
-from fuzz.selftest import bugs, compiler
-from fuzz.suite import Suite, suites
+from fuzz.selftest.selftest import bugs, compiler
+from fuzz.suite.suites import Suite, suites
 from fuzz.tally import Images
-from fuzz.target import Target
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES
 from jit.compiled import Addresses, Compiled

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpf.program import ByteOrder
-from fuzz.environment import CSUM_DIFF, SKB_LOAD_BYTES, TRACE_PRINTK, environment
-from fuzz.helpers import Surroundings, printed
+from fuzz.environment.functions import CSUM_DIFF, SKB_LOAD_BYTES, TRACE_PRINTK, environment
+from fuzz.environment.helpers import Surroundings, printed
 from oracle.world import Packet, RefusedCallError
 
 U64 = (1 << 64) - 1

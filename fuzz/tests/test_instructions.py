@@ -11,11 +11,11 @@ import pytest
 from fuzz.case import Case
 from fuzz.judge import judge_all
 from fuzz.layout import LAYOUTS, addresses, place
-from fuzz.suite import Suite, misaligned_suites, suites
-from fuzz.suite_bare import bare_suites
-from fuzz.suite_long import FILLER, long_suite
-from fuzz.suite_program import instruction
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.suite.bare import bare_suites
+from fuzz.suite.long import FILLER, long_suite
+from fuzz.suite.program import instruction
+from fuzz.suite.suites import Suite, misaligned_suites, suites
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES
 from jit.compiler import compile_program

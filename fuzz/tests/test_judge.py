@@ -12,16 +12,16 @@ from ebpf.instruction import Instruction
 from ebpf.program import wide_slots
 from fuzz import judge as judging
 from fuzz.case import Case, Input
+from fuzz.engine.target import Run
 from fuzz.judge import interpret, judge, judge_all
 from fuzz.layout import FAR_LAYOUTS, Placement, place
-from fuzz.native_screen import ROOM
-from fuzz.record import Recording
-from fuzz.suite import misaligned_suites, suites
-from fuzz.suite_program import Suite
+from fuzz.recording.native_screen import ROOM
+from fuzz.recording.record import Recording
+from fuzz.suite.program import Suite
+from fuzz.suite.suites import misaligned_suites, suites
 from fuzz.tally import Result, summarise
-from fuzz.target import Run
 from fuzz.tests.images import CONFIGS, MEMORY, constant, image, placement, program
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES, select
 from fuzz.wires.wire import Wire
@@ -138,7 +138,7 @@ def test_an_image_that_cannot_be_loaded_is_a_difference(target: UnicornTarget, c
 
 
 def test_an_image_that_is_too_long_is_nobodys_fault(target: UnicornTarget, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fuzz.entry.IMAGE_SIZE", 4096)
+    monkeypatch.setattr("fuzz.engine.entry.IMAGE_SIZE", 4096)
     verdict = judge(CASE, CONFIGS[0], target, Broken(words=(0,) * 1025))
     assert (verdict.status, verdict.reason) == (Status.INCONCLUSIVE, "an image of 4100 bytes; there is room for 4096 bytes")
 

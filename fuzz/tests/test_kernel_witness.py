@@ -14,9 +14,9 @@ from ebpf.assembler import assemble
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import Map, MapKind
-from fuzz import cli_witness
 from fuzz.case import Input
-from fuzz.cli import main
+from fuzz.cli import witness as cli_witness
+from fuzz.cli.main import main
 from fuzz.gen import TIERS, Tier
 from fuzz.gen.batch import choices, features_of, make_case
 from fuzz.kernel import bpf

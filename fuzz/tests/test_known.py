@@ -9,13 +9,14 @@ from click.testing import CliRunner
 
 from ebpf.assembler import assemble
 from ebpf.program import ProgramError
-from fuzz import cli_fuzz, known
 from fuzz.campaign.state import Plan, State
 from fuzz.case import Input
-from fuzz.cli_fuzz import FOUND
-from fuzz.cli_options import UNUSABLE
-from fuzz.finding import Finding
-from fuzz.known import FILE, by_fingerprint, read_known
+from fuzz.cli import fuzz as cli_fuzz
+from fuzz.cli.fuzz import FOUND
+from fuzz.cli.options import UNUSABLE
+from fuzz.findings import known
+from fuzz.findings.finding import Finding
+from fuzz.findings.known import FILE, by_fingerprint, read_known
 
 ENTRY = '[[known]]\nfingerprint = "value DIV64 o32"\nreason = "later"\nlink = "https://example.org/1"\nexpiry = 2027-01-31\n'
 

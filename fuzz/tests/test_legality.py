@@ -19,7 +19,7 @@ from ebpf.tests.llvm import needs_clang
 from fuzz.case import Case, Input
 from fuzz.layout import place
 from fuzz.sources import Subject, shipped_subjects
-from fuzz.suite import suites
+from fuzz.suite.suites import suites
 from fuzz.wires import legality
 from jit.compiler import compile_program
 from jit.config import ISAS, ISAS_32, ISAS_64, Config

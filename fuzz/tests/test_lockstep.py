@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from ebpf.assembler import assemble
 from fuzz.case import Case, Input
+from fuzz.engine.target import Run
 from fuzz.judge import interpret
 from fuzz.layout import Placement, place
 from fuzz.lockstep import Divergence, first_difference
-from fuzz.record import Record, Recording
-from fuzz.target import Run
+from fuzz.recording.record import Record, Recording
 from fuzz.tests.images import MEMORY
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from jit.compiled import Compiled
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config

@@ -9,7 +9,7 @@ from fuzz.case import Case, Input
 from fuzz.compare import compare
 from fuzz.judge import interpret
 from fuzz.layout import place
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from jit.call import CompileError
 from jit.compiled import Addresses
 from jit.compiler import compile_program

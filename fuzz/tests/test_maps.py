@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpf.program import Map, MapAddress, MapKind
-from fuzz.environment import MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, environment
-from fuzz.maps import Entry, Maps, PlacedMap, places
+from fuzz.environment.functions import MAP_DELETE_ELEM, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, environment
+from fuzz.environment.maps import Entry, Maps, PlacedMap, places
 from oracle.world import RefusedCallError
 
 KEYS, VALUE, VALUES = 0x100, 0x200, 0x1000

@@ -17,8 +17,8 @@ from fuzz.judge import judge_all
 from fuzz.layout import place
 from fuzz.marks import marked, missing
 from fuzz.sources import PROGRAMS
-from fuzz.suite import Suite, suites
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.suite.suites import Suite, suites
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from jit.compiler import compile_program
 from jit.config import Config

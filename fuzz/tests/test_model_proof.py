@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from fuzz.cli import main
+from fuzz.cli.main import main
 from fuzz.model import bits, meanings
 from fuzz.model.prove import OPEN, Proof, prove, subjects
 from jit.mips import ROWS

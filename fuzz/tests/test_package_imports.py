@@ -12,8 +12,8 @@ OURS = ("ebpf", "oracle", "jit", "fuzz", "reports", "corpus")
 
 # reports renders values: it may know their types, but run nothing.
 _RESULT_TYPES = (
-    *("fuzz.case", "fuzz.judgement", "fuzz.verdict", "fuzz.tally", "oracle.outcome", "oracle.world"),
-    *("fuzz.campaign.record", "fuzz.finding", "fuzz.known", "fuzz.reference", "fuzz.side_by_side"),
+    *("fuzz.case", "fuzz.conformance.judgement", "fuzz.verdict", "fuzz.tally", "oracle.outcome", "oracle.world"),
+    *("fuzz.campaign.record", "fuzz.findings.finding", "fuzz.findings.known", "fuzz.reference", "fuzz.findings.side_by_side"),
 )
 # Tables that reference pages show; the texts of tripwires lie beside their code.
 _TABLES = ("jit.mips", "jit.config", "jit.options", "jit.compiled", "jit.erratum_rows", "jit.frame", "jit.registers", "fuzz.wires")

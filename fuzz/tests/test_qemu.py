@@ -13,20 +13,20 @@ import pytest
 from click.testing import CliRunner
 
 from ebpf.assembler import assemble
-from fuzz import abilities
-from fuzz.all_engines import All, in_kernel_area
 from fuzz.case import Case, Input
-from fuzz.cli import main
-from fuzz.diagnosis import diagnose
-from fuzz.explain import explain
+from fuzz.cli.main import main
+from fuzz.engine import abilities
+from fuzz.engine.all_engines import All, in_kernel_area
+from fuzz.engine.target import Run
+from fuzz.findings.diagnosis import diagnose
+from fuzz.findings.explain import explain
 from fuzz.judge import judge_all
 from fuzz.layout import KERNEL_AREAS, LAYOUTS, Placement, moved, place
 from fuzz.model.target import ModelTarget
 from fuzz.qemu.models import missing, model
 from fuzz.qemu.target import QemuTarget
-from fuzz.record import Recording
-from fuzz.selftest import bugs
-from fuzz.target import Run
+from fuzz.recording.record import Recording
+from fuzz.selftest.selftest import bugs
 from fuzz.tests.images import CONFIGS, MEMORY, V0, image, placement
 from fuzz.verdict import Status
 from jit.compiler import compile_program

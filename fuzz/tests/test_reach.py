@@ -1,4 +1,4 @@
-"""The programs of `fuzz.suite_reach` have branches at exactly their reach, and long forms beyond it, and images do what they say."""
+"""The programs of `fuzz.suite.reach` have branches at exactly their reach, and long forms beyond it, and images do what they say."""
 
 import bisect
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ import pytest
 from fuzz.case import Case
 from fuzz.judge import judge_all
 from fuzz.layout import LAYOUTS, before_border, place
-from fuzz.suite_program import Suite
-from fuzz.suite_reach import conditional, reach_suites
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.suite.program import Suite
+from fuzz.suite.reach import conditional, reach_suites
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from fuzz.wires import WIRES
 from jit.compiled import Compiled

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from fuzz import native_record as native
 from fuzz.abi import is_word
-from fuzz.calls import noise
 from fuzz.case import Case, Input
-from fuzz.environment import KTIME_GET_NS
+from fuzz.engine.target import Run, Target
+from fuzz.environment.calls import noise
+from fuzz.environment.functions import KTIME_GET_NS
 from fuzz.layout import KERNEL_AREAS, LAYOUTS, moved, place
 from fuzz.model.target import HILO_DISTANCE, ModelTarget
-from fuzz.record import NO_SLOT, NOTHING_RECORDED, OperandEvent, Record, Recording
-from fuzz.target import Run, Target
+from fuzz.recording import native_record as native
+from fuzz.recording.record import NO_SLOT, NOTHING_RECORDED, OperandEvent, Record, Recording
 from fuzz.tests.images import A0, MEMORY, RA, S0, T0, T9, V0, Line, constant, image, load_address, placement
 from fuzz.tests.reference_recorder import ReferenceRecorder
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from jit.compiled import Compiled
 from jit.config import Config
 from jit.mips import Row, rows

@@ -6,12 +6,12 @@ import pytest
 
 from ebpf.assembler import assemble
 from fuzz.case import Compiler, Input
-from fuzz.finding import Finding, read, text
+from fuzz.findings.finding import Finding, read, text
 from fuzz.judge import judge_all
-from fuzz.seeded_compiler import SeededCompiler
+from fuzz.selftest.seeded_compiler import SeededCompiler
 from fuzz.sources import Subject, file_subjects
 from fuzz.tests.test_instructions import DISTINCT
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from jit.compiler import compile_program
 from jit.config import Config

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME
 from ebpf.program import wide_slots
-from fuzz.routines import MEANINGS, OUTSIDE, RoutineError
+from fuzz.environment.routines import MEANINGS, OUTSIDE, RoutineError
 from jit.runtime import ROUTINES
 from oracle.interpreter import run
 from oracle.outcome import FaultKind

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from ebpf.assembler import assemble
 from ebpf.instruction import Instruction
 from ebpf.program import Program
-from fuzz import native_screen as native
-from fuzz import screen
 from fuzz.case import Case, Input
-from fuzz.engines import ENGINES
+from fuzz.engine.engines import ENGINES
+from fuzz.engine.target import Run, Target
 from fuzz.judge import interpret, judge_all, recordings
 from fuzz.layout import KERNEL_AREAS, Placement, moved, place
-from fuzz.record import Recording
-from fuzz.suite import suites
-from fuzz.target import Run, Target
+from fuzz.recording import native_screen as native
+from fuzz.recording import screen
+from fuzz.recording.record import Recording
+from fuzz.suite.suites import suites
 from fuzz.tests.images import CONFIGS
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES

@@ -8,14 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from ebpf.opcodes import BY_NAME
-from fuzz import selftest
 from fuzz.case import Case, Input
-from fuzz.cli_selftest import selftest as command
+from fuzz.cli.selftest import selftest as command
 from fuzz.layout import place
-from fuzz.seeded_bug import Bug, Change, drop, in_cells, operands, rename, rewrite
-from fuzz.selftest import TRAMPOLINES, Capture, Result, bugs, cases, compiler, examine, sample, verdicts
-from fuzz.suite import suites
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.selftest import selftest
+from fuzz.selftest.seeded_bug import Bug, Change, drop, in_cells, operands, rename, rewrite
+from fuzz.selftest.selftest import TRAMPOLINES, Capture, Result, bugs, cases, compiler, examine, sample, verdicts
+from fuzz.suite.suites import suites
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from jit.code import Emitter, Item, Label, branch
 from jit.compiler import PARTS, compile_program
@@ -83,7 +83,7 @@ def test_bug_is_described_applies_and_names_what_there_is(bug: Bug) -> None:
 
 
 def test_two_bugs_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    text = "from fuzz.seeded_bug import Bug\nfrom jit.compiler import PARTS\nBUGS = (Bug('twin', 'x', 'X.', PARTS, (), ()),)\n"
+    text = "from fuzz.selftest.seeded_bug import Bug\nfrom jit.compiler import PARTS\nBUGS = (Bug('twin', 'x', 'X.', PARTS, (), ()),)\n"
     for name in ("a.py", "b.py"):
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(selftest, "BUGS", tmp_path)

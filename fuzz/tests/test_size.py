@@ -10,9 +10,9 @@ from ebpf.program import Program
 from fuzz.case import Input
 from fuzz.judge import judge_all
 from fuzz.layout import LAYOUTS, before_border
-from fuzz.suite_long import long_suite
-from fuzz.suite_program import instruction
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.suite.long import long_suite
+from fuzz.suite.program import instruction
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program

@@ -18,9 +18,9 @@ import pytest
 from ebpf.instruction import Instruction
 from ebpf.program import Program
 from fuzz.case import Case, Input
+from fuzz.engine.target import Run, Target
 from fuzz.layout import Placement, place
-from fuzz.record import Recording
-from fuzz.target import Run, Target
+from fuzz.recording.record import Recording
 from fuzz.wires import sign_extension
 from fuzz.wires.wire import Observation
 from jit.compiled import Compiled

@@ -15,14 +15,14 @@ from ebpf.program import ByteOrder
 from ebpf.validity import check
 from fuzz.case import Case
 from fuzz.layout import place
-from fuzz.suite import Suite, misaligned_suites, suites
-from fuzz.suite_atomic import is_atomic
-from fuzz.suite_bare import bare_suites
-from fuzz.suite_jumps import is_conditional
-from fuzz.suite_long import long_suite
-from fuzz.suite_memory import access_size
-from fuzz.suite_program import RUNS, Assembly, instruction, permutation
-from fuzz.suite_values import EDGES_32, EDGES_64, EDGES_NARROW, IMMEDIATES, SHIFTS, pairs, related
+from fuzz.suite.atomic import is_atomic
+from fuzz.suite.bare import bare_suites
+from fuzz.suite.jumps import is_conditional
+from fuzz.suite.long import long_suite
+from fuzz.suite.memory import access_size
+from fuzz.suite.program import RUNS, Assembly, instruction, permutation
+from fuzz.suite.suites import Suite, misaligned_suites, suites
+from fuzz.suite.values import EDGES_32, EDGES_64, EDGES_NARROW, IMMEDIATES, SHIFTS, pairs, related
 from jit.config import Config
 from oracle.interpreter import run
 from oracle.outcome import FaultKind, Outcome

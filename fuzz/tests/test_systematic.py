@@ -8,13 +8,13 @@ import pytest
 from ebpf.opcodes import BY_NAME, ROWS, lookup
 from ebpf.validity import check
 from fuzz.judge import judge_all
-from fuzz.suite_atomic import is_atomic
-from fuzz.suite_jumps import is_conditional
-from fuzz.suite_memory import is_load, is_store
-from fuzz.suite_program import RING, Suite
-from fuzz.suite_values import IMMEDIATE_MAGNITUDES, MAGNITUDES
-from fuzz.systematic import INPUTS, PAIRS_OF_A_RUN, systematic_subjects, systematic_suites
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.suite.atomic import is_atomic
+from fuzz.suite.jumps import is_conditional
+from fuzz.suite.memory import is_load, is_store
+from fuzz.suite.program import RING, Suite
+from fuzz.suite.systematic import INPUTS, PAIRS_OF_A_RUN, systematic_subjects, systematic_suites
+from fuzz.suite.values import IMMEDIATE_MAGNITUDES, MAGNITUDES
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS

@@ -8,9 +8,9 @@ import pytest
 from ebpf.instruction import Instruction
 from fuzz.case import Input
 from fuzz.compare import compare
-from fuzz.environment import KTIME_GET_NS, MIX
+from fuzz.engine.target import Target
+from fuzz.environment.functions import KTIME_GET_NS, MIX
 from fuzz.judge import interpret
-from fuzz.target import Target
 from fuzz.tests.images import A0, CONFIGS, FP, MEMORY, S0, SP, T0, T9, V0, V1, Line, image, limited, load_address, placement, program
 from jit.config import Config
 from jit.mips import rows

@@ -8,17 +8,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ebpf.assembler import assemble
-from fuzz import native_record as record
-from fuzz import native_screen, native_text, screen
 from fuzz.case import Case
-from fuzz.decoded import decoded
 from fuzz.layout import Placement, place
-from fuzz.suite import suites
+from fuzz.recording import native_record as record
+from fuzz.recording import native_screen, native_text, screen
+from fuzz.recording.decoded import decoded
+from fuzz.recording.text import doubts, text
+from fuzz.suite.suites import suites
 from fuzz.tests.images import CONFIGS, Line, image, placement
 from fuzz.tests.test_decoded import words
 from fuzz.tests.test_screen import INPUTS, PROGRAM
 from fuzz.tests.test_wires import EXAMPLES, example_case, example_image
-from fuzz.text import doubts, text
 from fuzz.wires import WIRES
 from fuzz.wires.flow import successors
 from fuzz.wires.frame import main_frame

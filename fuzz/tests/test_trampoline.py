@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from ebpf.assembler import assemble
 from ebpf.program import DataSection, ProgramError
 from ebpf.trampoline import MAXIMUM_ARGUMENTS, SIZES, Attached, Signature, Traced, Trampoline, read
-from fuzz.cli import main
-from fuzz.cli_trampoline import SHIPPED
+from fuzz.cli.main import main
+from fuzz.cli.trampoline import SHIPPED
 from fuzz.layout import LAYOUTS
-from fuzz.trampoline import actual, build, judge
-from fuzz.trampoline_target import TrampolineTarget
+from fuzz.trampoline.judge import actual, build, judge
+from fuzz.trampoline.target import TrampolineTarget
 from jit.config import BASE_CONFIGS, Config
 from jit.trampoline import Parts, layout
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ebpf.trampoline import MAXIMUM_ARGUMENTS, SIZES
 from fuzz.abi import A0
-from fuzz.trampoline_abi import Mismatch, area, pass_arguments, result_registers, take_arguments, take_result
+from fuzz.trampoline.abi import Mismatch, area, pass_arguments, result_registers, take_arguments, take_result
 from jit.config import Config
 from oracle.trampoline import extended
 

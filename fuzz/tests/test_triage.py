@@ -9,14 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from ebpf.program import ProgramError
-from fuzz import triage
-from fuzz.bisect import bisect
-from fuzz.cli import main
-from fuzz.finding import Finding, read, text
-from fuzz.known import Known
-from fuzz.replay import FAIL, PASS
+from fuzz.cli.main import main
+from fuzz.findings import triage
+from fuzz.findings.bisect import bisect
+from fuzz.findings.finding import Finding, read, text
+from fuzz.findings.known import Known
+from fuzz.findings.replay import FAIL, PASS
+from fuzz.findings.triage import FIXED, KNOWN, NEW, REOPENED, STILL, between_campaigns, of_repository, settle
 from fuzz.tests.campaigns import Seeded, campaign
-from fuzz.triage import FIXED, KNOWN, NEW, REOPENED, STILL, between_campaigns, of_repository, settle
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIGS = ("mips32r2-32be",)

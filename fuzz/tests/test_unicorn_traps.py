@@ -90,7 +90,7 @@ _run(_engine(int(sys.argv[1])), *[ONE] * int(sys.argv[2]), *RETURN)
 
 @pytest.mark.parametrize("bits", [32, 64])
 def test_long_straight_code_crashes_the_translator(bits: int) -> None:
-    """And a block of `fuzz.blocks.LONGEST` instructions does not."""
+    """And a block of `fuzz.unicorn.blocks.LONGEST` instructions does not."""
     codes = [subprocess.run([sys.executable, "-c", _LONG, str(bits), str(length)], check=False).returncode for length in (256, 500)]
     assert codes[0] == 0
     assert codes[1] < 0

@@ -11,7 +11,7 @@ from ebpf.instruction import Instruction
 from fuzz.case import Case, Input
 from fuzz.judge import judge
 from fuzz.tests.images import image
-from fuzz.unicorn_target import UnicornTarget
+from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from fuzz.wires import NAMES, OTHERS, WIRES, select
 from fuzz.wires.wire import Example, Wire

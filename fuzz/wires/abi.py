@@ -2,7 +2,8 @@
 
 What a run as a whole shows comes from the target (`Run.violations`): registers that do not hold at the return what they held at the entry, the stack
 pointer and gp at calls, the form of the result, the caller's part of the stack. That nothing lives in a caller-saved register or in the argument area
-across a call needs no check: `fuzz.calls` destroys both. What a run does not show, because it is undone before anyone looks, is in the words:
+across a call needs no check: `fuzz.environment.calls` destroys both. What a run does not show, because it is undone before anyone looks, is in the
+words:
 
     k0, k1   an interrupt between any two instructions destroys them
     gp       holds the pointer to the current task, which interrupt handlers use
@@ -18,9 +19,9 @@ import numpy as np
 from ebpf.instruction import Instruction
 from ebpf.opcodes import lookup
 from fuzz.abi import GP, SP, STACK_ALIGNMENT, register_name
-from fuzz.decoded import decoded
 from fuzz.layout import Placement
-from fuzz.native_text import CONVENTION
+from fuzz.recording.decoded import decoded
+from fuzz.recording.native_text import CONVENTION
 from fuzz.verdict import Trip
 from fuzz.wires.flow import Word, adjustment, words
 from fuzz.wires.wire import Example, Observation, Wire, trip

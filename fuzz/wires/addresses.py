@@ -8,9 +8,9 @@ see their addresses, so that the oracle is asked anew.
 from collections.abc import Iterable
 
 from fuzz.case import Case
-from fuzz.kept import kept
+from fuzz.engine.target import Ability
 from fuzz.layout import KERNEL_AREAS, Placement, moved, place
-from fuzz.target import Ability
+from fuzz.recording.kept import kept
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
 from jit.config import Config

@@ -1,6 +1,6 @@
 """The tripwire for atomic operations that lose what another CPU writes, or that do not try again: further runs in which other CPUs come in between.
 
-What they do is in `fuzz.interference`. A target that cannot play other CPUs runs the input once more without.
+What they do is in `fuzz.cpu.interference`. A target that cannot play other CPUs runs the input once more without.
 """
 
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from fuzz.atomics import any_atomic
 from fuzz.case import Case
-from fuzz.kept import kept
+from fuzz.engine.target import Ability
 from fuzz.layout import Placement
-from fuzz.target import Ability
+from fuzz.recording.kept import kept
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
 
@@ -36,7 +36,7 @@ _ADD = "r0 = 1; lock *(u32 *)(r1 + 0) += r0; r0 = 42; exit"
 WIRE = Wire(
     name="atomicity",
     rule="Other CPUs may write between the load and the store of an atomic operation: nothing is lost, and it comes to an end.",
-    source="MIPS64 volume II-A (MD00087), LL and SC: a store by another processor, and any exception, makes SC fail; `fuzz.interference`",
+    source="MIPS64 volume II-A (MD00087), LL and SC: a store by another processor, and any exception, makes SC fail; `fuzz.cpu.interference`",
     asks=frozenset({Ability.OTHER_CPUS}),
     variants=variants,
     examples=(

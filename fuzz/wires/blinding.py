@@ -23,8 +23,8 @@ from ebpf.instruction import Instruction
 from ebpf.opcodes import Row, lookup
 from ebpf.program import wide_immediate
 from fuzz.case import Case
-from fuzz.kept import kept
 from fuzz.layout import Placement
+from fuzz.recording.kept import kept
 from fuzz.verdict import Trip
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled

@@ -1,10 +1,10 @@
-"""The tripwire for code in which the CPU of the configuration would go wrong. The patterns are in `fuzz.erratum_models`."""
+"""The tripwire for code in which the CPU of the configuration would go wrong. The patterns are in `fuzz.cpu.erratum_models`."""
 
 from collections.abc import Iterator
 
-from fuzz import erratum_models
+from fuzz.cpu import erratum_models
 from fuzz.layout import Placement
-from fuzz.native_text import ERRATA
+from fuzz.recording.native_text import ERRATA
 from fuzz.verdict import Trip
 from fuzz.wires.wire import Example, Wire, trip
 from jit.compiled import Compiled

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fuzz.abi import SP
-from fuzz.decoded import decoded
-from fuzz.kept import kept
+from fuzz.recording.decoded import decoded
+from fuzz.recording.kept import kept
 from jit.compiled import Compiled
 from jit.mips import Row, decode
 

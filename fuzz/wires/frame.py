@@ -7,7 +7,7 @@ too small   a part of the eBPF stack lies below the stack pointer, where an inte
 from collections.abc import Iterator
 
 from fuzz.layout import Placement
-from fuzz.native_text import FRAME
+from fuzz.recording.native_text import FRAME
 from fuzz.verdict import Trip
 from fuzz.wires.flow import adjustments
 from fuzz.wires.memory import lowest_stack_pointer

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fuzz.decoded import Decoded, decoded
 from fuzz.layout import Placement
-from fuzz.native_text import DISTANCES, LINKED, SLOTS
-from fuzz.record import Recording
+from fuzz.recording.decoded import Decoded, decoded
+from fuzz.recording.native_text import DISTANCES, LINKED, SLOTS
+from fuzz.recording.record import Recording
 from fuzz.verdict import Trip
 from fuzz.wires.flow import Word, predecessors, reachable, successors, target, words
 from fuzz.wires.wire import Example, Observation, Wire, trip

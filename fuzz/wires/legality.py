@@ -10,9 +10,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fuzz.decoded import decoded
 from fuzz.layout import Placement
-from fuzz.native_text import LEGALITY
+from fuzz.recording.decoded import decoded
+from fuzz.recording.native_text import LEGALITY
 from fuzz.verdict import Trip
 from fuzz.wires.wire import Example, Wire, trip
 from jit.compiled import Compiled

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from ebpf.instruction import MAXIMUM_CALL_DEPTH, TAIL_CALL, Instruction
 from fuzz.abi import HOME_AREA
-from fuzz.decoded import decoded
-from fuzz.kept import kept
-from fuzz.record import NO_SLOT, Recording
+from fuzz.recording.decoded import decoded
+from fuzz.recording.kept import kept
+from fuzz.recording.record import NO_SLOT, Recording
 from fuzz.verdict import Trip
 from fuzz.wires.flow import adjustments
 from fuzz.wires.wire import Example, Observation, Wire, trip

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ebpf.instruction import Instruction
 from fuzz.layout import Placement
-from fuzz.native_text import ORDER
+from fuzz.recording.native_text import ORDER
 from fuzz.verdict import Trip
 from fuzz.wires.flow import Word, predecessors, reachable, successors, words
 from fuzz.wires.wire import Example, Wire, trip

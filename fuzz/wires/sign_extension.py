@@ -12,7 +12,7 @@ from itertools import islice
 
 from fuzz.abi import register_name
 from fuzz.compare import compare
-from fuzz.record import Recording
+from fuzz.recording.record import Recording
 from fuzz.verdict import Trip
 from fuzz.wires.wire import Example, Observation, Wire, trip
 from jit.mips import decode, text

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fuzz.case import Case
-from fuzz.kept import kept
 from fuzz.layout import ZEROS, Placement
+from fuzz.recording.kept import kept
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from fuzz.case import Case
+from fuzz.engine.target import Ability, Run
 from fuzz.layout import Placement
-from fuzz.record import Record, Recording
-from fuzz.target import Ability, Run
+from fuzz.recording.record import Record, Recording
 from fuzz.verdict import Trip
 from jit.compiled import Compiled
 
@@ -59,9 +59,9 @@ class Wire:
     rule      one sentence
     source    manual and section, or ABI document
     needs     what a target has to record for `run`
-    doubt     the doubts about the words of an image without which `code` finds nothing (`fuzz.text`): it is not asked about others. 0 for always
+    doubt     the doubts about the words without which `code` finds nothing (`fuzz.recording.text`): it is not asked about others. 0 for always
     asks      what else a target must be able to do
-    screened  whether `run` finds nothing where the screen has found nothing (`fuzz.screen`); such runs are not shown to it
+    screened  whether `run` finds nothing where the screen has found nothing (`fuzz.recording.screen`); such runs are not shown to it
     variants  given the image, the case and its placement: placements that may need another image, because the program sees addresses
     images    looks at the image, at the one of a variant that needs its own, and at the placement of the variant
     """

@@ -8,9 +8,9 @@ from fuzz.campaign.progress import REACHABLE
 from fuzz.campaign.record import Batch, Bucket, CampaignRecord, Feature
 from fuzz.campaign.saturation import estimate
 from fuzz.case import Input
-from fuzz.finding import Finding
-from fuzz.known import Known
-from fuzz.side_by_side import Step
+from fuzz.findings.finding import Finding
+from fuzz.findings.known import Known
+from fuzz.findings.side_by_side import Step
 
 BROKEN = assemble("r0 = 7; r1 = 3; r0 -= r1; exit", "made.s")
 STEPS = (

@@ -1,0 +1,61 @@
+"""`report` makes pages and files of a campaign; `export` writes a finding in the form that another tool takes."""
+
+import datetime
+from pathlib import Path
+
+import click
+
+from ebpf.program import ProgramError
+from fuzz.cli.options import write_output
+
+FORMS = ("data", "elf", "c", "markdown")
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--before", "earlier", metavar="DIR", multiple=True, type=click.Path(path_type=Path), help="An earlier campaign, the last one last.")
+@click.option("--known", "known_file", metavar="FILE", help="Known findings; corpus/known.toml by default.")
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Where the files go; the directory of the campaign by default.")
+def report(directory: Path, earlier: tuple[Path, ...], known_file: str | None, out: Path | None) -> None:
+    """Write what a campaign has come to: report.html, report.json, junit.xml, report.sarif and summary.md.
+
+    The page needs nothing but a browser.
+
+    \b
+    Example: bpfmips report night --before last-night
+    """
+    from fuzz.findings.known import FILE, by_fingerprint, read_known
+    from fuzz.findings.reporting import write_report
+
+    known = read_known(known_file or str(FILE))
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    for entry in known:
+        if not entry.holds(today):
+            click.echo(f"{known_file or FILE}: {entry.fingerprint}: expired on {entry.expiry}, counts no more", err=True)
+    try:
+        for path in write_report(directory, earlier, by_fingerprint(known, today), out or directory):
+            click.echo(str(path))
+    except OSError as error:
+        raise ProgramError(f"{error.filename or directory}: {error.strerror}") from None
+
+
+@click.command()
+@click.argument("file")
+@click.option("--as", "form", type=click.Choice(FORMS), required=True, help="A bpf_conformance test, an object, C, or an issue.")
+@click.option("--output", "-o", metavar="FILE", help="Where to write it; an object must have one.")
+def export(file: str, form: str, output: str | None) -> None:
+    """Write a finding in the form that another tool takes.
+
+    \b
+    Example: bpfmips export corpus/findings/value-DIV64-o32.toml --as c
+    """
+    from fuzz.findings.finding import read
+    from fuzz.findings.reporting import exported
+
+    content = exported(read(file), form)
+    if output is not None:
+        write_output(output, content)
+    elif form == "elf":
+        raise ProgramError("bpfmips: --output names the file of an object")
+    else:
+        click.echo(content.decode(), nl=False)

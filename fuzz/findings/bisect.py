@@ -1,0 +1,100 @@
+"""Which commit broke it: `git bisect run` with `bpfmips replay`, in a working tree of its own, and then the first MIPS word that is another one.
+
+    FINDING, good, bad ─ git bisect run replay ─► first bad commit ─ images of its parent and of itself ─► first bad word
+
+The finding is copied aside first, because commits before it do not have its file, and replay of each commit judges it with the compiler of that
+commit.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from ebpf.program import ProgramError
+from fuzz.findings.finding import read
+from fuzz.findings.triage import ROOT, git, working_tree
+
+_FIRST_BAD = re.compile(r"^([0-9a-f]{40}) is the first bad commit", re.MULTILINE)
+_IMAGE = """
+import json, sys
+from fuzz.case import Case
+from fuzz.findings.finding import read
+from fuzz.layout import place
+from jit.compiler import compile_program
+from jit.config import Config
+from jit.mips import decode, text
+finding = read(sys.argv[1])
+config = Config.parse(finding.config)
+placement = place(Case(finding.program, finding.inputs[0]), config)
+compiled = compile_program(placement.slots, config, placement.addresses)
+lines = []
+for at, word in enumerate(compiled.words):
+    decoded = decode(word, config.isa)
+    address = compiled.base + 4 * at
+    lines.append([compiled.slot_of[at], f"{address:#x}  {word:08x}  {text(*decoded, address, config.width) if decoded else '?'}"])
+json.dump(lines, sys.stdout)
+"""
+"""Run with the compiler of a commit: the eBPF instruction and the text of each word of the image of the finding."""
+
+
+class Culprit(NamedTuple):
+    """What came of a bisection: the commit, its first line, how many commits were tried, the first word that differs, and its eBPF instruction.
+
+    before, after  the word with address and text
+    slot           -1 for entry or exit code; None where all words are the same
+    """
+
+    commit: str
+    subject: str
+    tried: int
+    before: str
+    after: str
+    slot: int | None
+
+
+def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culprit:
+    """Find the commit. Raises ProgramError, one line, when the revisions are none, or do not differ in what they make of the finding."""
+    read(str(finding))
+    with working_tree(bad, repository) as tree:
+        copy = tree.parent / "finding.toml"
+        shutil.copy(finding, copy)
+        command = [sys.executable, "-m", "fuzz", "replay", str(copy)]
+        for revision, expected in ((good, 0), (bad, 1)):
+            git("checkout", "--quiet", "--detach", revision, where=tree)
+            status = subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode
+            if status != expected:
+                what = {0: "passes", 1: "fails"}.get(status, "cannot be judged")
+                raise ProgramError(f"{finding}: {what} at {revision}, which is to be the {'bad' if expected else 'good'} one")
+        git("bisect", "start", bad, good, where=tree)
+        try:
+            said = git("bisect", "run", *command, where=tree)
+        finally:
+            git("bisect", "reset", where=tree)
+        if (found := _FIRST_BAD.search(said)) is None:
+            raise ProgramError(f"git bisect: no single commit; replay with {shlex.join(command[1:3])} cannot judge those that are left")
+        commit = found[1]
+        images = [_image(tree, revision, copy) for revision in (f"{commit}^", commit)]
+        subject = git("log", "-1", "--format=%s", commit, where=tree)
+        return Culprit(commit, subject, said.count("running "), *_first_word(*images))
+
+
+def _image(tree: Path, revision: str, finding: Path) -> list[tuple[int, str]]:
+    git("checkout", "--quiet", "--detach", revision, where=tree)
+    command = [sys.executable, "-c", _IMAGE, str(finding)]
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    found = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    return [(slot, text) for slot, text in json.loads(found.stdout)] if found.returncode == 0 else []
+
+
+def _first_word(before: list[tuple[int, str]], after: list[tuple[int, str]]) -> tuple[str, str, int | None]:
+    for at in range(max(len(before), len(after))):
+        old, new = (image[at] if at < len(image) else (None, "no word") for image in (before, after))
+        if old[1] != new[1]:
+            return old[1], new[1], new[0] if new[0] is not None else old[0]
+    return "", "", None

@@ -1,0 +1,148 @@
+"""A finding: what went wrong where, as a value and as a file that a person can read and `bpfmips replay` can judge again.
+
+A campaign sorts what it sees by symptom at once (`fuzz.findings.diagnosis`). A finding that has been made small has a fingerprint besides
+(`fuzz.findings.fingerprint`), which says which findings are probably the same bug, and the condition under which it fails
+(`fuzz.findings.condition`). Neither has values or addresses in it.
+"""
+
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ebpf.program import Program, ProgramError
+from fuzz.case import Input
+from fuzz.casefile import case_of, document, read_document, text_of
+from fuzz.findings.side_by_side import Step
+
+FORMAT = 2
+_NAME = 80
+"""Characters of the name of a file."""
+
+ENGINE = "ENGINE"
+HARNESS = "HARNESS"
+"""Besides the names of statuses: a worker died with the case, or judging raised an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One bug, as far as can be told.
+
+    symptom      what is wrong, as it was first seen; see the head of this file
+    fingerprint  of a reduced finding; of others the symptom
+    status       DIFFER, TRIPPED, ENGINE or HARNESS
+    config       the configuration on which `details` were seen
+    configs      all on which the case was seen to fail in this way
+    details      differences and trips, or what happened to the engine
+    wrong        the eBPF instruction that went wrong first, empty when it is not known
+    words        its MIPS instructions
+    origin       where the case came from
+    versions     of what took part
+    reduced      whether it was made as small as possible
+    condition    the smallest on the axes of configurations under which it fails, for people; empty where that is not known
+    row          name of the eBPF instruction that went wrong first, as in the symptom
+    steps        oracle and image side by side around it
+    """
+
+    symptom: str
+    fingerprint: str
+    status: str
+    program: Program
+    inputs: tuple[Input, ...]
+    config: str
+    configs: tuple[str, ...]
+    details: tuple[str, ...]
+    wrong: str = ""
+    words: tuple[str, ...] = ()
+    origin: str = ""
+    versions: Mapping[str, str] | None = None
+    reduced: bool = False
+    condition: str = ""
+    row: str = ""
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Slots of the program, and bytes of all inputs: what is smaller is kept."""
+        return len(self.program.slots), sum(len(given.memory) + len(given.packet.contents) for given in self.inputs)
+
+    @property
+    def file_name(self) -> str:
+        """The fingerprint as the name of a file; the end of a long one is made short."""
+        name = re.sub(r"[^A-Za-z0-9]+", "-", self.fingerprint).strip("-")
+        if len(name) > _NAME:
+            name = f"{name[:_NAME]}-{blake2b(self.fingerprint.encode(), digest_size=4).hexdigest()}"
+        return f"{name}.toml"
+
+
+def versions() -> dict[str, str]:
+    """The versions of what takes part in judging."""
+    found = {"python": platform.python_version()}
+    for name in ("bpfmips", "unicorn", "numba", "numpy", "hypothesis"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def text(finding: Finding) -> str:
+    """The file of a finding."""
+    head = {
+        "format": FORMAT,
+        "fingerprint": finding.fingerprint,
+        "symptom": finding.symptom,
+        "condition": finding.condition,
+        "status": finding.status,
+        "config": finding.config,
+        "configs": list(finding.configs),
+        "details": list(finding.details),
+        "wrong": finding.wrong,
+        "row": finding.row,
+        "words": list(finding.words),
+        "origin": finding.origin,
+        "reduced": finding.reduced,
+    }
+    steps = [{**step._asdict(), "mips": list(step.mips)} for step in finding.steps]
+    whole = {**head, **document(finding.program, finding.inputs), "versions": dict(finding.versions or {}), **({"steps": steps} if steps else {})}
+    return f"# A finding of bpfmips; judge it again: bpfmips replay {finding.file_name}\n{text_of(whole)}"
+
+
+def read(path: str) -> Finding:
+    """The finding in a file. Raises ProgramError."""
+    found = read_document(path)
+    if found.get("format") != FORMAT:
+        raise ProgramError(f"{path}: not a finding of format {FORMAT}")
+    program, inputs = case_of(found, path)
+
+    def entry(name: str, kind: type) -> Any:
+        value = found.get(name, kind())
+        if not isinstance(value, kind):
+            raise ProgramError(f"{path}: {name}: not a {kind.__name__}")
+        return value
+
+    def lines(name: str) -> tuple[str, ...]:
+        return tuple(map(str, entry(name, list)))
+
+    given = {name: entry(name, str) for name in ("symptom", "fingerprint", "status", "config", "wrong", "origin", "condition", "row")}
+    return Finding(
+        program=program,
+        inputs=inputs,
+        configs=lines("configs"),
+        details=lines("details"),
+        words=lines("words"),
+        versions=entry("versions", dict),
+        reduced=entry("reduced", bool),
+        steps=_steps(entry("steps", list), path),
+        **given,
+    )
+
+
+def _steps(found: list[Any], path: str) -> tuple[Step, ...]:
+    try:
+        return tuple(Step(**{**step, "mips": tuple(step["mips"])}) for step in found)
+    except (TypeError, KeyError):
+        raise ProgramError(f"{path}: steps: not those of a finding") from None

@@ -1,0 +1,36 @@
+"""The fingerprint: which findings are one bug, as far as can be told without knowing the bug.
+
+    kind (rule) operation class        value DIV64 o32        hazards (the result of sc is not tested) ATOMIC_ADD_W        blinding (…) ST_W +blind
+
+It is made of the symptom (`fuzz.findings.diagnosis`) and of the class of configurations outside of which the case does not fail
+(`fuzz.findings.condition`). Whether
+the second operand is a register or an immediate is chance, and so is which of the instructions that swap bytes it is, and the size of a load from a
+packet; `operation` leaves them out.
+"""
+
+import re
+
+from fuzz.findings.condition import Condition
+from fuzz.findings.diagnosis import Symptom
+
+_FORM = re.compile(r"_(REG|IMM)$")
+_SWAP = re.compile(r"^(BSWAP|BE|LE)(?=\d)")
+_PACKET = re.compile(r"^(LDABS|LDIND)_\w+$")
+
+
+def operation(row: str) -> str:
+    """The operation of a row of the table of eBPF instructions."""
+    return _SWAP.sub("SWAP", _PACKET.sub("LD_PACKET", _FORM.sub("", row)))
+
+
+def fingerprint(symptom: Symptom, condition: Condition) -> str:
+    """The fingerprint as text, in one line."""
+    rule = f"({symptom.rule})" if symptom.rule else ""
+    # What passes do wrong, they do at both widths; at which one a case shows it depends on the case.
+    kind = condition.kind if symptom.row != "any" else " ".join(part for part in condition.kind.split() if part.startswith("+"))
+    return " ".join(filter(None, (symptom.kind, rule, operation(symptom.row), kind)))
+
+
+def same_bug(first: Symptom, second: Symptom) -> bool:
+    """Whether two symptoms differ at most in the width of the code and in what is chance."""
+    return first[:2] == second[:2] and operation(first.row) == operation(second.row)

@@ -1,0 +1,58 @@
+"""From the directory of a campaign to the files of its report."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ebpf.elf_writer import write_object
+from ebpf.program import ProgramError
+from fuzz.campaign.progress import REACHABLE
+from fuzz.campaign.record import load
+from fuzz.case import Compiler
+from fuzz.casefile import write_atomically
+from fuzz.findings.finding import Finding
+from fuzz.findings.known import Known
+from fuzz.reference import lowerings
+from jit.compiler import compile_program
+from jit.config import Config
+from reports.document import document
+from reports.exports import FORMS, c_array, data_file, markdown
+from reports.machine import junit, report_json, sarif, step_summary
+from reports.page import page
+
+
+def exported(finding: Finding, form: str) -> bytes:
+    """A finding in one of `FORMS`. Raises ProgramError where that cannot hold it."""
+    if form == "elf":
+        return write_object(finding.program, "big" if Config.parse(finding.config).big_endian else "little")
+    return {"data": data_file, "c": c_array, "markdown": markdown}[form](finding).encode()
+
+
+def write_report(
+    directory: Path, earlier: Sequence[Path], known: Mapping[str, Known], out: Path, compiler: Compiler = compile_program
+) -> tuple[Path, ...]:
+    """Write all files; their paths. Raises ProgramError and OSError."""
+    record = load(directory)
+    found = document(record, [load(each) for each in earlier], known, REACHABLE, lowerings(compiler))
+    exports = {bucket.finding.fingerprint: _forms(bucket.finding) for bucket in record.buckets}
+    files = {
+        "report.html": page(found, exports),
+        "report.json": report_json(found),
+        "junit.xml": junit(found),
+        "report.sarif": sarif(found),
+        "summary.md": step_summary(found),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_atomically(out / name, text)
+    return tuple(out / name for name in files)
+
+
+def _forms(finding: Finding) -> dict[str, bytes]:
+    found = {}
+    for form in FORMS:
+        try:
+            found[form] = exported(finding, form)
+        except ProgramError:
+            # Not every form can hold every program.
+            continue
+    return found

@@ -1,0 +1,162 @@
+"""What is new, known, fixed and reopened: between two campaigns, or between two commits.
+
+    campaigns   a finding of the later one is new, known or reopened (a regression that fails again); one of the earlier one that is not in the
+                later one is judged again: it is fixed when it passes, and else still there, only not seen
+    commits     all findings and regressions of the later commit are judged with the compiler of each, in a working tree of its own
+
+Judging is `bpfmips replay` in a process of its own, with exit status 0, 1 or 125.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from ebpf.program import ProgramError
+from fuzz.campaign.record import Bucket, load
+from fuzz.findings.finding import Finding, read
+from fuzz.findings.known import Known
+from fuzz.findings.replay import CANNOT_JUDGE, FAIL, PASS
+
+ROOT = Path(__file__).parents[2]
+FINDINGS = ROOT / "corpus" / "findings"
+REGRESSIONS = ROOT / "corpus" / "regressions"
+"""Findings that wait, and those that are fixed and must stay so."""
+
+NEW, KNOWN, FIXED, REOPENED, STILL, UNCLEAR = "new", "known", "fixed", "reopened", "still there", "cannot judge"
+STATES = (NEW, REOPENED, STILL, KNOWN, FIXED, UNCLEAR)
+
+Judge = Callable[[Path], int]
+
+
+class Triaged(NamedTuple):
+    """A finding, its state and its file."""
+
+    state: str
+    fingerprint: str
+    path: Path
+    note: str = ""
+
+
+def findings_in(directory: Path) -> dict[str, Path]:
+    """By fingerprint the files of findings in a directory; it need not exist. Raises ProgramError for a bad file."""
+    return {read(str(path)).fingerprint: path for path in sorted(directory.glob("*.toml"))}
+
+
+def replayed(root: Path = ROOT) -> Judge:
+    """Judges a finding with the compiler in a working tree."""
+
+    def judge(path: Path) -> int:
+        found = subprocess.run([sys.executable, "-m", "fuzz", "replay", str(path.resolve())], cwd=root, capture_output=True, check=False)
+        return found.returncode if found.returncode in (PASS, FAIL) else CANNOT_JUDGE
+
+    return judge
+
+
+def between_campaigns(before: Path, after: Path, known: Mapping[str, Known], judge: Judge, regressions: Path = REGRESSIONS) -> tuple[Triaged, ...]:
+    """Compare two campaigns."""
+    earlier, later = ({bucket.finding.fingerprint: bucket for bucket in load(directory).buckets} for directory in (before, after))
+    fixed_before = set(findings_in(regressions))
+    found = [Triaged(_state(name, earlier, known, fixed_before), name, _file(after, bucket), _note(bucket.finding)) for name, bucket in later.items()]
+    for name, bucket in earlier.items():
+        if name not in later:
+            path = _file(before, bucket)
+            state = {PASS: FIXED, FAIL: STILL}.get(judge(path), UNCLEAR)
+            found.append(Triaged(state, name, path, "not seen again, and fails" if state == STILL else ""))
+    seen = set(later) | set(earlier)
+    found += [Triaged(KNOWN, name, Path(), f"not seen: {entry.reason}") for name, entry in known.items() if name not in seen]
+    return _sorted(found)
+
+
+def _file(directory: Path, bucket: Bucket) -> Path:
+    return directory / "findings" / bucket.finding.file_name
+
+
+def _note(finding: Finding) -> str:
+    return f"{finding.condition or finding.config}; {finding.wrong or 'not known what'}"
+
+
+def _state(name: str, earlier: Mapping[str, Bucket], known: Mapping[str, Known], fixed_before: set[str]) -> str:
+    if name in known:
+        return KNOWN
+    if name in fixed_before:
+        return REOPENED
+    return STILL if name in earlier else NEW
+
+
+def between_commits(before: str, after: str, known: Mapping[str, Known], repository: Path = ROOT) -> tuple[Triaged, ...]:
+    """Compare two commits by the findings and regressions of the later one."""
+    with working_tree(after, repository) as later, working_tree(before, repository) as earlier:
+        files = {**findings_in(later / "corpus" / "findings"), **findings_in(later / "corpus" / "regressions")}
+        return _sorted([_between(name, path, replayed(earlier)(path), replayed(later)(path), known) for name, path in files.items()])
+
+
+def _between(name: str, path: Path, was: int, now: int, known: Mapping[str, Known]) -> Triaged:
+    where = Path(*path.parts[-3:])
+    if CANNOT_JUDGE in (was, now):
+        return Triaged(UNCLEAR, name, where)
+    if now == PASS:
+        return Triaged(FIXED, name, where, "" if was == FAIL else "passes on both")
+    if name in known:
+        return Triaged(KNOWN, name, where, known[name].reason)
+    if was == FAIL:
+        return Triaged(STILL, name, where)
+    return Triaged(REOPENED if path.parent.name == REGRESSIONS.name else NEW, name, where)
+
+
+def of_repository(known: Mapping[str, Known], judge: Judge, findings: Path = FINDINGS, regressions: Path = REGRESSIONS) -> tuple[Triaged, ...]:
+    """All findings and regressions of this working tree, judged now. What is fixed can be moved, by `settle`."""
+    found = []
+    for name, path in findings_in(findings).items():
+        status = judge(path)
+        state = {PASS: FIXED, FAIL: KNOWN if name in known else STILL}.get(status, UNCLEAR)
+        note = "known, but passes: the entry can go" if state == FIXED and name in known else ""
+        found.append(Triaged(state, name, path, note))
+    for name, path in findings_in(regressions).items():
+        if (status := judge(path)) != PASS:
+            found.append(Triaged(REOPENED if status == FAIL else UNCLEAR, name, path))
+    return _sorted(found)
+
+
+def settle(triaged: Sequence[Triaged], regressions: Path = REGRESSIONS) -> tuple[Path, ...]:
+    """Move what is fixed to the regressions; the new paths. Raises ProgramError where a file of the name is there."""
+    moved = []
+    for one in triaged:
+        if one.state == FIXED:
+            target = regressions / one.path.name
+            if target.exists():
+                raise ProgramError(f"{target}: is there already; {one.path} stays")
+            one.path.rename(target)
+            moved.append(target)
+    return tuple(moved)
+
+
+def _sorted(found: Sequence[Triaged]) -> tuple[Triaged, ...]:
+    return tuple(sorted(found, key=lambda one: (STATES.index(one.state), one.fingerprint)))
+
+
+@contextmanager
+def working_tree(revision: str, repository: Path = ROOT) -> Iterator[Path]:
+    """A working tree of a commit, for as long as it is needed. Raises ProgramError where git has none."""
+    with tempfile.TemporaryDirectory(prefix="bpfmips-") as directory:
+        path = Path(directory) / "tree"
+        git("worktree", "add", "--detach", "--quiet", str(path), revision, where=repository)
+        try:
+            yield path
+        finally:
+            git("worktree", "remove", "--force", str(path), where=repository)
+
+
+def git(*arguments: str, where: Path) -> str:
+    """Run git; its output. Raises ProgramError with the last line that git says."""
+    try:
+        found = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise ProgramError("bpfmips: git is not installed") from None
+    if found.returncode:
+        reason = (found.stderr.strip() or found.stdout.strip() or "no reason given").splitlines()[-1]
+        raise ProgramError(f"git {arguments[0]}: {reason}")
+    return found.stdout.strip()

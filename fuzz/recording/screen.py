@@ -1,0 +1,291 @@
+"""The screen: which runs are certainly as they must be, told natively, so that only the others are looked at one by one.
+
+    oracle's run ─ expectation ─┐
+    placement ──── memory ──────┼─ fuzz.recording.native_screen ─ for each input what may be wrong with it, 0 for nothing
+    image ──────── description ─┘
+
+A verdict is defined by `fuzz.compare`, `fuzz.lockstep` and the tripwires, which say in words what they find. That costs much more than the run
+itself, and nearly all runs are as they must be. The screen never says so of a run in which they find anything; where it is in doubt, they are asked.
+"""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from types import NoneType
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebpf.instruction import REGISTERS, Instruction
+from fuzz.abi import HOME_AREA, sign_extended
+from fuzz.compare import STACK
+from fuzz.engine.entry import entry_registers, instruction_limit
+from fuzz.engine.target import Run
+from fuzz.environment.calls import Service
+from fuzz.layout import AREA_SIZE, Placement
+from fuzz.lockstep import Trace, described, exits
+from fuzz.recording import native_record as record
+from fuzz.recording import native_screen as native
+from fuzz.recording.decoded import FACT_BITS, decoded, owner_array, start_array
+from fuzz.recording.kept import kept
+from fuzz.recording.native_text import ACCESS, LINK, all_lead
+from fuzz.recording.record import Recording
+from fuzz.recording.recorder import Recorder
+from fuzz.recording.text import text
+from fuzz.wires.hazards import HILO_DISTANCE, of_edges
+from fuzz.wires.memory import allowed, rights
+from jit.compiled import Compiled
+from oracle.outcome import Low
+
+Words = NDArray[np.int64]
+
+LARGEST = 1 << 20
+"""Inputs with more bytes of memory are not screened: comparing them costs more than what is saved."""
+
+MOST_SEGMENTS = 256
+"""Inputs with more segments of memory are not screened either."""
+
+_CHECKS = {Recording.BOUNDARIES: native.PATH, Recording.OPERANDS: native.OPERANDS, Recording.ACCESSES: native.ACCESSES}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expectation:
+    """An input as the screen wants it: what the oracle says of it, and its memory."""
+
+    outcome: Words
+    memory: Words
+
+
+@kept(256)
+def expectation(placement: Placement, expected: Run) -> Expectation | None:
+    """What the screen wants to know of an input; None where it does not see enough: a fault, a large memory, a trace that a target cannot record."""
+    outcome, segments = expected.outcome, placement.segments
+    if outcome.fault is not None or len(outcome.trace) > record.MAXIMUM_BOUNDARIES:
+        return None
+    if len(segments) > MOST_SEGMENTS or sum(len(segment.initial) for segment in segments) > LARGEST:
+        return None
+    return Expectation(_outcome(expected), _memory(placement, expected))
+
+
+def _signed(values: Sequence[int]) -> Words:
+    return np.frombuffer(array("Q", values), np.int64)
+
+
+def _mark(value: int | None) -> int:
+    """What is known of register 0 when it is expected to hold this."""
+    return 0 if value is None else 1 | 1 << native.LOW_ONLY if isinstance(value, Low) else 1
+
+
+def _known(registers: Sequence[int | None]) -> int:
+    return sum(_mark(value) << number for number, value in enumerate(registers))
+
+
+@kept(256)
+def _outcome(expected: Run) -> Words:
+    """Of an oracle's run. Placements that the program cannot tell apart share one."""
+    outcome = expected.outcome
+    header = np.zeros(native.EXPECTED_ROWS, np.int64)
+    header[native.EXPECTED_RETURN] = outcome.return_value or 0
+    header[native.EXPECTED_KNOWN] = _known(outcome.registers)
+    header[native.EXPECTED_COUNT] = len(outcome.trace)
+    header[native.EXPECTED_REGISTERS : native.EXPECTED_REGISTERS + REGISTERS] = _signed([value or 0 for value in outcome.registers])
+    return np.concatenate((header, _rows(outcome.trace).ravel()))
+
+
+def _rows(trace: Trace) -> Words:
+    """Slot, registers and what is known of them before each instruction."""
+    rows = np.zeros((len(trace), native.EXPECTED_ROW), np.int64)
+    if not trace:
+        return rows
+    slots, registers = zip(*trace, strict=True)
+    rows[:, 0] = slots
+    always = 0
+    for number, values in enumerate(zip(*registers, strict=True)):
+        # Most registers hold something all the time, or nothing.
+        kinds = set(map(type, values))
+        if kinds == {int}:
+            always |= 1 << number
+            rows[:, 1 + number] = _signed(values)
+        elif kinds != {NoneType}:
+            marks = [_mark(value) for value in values] if Low in kinds else [value is not None for value in values]
+            rows[:, -1] += np.array(marks, np.int64) << number
+            rows[:, 1 + number] = _signed([value or 0 for value in values])
+    rows[:, -1] += always
+    return rows
+
+
+def _memory(placement: Placement, expected: Run) -> Words:
+    world = placement.world
+    header = np.zeros(native.MEMORY_HEADER, np.int64)
+    areas = _signed([number for region in world.regions for number in (region.address, len(region.contents))])
+    at = len(header) + len(areas) + native.SEGMENT_ROW * len(placement.segments)
+    rows, contents = [], []
+    for segment in placement.segments:
+        after = segment.initial[: segment.start] + expected.outcome.memory[segment.name] + segment.initial[segment.start + segment.size :]
+        length = len(segment.initial) // 8
+        address = segment.address if world.address_width == 64 else sign_extended(segment.address)
+        rows.append((segment.address % AREA_SIZE, length, at, at + length, *_signed((address,)).tolist()))
+        contents += [np.frombuffer(segment.initial, np.int64), np.frombuffer(after, np.int64)]
+        at += 2 * length
+    header[native.FRAME_POINTER :][:2] = _signed((world.frame_pointer, placement.segments[-1].address))
+    header[native.UNTOUCHED] = _untouched(world.stack, expected.outcome.memory[STACK])
+    header[native.SEGMENT_COUNT], header[native.SEGMENTS_AT] = len(rows), len(header) + len(areas)
+    header[native.AREA_COUNT], header[native.AREAS_AT] = len(world.regions), len(header)
+    header[native.LIMIT], header[native.FILL] = instruction_limit(placement), placement.fill
+    header[native.ENTRY_REGISTERS :] = _signed(entry_registers(placement, 0))
+    return np.concatenate((header, areas, np.array(rows, np.int64).ravel(), *contents))
+
+
+def _untouched(before: bytes, after: bytes) -> int:
+    """How many bytes at the beginning are the same."""
+    changed = np.flatnonzero(np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8))
+    return int(changed[0]) if len(changed) else len(before)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Inputs for native code.
+
+    count       of all inputs; `numbers` are those of them that can be screened, and of these is all else
+    outcomes    where `Expectation.outcome` of each is, `memories` where `Expectation.memory` is
+    calling     those of which the oracle made calls
+    pages       ranges of them whose memory lies in the same pages, and in which other CPUs come in between, or do not
+    """
+
+    count: int
+    numbers: tuple[int, ...]
+    placements: tuple[Placement, ...]
+    expected: tuple[Run, ...]
+    expectations: tuple[Expectation, ...]
+    outcomes: Words
+    memories: Words
+    calling: tuple[int, ...]
+    pages: tuple[tuple[int, int], ...]
+
+
+def _pages(placement: Placement) -> tuple[bool, list[tuple[int, int]]]:
+    return placement.interference > 0, [(segment.address, len(segment.initial)) for segment in placement.segments]
+
+
+@kept(32)
+def batch(inputs: tuple[tuple[Placement, Run], ...]) -> Batch:
+    """Inputs, with what the oracle says of them. Images of many configurations run on the same ones."""
+    known = [expectation(*pair) for pair in inputs]
+    numbers = tuple(number for number, made in enumerate(known) if made is not None)
+    expectations = tuple(made for made in known if made is not None)
+    placements = tuple(inputs[number][0] for number in numbers)
+    expected = tuple(inputs[number][1] for number in numbers)
+    pages, start = [], 0
+    for _, group in groupby(placements, _pages):
+        pages.append((start, start := start + len(list(group))))
+    return Batch(
+        len(inputs),
+        numbers,
+        placements,
+        expected,
+        expectations,
+        np.array([each.outcome.ctypes.data for each in expectations], np.int64),
+        np.array([each.memory.ctypes.data for each in expectations], np.int64),
+        tuple(number for number, run in enumerate(expected) if run.calls),
+        tuple(pages),
+    )
+
+
+def conclude(batch: Batch, found: Words, services: Mapping[int, Service], edges_hold: bool) -> list[int]:
+    """Of each input what may be wrong with it: what native code has found, the calls that were made, and whether all ways from word to word that runs
+    took are harmless. What cannot be screened is doubted."""
+    results: list[int] = found.tolist()
+    for number in {*batch.calling, *services}:
+        service = services.get(number)
+        if (service.calls if service else ()) != batch.expected[number].calls or (service and service.violations):
+            results[number] |= native.CALLS
+    if not edges_hold:
+        results = [result | native.EDGES for result in results]
+    if len(results) == batch.count:
+        return results
+    told = [native.ENDING] * batch.count
+    for number, result in zip(batch.numbers, results, strict=True):
+        told[number] = result
+    return told
+
+
+def harmless(compiled: Compiled, recorder: Recorder) -> bool:
+    """Whether the ways that runs of an image took from word to word have all been recorded, and are harmless."""
+    if all_lead(recorder.memory, decoded(compiled).following):
+        return True
+    return recorder.edges is not None and not any(of_edges(compiled, recorder.edges))
+
+
+class Checks(NamedTuple):
+    """What is asked: what has to be recorded, and which checks look at it, as a sum of `PATH` and its like of `fuzz.recording.native_screen`."""
+
+    recordings: frozenset[Recording]
+    native: int
+
+
+def checks(compiled: Compiled, recordings: frozenset[Recording]) -> Checks:
+    """What the screen has to record and to check on an image so that wires and lockstep have these recordings."""
+    # A compiler need not say where its instructions are.
+    return _checks(recordings, bool(compiled.bpf_at), compiled.config.isa in HILO_DISTANCE)
+
+
+@kept(32)
+def _checks(recordings: frozenset[Recording], boundaries: bool, edges: bool) -> Checks:
+    wanted = recordings - {Recording.FLIPS} - frozenset(() if boundaries else (Recording.BOUNDARIES,))
+    if not edges:
+        wanted -= {Recording.EDGES}
+    return Checks(wanted, sum(check for recording, check in _CHECKS.items() if recording in wanted))
+
+
+@kept(4)
+def image(compiled: Compiled, slots: tuple[Instruction, ...]) -> Words:
+    """What the screen wants to know of an image of these slots."""
+    config, count = compiled.config, len(slots)
+    made = np.empty(native.IMAGE_HEADER + 2 * count + len(compiled.words), np.int64)
+    at = native.IMAGE_HEADER
+    made[: native.KEPT] = (
+        compiled.base,
+        config.cpu_64,
+        config.width,
+        compiled.frame_pointer,
+        compiled.stack_size,
+        text(compiled).deepest,
+        HOME_AREA if config.width == 32 else 0,
+    )
+    made[native.EXITS], made[native.STARTS_AT : native.RIGHTS_AT + 1] = len(compiled.exits), (at, at + count, at + 2 * count)
+    made[native.KEPT], made[native.LOW : native.HIGH + REGISTERS] = _places(compiled.registers)
+    starts = start_array(compiled) if compiled.bpf_at else np.full(count, -1, np.int64)
+    about = exits(slots), _access(slots), owner_array(compiled), decoded(compiled).facts, FACT_BITS[ACCESS], FACT_BITS[LINK]
+    if len(starts) != count or not native.describe(starts, *about, made):
+        return plain(compiled, slots, made[: native.IMAGE_HEADER])
+    return made
+
+
+def plain(compiled: Compiled, slots: tuple[Instruction, ...], header: Words) -> Words:
+    """What `image` makes, for images that are not what they say, from what `fuzz.lockstep` and `fuzz.wires.memory` say."""
+    known = described(slots, compiled)
+    header[native.SHARES] = known.shares
+    width, direction = rights(compiled, slots)
+    may = width.astype(np.int64) | direction[:, 0] * native.READS | direction[:, 1] * native.WRITES
+    return np.concatenate((header, known.starts, known.exits.astype(np.int64), may))
+
+
+@kept(64)
+def _access(slots: tuple[Instruction, ...]) -> Words:
+    """Of each slot what its code may access, as `fuzz.recording.native_screen.describe` wants it."""
+    found = [
+        size | reads * native.READS | writes * native.WRITES | indivisible * native.INDIVISIBLE
+        for size, reads, writes, indivisible in map(allowed, slots)
+    ]
+    return np.array(found, np.int64)
+
+
+@lru_cache(maxsize=64)
+def _places(registers: tuple[tuple[int, ...] | None, ...]) -> tuple[int, Words]:
+    """Which eBPF registers are kept, and where: their lower or only parts, then the upper ones, -1 for none."""
+    low = [(places or (0,))[0] for places in registers]
+    high = [-1 if places is None or len(places) == 1 else places[1] for places in registers]
+    return _known([None if places is None else places[0] for places in registers]), np.array(low + high, np.int64)
