@@ -13,7 +13,8 @@ A trampoline is called in place of the function, as the function is. Its frame, 
              sp ->  argument area         what the function and prog_exit take on the stack
 
 An argument in memory is extended to 64 bits by its type. On the way in o32 passes words and n64 extended doublewords, so that o32 extends all but
-64-bit ones, and n64 only u32, which it passes sign-extended. On the way back the low word is loaded, which sign-extends it.
+64-bit ones, and n64 only u32, which it passes sign-extended. On the way back the low word is loaded, which sign-extends it; of a narrower result
+as much as its type has.
 
 What is called, all by its C signature (u64 is 64 bits wide in o32 as well):
 
@@ -42,6 +43,10 @@ from jit.registers import A0, A1, A2, A3, AT, RA, SP, V0, V1, ZERO
 
 _SIZE = 1 << 16
 """An upper bound of the code of a trampoline, in bytes."""
+
+
+_NARROW = {"u8": "lbu", "s8": "lb", "u16": "lhu", "s16": "lh"}
+"""What loads a value of a type and extends it as the ABI wants it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +122,18 @@ class Image(NamedTuple):
     frame: int
 
 
+def unchanged(e: Emitter, items: list[Item]) -> list[Item]:
+    """The same code."""
+    return items
+
+
 @dataclass(frozen=True, eq=False)
 class Parts:
     """What the code is made of. The tests of the harness put broken parts in the place of single ones."""
 
     layout: Callable[[Trampoline, Config], Frame] = layout
     placed: Callable[[tuple[str, ...], Config], Iterator[tuple[str, int]]] = placed
-    change: Callable[[Emitter, list[Item]], list[Item]] = lambda e, items: items
+    change: Callable[[Emitter, list[Item]], list[Item]] = unchanged
     passes: tuple[Callable[[Code, Config], Code], ...] = PASSES
     lay_out: Callable[[Code, Config, int, Set[int]], Laid] = lay_out
 
@@ -322,6 +332,10 @@ class _Trampoline:
         if _words(kind, self.config) == 2:
             self.emitter.op("lw", V0, self.frame.result, SP)
             self.emitter.op("lw", V1, self.frame.result + 4, SP)
+        elif kind in _NARROW:
+            # A program that took the place of the function leaves a word, of which the type has the low bits.
+            place = self.frame.result + (8 - SIZES[kind] if self.config.big_endian else 0)
+            self.emitter.op(_NARROW[kind], V0, place, SP)
         else:
             mnemonic, place = self.load_of(kind, self.frame.result)
             self.emitter.op(mnemonic, V0, place, SP)

@@ -77,6 +77,8 @@ BUGS = (
         configs=SOME, trampoline=(_changed(drop("bne bnezc")), ("modified",))),
     _bug("trampoline-s0-unsaved", "unsaved register", "s0 serves as a temporary register and is not saved.",
         configs=SOME, trampoline=(_changed(rewrite("sd sw", lambda e, op: [op, e.make("or", S0, V0, 0)], when=_is(V0))), ("void",))),
+    _bug("trampoline-narrow-result", EXTENSION, "A narrow unsigned result is extended by its sign.",
+        configs=SOME, trampoline=(_changed(rename({"lhu": "lh", "lbu": "lb"})), ("narrow*",))),
     _bug("trampoline-result-half", "lost half", "o32: the upper half of a 64-bit result is lost.",
         configs=O32, trampoline=(_changed(drop("sw", when=_is(V1))), ("odd*",))),
 )

@@ -123,11 +123,12 @@ def _handle(layout: Layout, number: int) -> int:
     return layout.data + 0x8000 + 0x110 * number
 
 
+_STACK = shake_128(b"trampoline").digest(PAGE * _STACK_PAGES)
+_INVERSE_STACK = bytes(byte ^ 0xFF for byte in _STACK)
+
+
 def _stack(layout: Layout, fill: int) -> Segment:
-    contents = shake_128(b"trampoline").digest(PAGE * _STACK_PAGES)
-    if fill < 0:
-        contents = bytes(byte ^ 0xFF for byte in contents)
-    return Segment("stack", layout.stack, contents, 0, len(contents))
+    return Segment("stack", layout.stack, _STACK if fill >= 0 else _INVERSE_STACK, 0, len(_STACK))
 
 
 def _begin(traced: Traced, number: int) -> int:
