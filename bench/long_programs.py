@@ -24,6 +24,7 @@ from fuzz.engine.engines import ENGINES
 from fuzz.engine.target import Target
 from fuzz.judge import judge_all
 from fuzz.suite.program import Assembly, Suite, instruction, make_suite
+from fuzz.suite.reach import jump_over
 from fuzz.verdict import Status
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
@@ -53,21 +54,7 @@ def over(words: int, forwards: bool, each: int) -> Suite:
         assembly.emit("LDX_DW", register, 1, offset)
     # All registers are in use, so that the division has to keep them.
     assembly.slots += [instruction("MOV64_IMM", register, imm=register) for register in (0, 2, 5, 6, 7, 8, 9)] + [WORD]
-    if forwards:
-        assembly.jump("JEQ64_IMM", "target", 3, imm=0)
-        assembly.emit("EXIT")
-        assembly.slots += filler
-        assembly.place("target")
-    else:
-        assembly.jump("JA32", "jump")
-        assembly.place("target")
-        assembly.emit("MOV64_IMM", 0, imm=2)
-        assembly.emit("EXIT")
-        assembly.slots += filler
-        assembly.place("jump")
-        assembly.jump("JEQ64_IMM", "target", 3, imm=0)
-    assembly.emit("ADD64_IMM", 0, imm=1)
-    assembly.emit("EXIT")
+    jump_over(assembly, forwards, filler, "JEQ64_IMM", 3)
     return make_suite("JEQ64_IMM", assembly, ((0, 7), (7, 0)))
 
 

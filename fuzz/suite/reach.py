@@ -18,9 +18,10 @@ The long form of a conditional jump takes more words than the short one, so that
 long with the first. `conditional` therefore makes a program with a single pair of them.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
-from ebpf.instruction import FRAME_POINTER
+from ebpf.instruction import FRAME_POINTER, Instruction
 from fuzz.suite.program import Assembly, Suite, instruction, make_suite
 
 UNITS = 40
@@ -63,31 +64,35 @@ def _jumps(name: str, filler: int, part: int) -> Suite:
 
 
 def conditional(name: str, forwards: bool, words: int) -> tuple[Suite, int]:
-    """A program with a conditional jump of two registers over so many words of filler, and the slot of the jump.
-
-    Forwards it skips the filler, backwards it goes to what lies before it.
-    """
-    assembly = Assembly()
+    """A program with a conditional jump of two registers over so many words of filler, and the slot of the jump."""
     filler = [_TWO_WORDS] * (words // 2) + [_WORD] * (words % 2)
+    assembly = Assembly()
     _start(assembly)
-    if forwards:
-        assembly.jump(name, "target", 3, 4)
-        jump = len(assembly.slots) - 1
-        assembly.emit("EXIT")
-        assembly.slots += filler
-        assembly.place("target")
-    else:
+    jump = jump_over(assembly, forwards, filler, name, 3, 4)
+    return make_suite(name, assembly, _OPERANDS), jump
+
+
+def jump_over(assembly: Assembly, forwards: bool, filler: Sequence[Instruction], name: str, dst: int, src: int = 0) -> int:
+    """Add a conditional jump of two registers, or of one and 0, and filler that never runs. Tells the slot of the jump.
+
+    Forwards it skips the filler, backwards it goes to what lies before it. The result of the program tells whether it was taken.
+    """
+    if not forwards:
         assembly.jump("JA32", "jump")
         assembly.place("target")
         assembly.emit("MOV64_IMM", 0, imm=2)
         assembly.emit("EXIT")
         assembly.slots += filler
         assembly.place("jump")
-        assembly.jump(name, "target", 3, 4)
-        jump = len(assembly.slots) - 1
+    assembly.jump(name, "target", dst, src)
+    slot = len(assembly.slots) - 1
+    if forwards:
+        assembly.emit("EXIT")
+        assembly.slots += filler
+        assembly.place("target")
     assembly.emit("ADD64_IMM", 0, imm=1)
     assembly.emit("EXIT")
-    return make_suite(name, assembly, _OPERANDS), jump
+    return slot
 
 
 def _leaves(assembly: Assembly, where: str) -> None:
