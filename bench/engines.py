@@ -62,7 +62,7 @@ def measure(config: Config) -> list[float]:
     expected = [(each, interpret(each, trace=True)) for each in placements]
     model.load(compiled, first)
 
-    image, service = model._loaded(), model._service(first, compiled)
+    image, service = model._loaded(), model._serving(first, compiled)
 
     def native() -> float:
         model._prepare(first, wanted)

@@ -5,9 +5,8 @@
     qemu      QEMU in user mode (`fuzz.qemu`), which records nothing
     qiling    Qiling (`fuzz.qiling`), for 32-bit CPUs, which records nothing either
     all       both, and every input that agrees there on all others as well that are installed and can run it (`fuzz.engine.all_engines`)
-    both      every input on both. The model records what wires and lockstep want; Unicorn runs without hooks, and again where there is doubt. What
-              only Unicorn plays, the errata of CPUs and other CPUs that come in between, runs there alone. A campaign confirms by Unicorn one image
-              of so many, and all about which there is doubt
+    both      every input on both. The model records what wires and lockstep want; Unicorn runs without hooks, and again where there is doubt. A
+              campaign confirms by Unicorn one image of so many, and all about which there is doubt
 
 Where the engines end differently the verdict is about them (`Status.ENGINE`), unless a tripwire says that the image has left what the architecture
 defines.
@@ -18,7 +17,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from zlib import crc32
 
-from fuzz.cpu.erratum_models import occurrences
 from fuzz.engine.all_engines import All, qiling
 from fuzz.engine.disagreements import disagreements
 from fuzz.engine.target import Run, Target
@@ -42,13 +40,12 @@ class Both:
         self._model, self._unicorn = ModelTarget(), UnicornTarget()
         self._confirm = confirm
         self._image: tuple[Compiled, Placement] | None = None
-        self._loaded = self._faulty = self._confirmed = False
+        self._loaded = self._confirmed = False
 
     def load(self, compiled: Compiled, placement: Placement) -> None:
         """Make the image ready to run. Raises ValueError for an image that was compiled for other addresses, is too long, or breaks the ABI."""
         self._model.load(compiled, placement)
         self._image, self._loaded = (compiled, placement), False
-        self._faulty = any(occurrences(compiled))
         self._confirmed = self._confirm == 1 or crc32(compiled.image()) % self._confirm == 0
 
     @property
@@ -61,14 +58,8 @@ class Both:
             self._loaded = True
         return self._unicorn
 
-    def _alone(self, placement: Placement) -> bool:
-        """Whether Unicorn runs it alone: it plays the errata of CPUs, and other CPUs that come in between, which the model does not."""
-        return self._faulty or bool(placement.interference)
-
     def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
         """Run the loaded image on an input. What happens to the image is told in the outcome and never raised."""
-        if self._alone(placement):
-            return self._second.run(placement, recordings)
         run = self._model.run(placement, recordings)
         # Inverted operands are a question to one engine: the other one computes as if they were none.
         other = self._second.run(placement)
@@ -80,28 +71,14 @@ class Both:
 
         Variants run on one engine: that the other one agrees about the image the inputs show.
         """
-        given = tuple(inputs)
-        alone = tuple(range(len(given))) if self._faulty else _disturbed(given)
-        common = [number for number in range(len(given)) if number not in alone]
-        found = [0] * len(given)
-        _ask(self._model, given, common, recordings, found)
+        found = self._model.screen(inputs, recordings)
         if self._confirmed:
-            certain = [number for number in common if number < len(given) - variants and not found[number]]
-            _ask(self._second, given, certain, _NOTHING, found)
-        if alone:
-            _ask(self._second, given, alone, recordings, found)
+            certain = [number for number in range(len(inputs) - variants) if not found[number]]
+            _ask(self._second, tuple(inputs), certain, found)
         return found
 
 
 Inputs = tuple[tuple[Placement, Run], ...]
-
-_NOTHING: frozenset[Recording] = frozenset()
-
-
-@kept(16)
-def _disturbed(inputs: Inputs) -> tuple[int, ...]:
-    """Those in which other CPUs come in between."""
-    return tuple(number for number, (placement, _) in enumerate(inputs) if placement.interference)
 
 
 @kept(16)
@@ -110,7 +87,7 @@ def _first(inputs: Inputs, count: int) -> Inputs:
     return inputs[:count]
 
 
-def _ask(target: Target, inputs: Inputs, numbers: Sequence[int], recordings: frozenset[Recording], found: list[int]) -> None:
+def _ask(target: Target, inputs: Inputs, numbers: Sequence[int], found: list[int]) -> None:
     """Screen the inputs with these numbers, in ascending order."""
     if not numbers:
         return
@@ -118,7 +95,7 @@ def _ask(target: Target, inputs: Inputs, numbers: Sequence[int], recordings: fro
         chosen = inputs if len(numbers) == len(inputs) else _first(inputs, len(numbers))
     else:
         chosen = tuple(inputs[number] for number in numbers)
-    for number, doubt in zip(numbers, target.screen(chosen, recordings), strict=True):
+    for number, doubt in zip(numbers, target.screen(chosen), strict=True):
         found[number] = doubt
 
 

@@ -47,6 +47,8 @@ HILO_READ, HILO_WRITTEN, SPOILS_HILO = (1 << bit for bit in range(7, 10))
 """It reads HI or LO alone; it changes them; it leaves them UNPREDICTABLE."""
 EXIT = 1 << 10
 """A word at which a run is about to leave the program."""
+STOPS, STOPS_DISTURBED = 1 << 11, 1 << 12
+"""A word before which the engine stops; one before which it does so in runs that other CPUs disturb."""
 
 RT_SHIFT = 5
 """RESTRICTED holds rs from bit 0 on, and rt from this one."""

@@ -14,6 +14,8 @@ What silicon does and emulators do not:
 * sc fails when the link is broken, which a schedule does at any instruction that it names.
 * Before release 6 a misaligned access is an address error, for ll and sc always.
 
+Before words at which something else happens, the errata of a CPU or another CPU, the loop stops, to be called again; see `fuzz.cpu.faulty_cpu`.
+
 Operands of word instructions that are no sign-extended words are recorded where that is asked for, and with FLIPS their low halves are inverted for
 the one instruction; without, bits 31 to 0 count.
 """
@@ -45,6 +47,8 @@ from fuzz.model.decode import (
     RT_SHIFT,
     SLOT,
     SPOILS_HILO,
+    STOPS,
+    STOPS_DISTURBED,
     TRANSFER,
     D,
     X,
@@ -67,6 +71,9 @@ from jit.mips import HI, LO
 (EXECUTED, LIMIT, NOISE, LINK, LINKED_ADDRESS, NEXT_BREAK) = range(17, 23)
 # How it stopped: the word that was executed last; where it went, the number of a function or of an exception.
 (LAST, DETAIL) = range(23, 25)
+# Whether it stopped before a word, to go on there: the word, in which slot it is, where that leads to, the load that is under way. Whether other CPUs
+# come in between.
+(STOPPED_BEFORE, IN_SLOT, LEADS_TO, DELAYED, DELAYED_VALUE, DISTURBED) = range(25, 31)
 # The registers; then, as `fuzz.unicorn.hooks` has it, whether an exit was passed, and the registers there; then how many areas of memory, and they.
 GENERAL = 32
 LEFT = GENERAL + REGISTERS
@@ -75,12 +82,14 @@ AREA = AREAS + 1
 MAXIMUM_AREAS = 1024
 STATE = AREA + AREA_ROW * MAXIMUM_AREAS
 
-(RETURNED, CALLED, STRAYED, RAISED, UNMAPPED_ACCESS, LIMITED) = range(6)
-"""How the engine stops: at the return page, at a function, elsewhere outside of the image; by an exception; at the limit."""
+(RETURNED, CALLED, STRAYED, RAISED, UNMAPPED_ACCESS, LIMITED, STOPPED) = range(7)
+"""How the engine stops: at the return page, at a function, elsewhere outside of the image; by an exception; at the limit; before a word at which
+something else happens."""
 
 # QEMU's numbers of exceptions, as all targets report them.
 ADDRESS_ERROR_LOAD, ADDRESS_ERROR_STORE, RESERVED_INSTRUCTION, OVERFLOW, TRAP = 12, 13, 20, 21, 22
 
+NOT_STOPPED = -1
 _NO_REGISTER = -1
 
 
@@ -129,7 +138,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
 
     @njit(cache=True, error_model="numpy")
     def run(start, state, code, memory, data, breaks):  # type: ignore[no-untyped-def]
-        """Execute from an address on; returns how it stopped. `data` is the memory of `fuzz.recording.native_record`."""
+        """Execute from an address on, or from where it STOPPED; returns how it stops. `data` is the memory of `fuzz.recording.native_record`."""
         _ = source
         registers, left = state[GENERAL : GENERAL + REGISTERS], state[LEFT : LEFT + EXIT_REGISTERS + REGISTERS]
         areas = state[AREA : AREA + AREA_ROW * state[AREAS]].reshape((-1, AREA_ROW))
@@ -144,6 +153,12 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
         slot = 0
         delayed, delayed_value = _NO_REGISTER, 0
         status, detail = STRAYED, 0
+        stops = STOPS | STOPS_DISTURBED if state[DISTURBED] else STOPS
+        resumed = state[STOPPED_BEFORE] >= 0
+        if resumed:
+            at, moves, last = state[STOPPED_BEFORE], False, state[LAST]
+            slot, target, delayed, delayed_value = state[IN_SLOT], state[LEADS_TO], state[DELAYED], state[DELAYED_VALUE]
+            state[STOPPED_BEFORE] = NOT_STOPPED
         while True:
             if not moves and at >= words:
                 moves, target = True, base + 4 * at
@@ -163,6 +178,17 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                     if status != STRAYED and state[WITH_EDGES] and last != record.OUTSIDE:
                         record.edge(data, last, -1)
                     break
+            if code[at, FLAGS] & stops and not resumed:
+                status = STOPPED
+                state[STOPPED_BEFORE], state[IN_SLOT], state[LEADS_TO], state[DELAYED], state[DELAYED_VALUE] = (
+                    at,
+                    slot,
+                    target,
+                    delayed,
+                    delayed_value,
+                )
+                break
+            resumed = False
             executed += 1
             if executed > limit:
                 status = LIMITED

@@ -21,6 +21,7 @@ def _enter(state: Numbers, memory: Numbers, image: Numbers) -> None:
     state[engine.GENERAL + SP] += image[native.TOP]
     state[engine.EXECUTED], state[engine.LINK], state[engine.NEXT_BREAK] = 0, 0, 0
     state[engine.LEFT] = 0
+    state[engine.STOPPED_BEFORE], state[engine.DISTURBED] = engine.NOT_STOPPED, memory[native.INTERFERENCE]
     state[engine.LIMIT], state[engine.NOISE] = memory[native.LIMIT], memory[native.FILL]
 
 
@@ -45,8 +46,8 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
     def run_all(number, resumed, expectations, memories, image, checks, state, code, places, image_place, data, breaks, host, found):  # type: ignore[no-untyped-def]
         """Run an image on inputs from `number` on; those after it begin at the beginning.
 
-        Returns the number of the input that waits at a function, to be called again with it, or how many there are when all have been run. After one
-        that does not end the others are not run, and said to be wrong as well.
+        Returns the number of the input that waits at a function or where it stopped, to be called again with it, or how many there are when all have
+        been run. After one that does not end the others are not run, and said to be wrong as well.
         """
         _ = source
         while number < len(expectations):
@@ -60,7 +61,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                 start = state[engine.BASE]
             resumed = False
             status = engine.run(start, state, code, places, data, breaks)
-            if status == engine.CALLED:
+            if status == engine.CALLED or status == engine.STOPPED:
                 return number
             found[number] = native.ENDING
             if status == engine.LIMITED:

@@ -3,7 +3,8 @@
     load    words decoded to arrays, once
     run     memory and registers filled ─ native loop, which comes back for each call of a function ─ state compared with what it must be
 
-It models every ISA exactly, and the hazards that emulators do not have.
+It models every ISA exactly, and the hazards that emulators do not have. The native loop stops where `fuzz.cpu.faulty_cpu` plays errata of CPUs, or
+other CPUs.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from functools import cache
 import numpy as np
 
 from fuzz.abi import GP, RA, REGISTERS, sign_extended
+from fuzz.cpu.faulty_cpu import FaultyCpu, Host
 from fuzz.engine.conclude import Ending, conclude
 from fuzz.engine.entry import check, entry_registers, instruction_limit
 from fuzz.engine.target import Run
@@ -21,7 +23,7 @@ from fuzz.environment.routines import RoutineError
 from fuzz.layout import AREA_SIZE, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, Placement
 from fuzz.model import engine
 from fuzz.model.bits import Numbers
-from fuzz.model.decode import decoded
+from fuzz.model.decode import FLAGS, STOPS, STOPS_DISTURBED, decoded
 from fuzz.model.memory import AREA_ROW
 from fuzz.model.screen import run_all
 from fuzz.recording import screen
@@ -32,6 +34,7 @@ from fuzz.recording.record import NOTHING_RECORDED, Recording
 from fuzz.recording.recorder import Recorder
 from fuzz.unicorn.fault import explain
 from fuzz.unicorn.hooks import EXIT_REGISTERS, EXITED
+from fuzz.verdict import Difference
 from jit.compiled import Compiled
 from jit.config import Config, ancestry
 from oracle.outcome import Fault, FaultKind
@@ -82,6 +85,11 @@ class ModelTarget:
         self._recorder = Recorder()
         self._bytes = Bytes(self._load, self._store)
         self._breaks = np.array(breaks, np.int64)
+        self._cpu = FaultyCpu(Host(self._load, self._store_of_another, self._hang, self._violate))
+        self._disturbed = False
+        self._runs = 0
+        self._halted: Fault | None = None
+        self._service: Service | None = None
         self._image: _Image | None = None
         self._areas: tuple[tuple[int, int], ...] = ()
 
@@ -98,6 +106,10 @@ class ModelTarget:
         state[engine.RETURN_PAGE], state[engine.FUNCTIONS] = _address(layout.return_page, config), _address(layout.functions, config)
         state[engine.FUNCTION_COUNT], state[engine.FUNCTION_SIZE] = len(FUNCTIONS), FUNCTION_SIZE
         state[engine.CPU_64 : engine.WIDTH + 1] = _cpu(config)
+        self._cpu.load(compiled, placement.slots)
+        if words := self._cpu.words(interference=False):
+            self._image.code[words, FLAGS] |= STOPS
+        self._disturbed = False
 
     def run(self, placement: Placement, recordings: frozenset[Recording] = _NOTHING) -> Run:
         """Run the loaded image on an input. What happens to the image is told in the outcome and never raised.
@@ -108,11 +120,11 @@ class ModelTarget:
         compiled = image.compiled
         self._prepare(placement, recordings)
         self._begin(placement, compiled)
-        service = self._service(placement, compiled)
+        service = self._serving(placement, compiled)
         fault = self._execute(image, placement, service)
         left = state[engine.LEFT :]
         exited = self._unsigned(left[EXIT_REGISTERS : EXIT_REGISTERS + REGISTERS]) if left[EXITED] else None
-        ending = Ending(fault, int(state[engine.EXECUTED]), _entry(placement, compiled), self._unsigned(self._registers), exited)
+        ending = Ending(fault, int(state[engine.EXECUTED]), _entry(placement, compiled), self.registers(), exited)
         record = self._recorder.record(compiled, recordings) if recordings else NOTHING_RECORDED
         after = [self._load(segment.address, len(segment.initial)) for segment in placement.segments]
         return conclude(compiled, placement, ending, after, service, record)
@@ -131,6 +143,41 @@ class ModelTarget:
         """Change bytes of the program's memory or of the stack."""
         at = address % AREA_SIZE
         self._memory[at : at + len(contents)] = np.frombuffer(contents, np.uint8)
+
+    def _store_of_another(self, address: int, contents: bytes) -> None:
+        """Another CPU, or one that is faulty, changes them, which breaks a link."""
+        self._store(address, contents)
+        self._state[engine.LINK] = 0
+
+    # What holds the registers, for `fuzz.cpu.faulty_cpu`.
+
+    def registers(self) -> list[int]:
+        """The general registers, HI and LO, unsigned."""
+        return self._unsigned(self._registers)
+
+    def write_registers(self, values: Sequence[int]) -> None:
+        """Fill the registers from unsigned values, of which a 32-bit CPU takes the low halves."""
+        if not self._state[engine.CPU_64]:
+            values = [sign_extended(value & 0xFFFFFFFF) for value in values]
+        self._registers[:] = np.array(values, np.uint64).view(np.int64)
+
+    def _hang(self, reason: str) -> None:
+        self._halted = Fault(FaultKind.ENGINE, None, detail=reason)
+
+    def _violate(self, difference: Difference) -> None:
+        assert self._service is not None
+        self._service.violations.append(difference)
+
+    def _disturb(self) -> None:
+        """There are runs in which other CPUs come in between."""
+        if not self._disturbed:
+            self._disturbed = True
+            self._loaded().code[self._cpu.words(interference=True), FLAGS] |= STOPS_DISTURBED
+
+    def _stopped(self, service: Service, placement: Placement, number: int) -> None:
+        """Do what happens before the word at which the engine stopped, in the input with this number."""
+        self._service = service
+        self._cpu.at(int(self._state[engine.STOPPED_BEFORE]), (self._runs, number), self, placement.interference)
 
     def _prepare(self, placement: Placement, recordings: frozenset[Recording]) -> None:
         """Say which memory there is and what is recorded."""
@@ -160,13 +207,12 @@ class ModelTarget:
         state = self._state
         state[engine.EXECUTED] = state[engine.LINK] = state[engine.NEXT_BREAK] = state[engine.LEFT + EXITED] = 0
         state[engine.NOISE] = placement.fill
-        self._write(entry_registers(placement, compiled.frame_pointer))
-
-    def _write(self, values: Sequence[int]) -> None:
-        """Fill the registers from unsigned values, of which a 32-bit CPU takes the low halves."""
-        if not self._state[engine.CPU_64]:
-            values = [sign_extended(value & 0xFFFFFFFF) for value in values]
-        self._registers[:] = np.array(values, np.uint64).view(np.int64)
+        state[engine.STOPPED_BEFORE], state[engine.DISTURBED] = engine.NOT_STOPPED, placement.interference
+        if placement.interference:
+            self._disturb()
+        self._runs += 1
+        self._halted = None
+        self.write_registers(entry_registers(placement, compiled.frame_pointer))
 
     def _unsigned(self, registers: Numbers) -> list[int]:
         mask = _U64 if self._state[engine.CPU_64] else 0xFFFFFFFF
@@ -176,22 +222,26 @@ class ModelTarget:
     def _execute(self, image: _Image, placement: Placement, service: Service) -> Fault | None:
         """Run to the end, and serve calls on the way; returns why it did not return."""
         state, start = self._state, int(self._state[engine.BASE])
-        while True:
+        while self._halted is None:
             status = engine.run(start, state, image.code, self._memory, self._recorder.memory, self._breaks)
             if status == engine.RETURNED:
                 return None
+            if status == engine.STOPPED:
+                self._stopped(service, placement, 0)
+                continue
             if status != engine.CALLED:
                 return self._fault(status, image, placement)
             try:
                 self._serve(service)
             except RoutineError as error:
                 # Such a fault belongs to the instruction that called: the word before the return address is its call, or the delay slot of that.
-                return replace(error.fault, slot=_slot(image.compiled, self._unsigned(self._registers)[RA] - 4))
+                return replace(error.fault, slot=_slot(image.compiled, self.registers()[RA] - 4))
             start = int(self._registers[RA])
+        return self._halted
 
     def _serve(self, service: Service) -> None:
         """Do what the function does at which the engine waits."""
-        self._write(service.serve(FUNCTIONS[int(self._state[engine.DETAIL])], self._unsigned(self._registers)))
+        self.write_registers(service.serve(FUNCTIONS[int(self._state[engine.DETAIL])], self.registers()))
 
     def _fault(self, status: int, image: _Image, placement: Placement) -> Fault:
         """Why it stopped."""
@@ -206,7 +256,7 @@ class ModelTarget:
                 last = offset // 4
             elif offset % 4:
                 exception = engine.ADDRESS_ERROR_LOAD
-        return explain(image.compiled, last, self._unsigned(self._registers), placement.segments, exception)
+        return explain(image.compiled, last, self.registers(), placement.segments, exception)
 
     def screen(self, inputs: Sequence[tuple[Placement, Run]], recordings: frozenset[Recording] = _NOTHING, variants: int = 0) -> list[int]:
         """Run the loaded image on inputs, and say of each, given the oracle's run, what may not be as it must be; 0 for nothing."""
@@ -221,20 +271,33 @@ class ModelTarget:
         services: dict[int, Service] = {}
         description, memory = screen.image(compiled, image.slots), self._memory
         arrays = (self._state, image.code, memory, AREA_SIZE, self._recorder.memory, self._breaks, self._address, found)
+        if any(placement.interference for placement in placements):
+            self._disturb()
+        self._runs += 1
         at, resumed = 0, False
         while (at := run_all(at, resumed, batch.outcomes, batch.memories, description, wanted, *arrays)) < len(placements):
             if at not in services:
-                services[at] = self._service(placements[at], compiled)
-            resumed = True
-            try:
-                self._serve(services[at])
-            except RoutineError:
+                services[at] = self._serving(placements[at], compiled)
+            resumed = self._wait(services[at], placements[at], at)
+            if not resumed:
                 found[at] = ENDING
-                at, resumed = at + 1, False
+                at += 1
         edges_hold = Recording.EDGES not in recorded or screen.harmless(compiled, self._recorder)
         return screen.conclude(batch, found, services, edges_hold)
 
-    def _service(self, placement: Placement, compiled: Compiled) -> Service:
+    def _wait(self, service: Service, placement: Placement, number: int) -> bool:
+        """Do that for which the engine waits in an input; tell whether it goes on."""
+        if self._state[engine.STOPPED_BEFORE] == engine.NOT_STOPPED:
+            try:
+                self._serve(service)
+            except RoutineError:
+                return False
+            return True
+        self._halted = None
+        self._stopped(service, placement, number)
+        return self._halted is None
+
+    def _serving(self, placement: Placement, compiled: Compiled) -> Service:
         return Service(placement, compiled.config, self._bytes, _entry(placement, compiled)[GP])
 
 

@@ -37,11 +37,13 @@ EXPECTED_RETURN, EXPECTED_KNOWN, EXPECTED_COUNT, EXPECTED_REGISTERS = range(4)
 EXPECTED_ROWS = 16
 EXPECTED_ROW = 2 + REGISTERS
 
-# Of a memory: where an input lies, and how it runs: for at most LIMIT MIPS instructions, with FILL in what belongs to nobody (`Placement.fill`).
+# Of a memory: where an input lies, and how it runs: for at most LIMIT MIPS instructions, with FILL in what belongs to nobody (`Placement.fill`), and
+# INTERFERENCE by other CPUs (`Placement.interference`).
 # Segments are rows of (place in the host's memory, length, where its contents before and after are in this array, address), lengths in 64-bit words;
 # the last one is the stack. UNTOUCHED: how many bytes at the beginning of the eBPF stack the program leaves alone. Areas are rows of (address, length
 # in bytes).
-FRAME_POINTER, STACK_ADDRESS, UNTOUCHED, SEGMENT_COUNT, SEGMENTS_AT, AREA_COUNT, AREAS_AT, LIMIT, FILL, ENTRY_REGISTERS = range(10)
+FRAME_POINTER, STACK_ADDRESS, UNTOUCHED, SEGMENT_COUNT, SEGMENTS_AT, AREA_COUNT, AREAS_AT, LIMIT, FILL, INTERFERENCE = range(10)
+ENTRY_REGISTERS = 10
 MEMORY_HEADER = ENTRY_REGISTERS + NATIVE_REGISTERS
 PLACE, LENGTH, BEFORE, AFTER, ADDRESS = range(5)
 SEGMENT_ROW, AREA_ROW = 5, 2

@@ -135,6 +135,7 @@ def _memory(placement: Placement, expected: Run) -> Words:
     header[native.SEGMENT_COUNT], header[native.SEGMENTS_AT] = len(rows), len(header) + len(areas)
     header[native.AREA_COUNT], header[native.AREAS_AT] = len(world.regions), len(header)
     header[native.LIMIT], header[native.FILL] = instruction_limit(placement), placement.fill
+    header[native.INTERFERENCE] = placement.interference
     header[native.ENTRY_REGISTERS :] = _signed(entry_registers(placement, 0))
     return np.concatenate((header, areas, np.array(rows, np.int64).ravel(), *contents))
 

@@ -8,12 +8,12 @@ from ebpf.assembler import assemble
 from fuzz.case import Case, Input
 from fuzz.cpu.erratum_models import MODELS, occurrences
 from fuzz.cpu.faulty_cpu import FaultyCpu
+from fuzz.engine.target import Target
 from fuzz.judge import interpret, judge
 from fuzz.layout import place
 from fuzz.recording.record import Recording
 from fuzz.selftest.selftest import bugs, cases, compiler, examine
 from fuzz.suite.suites import suites
-from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from fuzz.wires import errata
 from jit.compiler import compile_program
@@ -32,18 +32,18 @@ def test_each_erratum_has_a_workaround_a_model_and_a_seeded_bug() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_has_a_seeded_bug_that_values_and_the_tripwire_show(name: str, target: UnicornTarget) -> None:
-    (capture,) = examine(BUGS[name], target, BUGS[name].applies()[:1]).captures
+def test_each_has_a_seeded_bug_that_values_and_the_tripwire_show(name: str, recording_target: Target) -> None:
+    (capture,) = examine(BUGS[name], recording_target, BUGS[name].applies()[:1]).captures
     assert capture.values, "the model changes nothing"
     assert capture.tripwires[:1] == (errata.NAME,)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_seeded_bug_is_none_where_the_cpu_has_no_erratum(name: str, target: UnicornTarget) -> None:
+def test_the_seeded_bug_is_none_where_the_cpu_has_no_erratum(name: str, recording_target: Target) -> None:
     faulty = BUGS[name].applies()[0]
     sound = Config(faulty.isa, faulty.width, faulty.big_endian, "", tuple(set(faulty.options) - set(faulty.errata)))
     for program, inputs in cases(BUGS[name], faulty):
-        assert judge(Case(program, inputs[0]), sound, target, compiler(BUGS[name])).status is Status.AGREE
+        assert judge(Case(program, inputs[0]), sound, recording_target, compiler(BUGS[name])).status is Status.AGREE
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,12 +56,12 @@ def test_compiled_code_has_no_pattern(name: str) -> None:
         assert occurrences(compile_program(placement.slots, config, placement.addresses)) == ()
 
 
-def test_a_cpu_that_was_faulty_is_sound_for_the_next_image(target: UnicornTarget) -> None:
+def test_a_cpu_that_was_faulty_is_sound_for_the_next_image(recording_target: Target) -> None:
     bug = BUGS["loongson2f-nop"]
     config = bug.applies()[0]
     ((program, inputs),) = cases(bug, config)
     for under_test, expected in ((compiler(bug), Status.DIFFER), (compile_program, Status.AGREE)) * 2:
-        assert judge(Case(program, Input(inputs[0].memory)), config, target, under_test).status is expected
+        assert judge(Case(program, Input(inputs[0].memory)), config, recording_target, under_test).status is expected
 
 
 LOOP = assemble("""
@@ -77,11 +77,14 @@ again:
 
 
 @pytest.mark.parametrize("recordings", [frozenset(), frozenset({Recording.EDGES})], ids=["bare", "recorded"])
-def test_the_engine_is_left_alone_where_nothing_happens(monkeypatch: pytest.MonkeyPatch, recordings: frozenset[Recording]) -> None:
+def test_the_engine_is_left_alone_where_nothing_happens(
+    monkeypatch: pytest.MonkeyPatch, recording_target: Target, recordings: frozenset[Recording]
+) -> None:
     """Words of atomic operations are hooked in runs that other CPUs disturb only, which may come before and after others."""
+    target = recording_target
     asked: list[int] = []
     monkeypatch.setattr(FaultyCpu, "at", lambda self, word, run, engine, interference: asked.append(interference))
-    target, config = UnicornTarget(), Config.parse("mips64r2-64le")
+    config = Config.parse("mips64r2-64le")
     at = place(Case(LOOP, Input(bytes(16))), config)
     disturbed = replace(at, interference=1)
     target.load(compile_program(at.slots, config, at.addresses), at)
