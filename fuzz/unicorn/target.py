@@ -253,8 +253,10 @@ class UnicornTarget:
         """Repeat a run that ended in an exception; tell where and why, and whether the engine is fit for nothing more."""
         exception = self._exception
         key, engine = self._engine(compiled, stepping=True, disturbed=placement.interference > 0)
-        if (self._execute(engine, compiled, placement, True), self._exception) != (status, exception):
-            raise RuntimeError("a run that ended in an exception did not do so when it was repeated")
+        again = self._execute(engine, compiled, placement, True)
+        if (again, self._exception) != (status, exception):
+            told = f"error {status}, exception {exception} at first, then error {again}, exception {self._exception}"
+            raise RuntimeError(f"a run that ended in an exception did not do so when it was repeated: {told}, at word {self._recorder.last}")
         fault, dirty = self._explain(engine, compiled, placement, status)
         if dirty:
             self._discard(key)
