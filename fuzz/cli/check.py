@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 DIFFERENT = 1
 
+_QUIET = 60.0
+"""Seconds after which a log that is no terminal is told how far it has come."""
+
 _jobs = click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="number of CPUs", help="Worker processes.")
 
 
@@ -265,16 +268,18 @@ def _inconclusive_lines(result: "Result") -> Iterator[str]:
 
 
 def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], options: _Options) -> "Iterator[Result]":
-    """The results, with a bar on standard error when that is a terminal and it takes longer than a second."""
+    """The results. On standard error there is a bar when that is a terminal and it takes longer than a second, else a line now and then."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from fuzz.batch import judge_subjects
+    from fuzz.engine.native import make_ready
 
+    make_ready(options.engine, lambda text: click.echo(f"bpfmips: {text}", err=True))
     console = Console(stderr=True)
     bar = Progress(TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
     task = bar.add_task("judging", total=len(subjects))
-    started = time.monotonic()
+    started = told = time.monotonic()
     interrupts: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -282,9 +287,14 @@ def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], opt
         interrupts.append(number)
 
     def tick() -> None:
+        nonlocal told
         if interrupts:
             raise KeyboardInterrupt
-        if sys.stderr.isatty() and not bar.live.is_started and time.monotonic() - started > 1:
+        now = time.monotonic()
+        if not sys.stderr.isatty() and now - told > _QUIET:
+            told = now
+            click.echo(f"judging: {bar.tasks[0].completed:.0f} of {len(subjects)} programs after {now - started:.0f} s", err=True)
+        elif sys.stderr.isatty() and not bar.live.is_started and now - started > 1:
             bar.start()
 
     before = signal.signal(signal.SIGINT, interrupt)

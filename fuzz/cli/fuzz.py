@@ -246,8 +246,10 @@ def _campaign(plan: "Plan", state: "State", executor: "Executor", ahead: "Callab
 
     from fuzz.campaign.progress import Progress
     from fuzz.campaign.run import Run
+    from fuzz.engine.native import make_ready
     from jit.compiler import compile_program
 
+    make_ready(plan.engine, lambda text: click.echo(text, err=True))
     progress = Progress(Console(stderr=True), lambda text: click.echo(text, err=True))
     run = Run(plan, state, executor, compile_program, ahead, seconds, progress.show)
 
