@@ -39,9 +39,18 @@ def _is_nop(item: Item) -> bool:
     return isinstance(item, Op) and item.word == 0 and item.target is None
 
 
+_HI_LO = 1 << 32 | 1 << 33
+"""The bits of HI and LO among the registers that an instruction writes."""
+
+
 def _one_nop(items: list[Item], config: Config) -> list[Item]:
-    """Of two `nop` in a row one goes."""
-    return [item for at, item in enumerate(items) if not (at and _is_nop(item) and _is_nop(items[at - 1]))]
+    """Of two `nop` before an instruction that writes HI or LO one goes."""
+
+    def writes(item: Item) -> bool:
+        return isinstance(item, Op) and bool(item.writes & _HI_LO)
+
+    pairs = [at for at in range(1, len(items) - 1) if _is_nop(items[at - 1]) and _is_nop(items[at]) and writes(items[at + 1])]
+    return [item for at, item in enumerate(items) if at not in pairs]
 
 
 def _forget_at_labels(items: list[Item], config: Config) -> list[Item]:
