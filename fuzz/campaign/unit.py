@@ -7,11 +7,12 @@
 A batch depends on nothing but its Task: whoever works it off, as often as you like, comes to the same result.
 """
 
+import re
 import time
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -42,6 +43,9 @@ from jit.compiled import Addresses, Compiled
 from jit.config import Config
 
 _ROOT = Path(__file__).parent.parent.parent
+
+_EXECUTION = re.compile(r", execution \d+")
+"""Of the place of a difference in lockstep: how often the instruction had been executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +218,7 @@ class _Examination:
                 for feature in features(found[config.marked], images.first[config]):
                     self.result.coverage.setdefault(feature, self.number)
         clock.lap("coverage")
-        for verdicts in failing.values():
-            self.result.findings.append(self._finding(verdicts, wires))
+        self.result.findings += self._findings(failing.values(), wires)
         clock.lap("findings")
 
     @property
@@ -241,6 +244,15 @@ class _Examination:
         name = str(verdict.config)
         for row in rows:
             result.matrix[row, name] += 1
+
+    def _findings(self, failing: Iterable[list[Verdict]], wires: Sequence[Wire]) -> Iterable[Finding]:
+        """One for each symptom of the case."""
+        found: dict[str, Finding] = {}
+        for verdicts in failing:
+            one = self._finding(verdicts, wires)
+            first = found.setdefault(one.symptom, one)
+            found[one.symptom] = replace(first, configs=tuple(dict.fromkeys((*first.configs, *one.configs))))
+        return found.values()
 
     def _finding(self, verdicts: Sequence[Verdict], wires: Sequence[Wire]) -> Finding:
         first = verdicts[0]
@@ -300,11 +312,14 @@ class _Clock:
 
 
 def _alike(verdict: Verdict) -> tuple[object, ...]:
-    """What verdicts have in common that are looked at once: kinds of differences, tripwires, width."""
+    """What verdicts have in common that are looked at once: width, kinds of differences, where lockstep parts, tripwires and where they tripped.
+
+    Two bugs in one program differ at least in where.
+    """
     return (
         verdict.config.width,
-        frozenset(difference.kind for difference in verdict.differences),
-        frozenset(trip.wire for trip in verdict.trips),
+        frozenset((one.kind, _EXECUTION.sub("", one.place) if one.kind == "lockstep" else "") for one in verdict.differences),
+        frozenset((trip.wire, trip.slot) for trip in verdict.trips),
     )
 
 
