@@ -112,14 +112,22 @@ def _run(case: Case, placement: Placement, compiled: Compiled, target: Target, w
 
 
 def _broken_rule(trips: Sequence[Trip], scene: _Scene, divergence: Divergence | None) -> Diagnosis | None:
-    """The first trip that says where it is, unless something else had gone wrong before. The next instruction may spoil what one has not yet read."""
-    end = None if divergence is None else divergence.execution + 2
-    before = {slot for slot, _ in scene.expected.outcome.trace[:end]}
+    """The first trip that says where it is, unless something else had gone wrong before."""
     for trip in trips:
-        if trip.slot is not None and (divergence is None or trip.slot in before):
+        if trip.slot is not None and (divergence is None or trip.slot in _until(divergence, trip, scene)):
             words = () if trip.word is None else tuple(_listing(scene.compiled, trip.slot))
             return _diagnosis(trip.wire, rule_of(trip), trip.slot, scene.placement.slots, scene.compiled.config, words)
     return None
+
+
+_BEHIND, _FAR_BEHIND = 1, 2
+"""So many instructions behind the first wrong one may have spoilt what it has not yet read: HI and LO as late as two MIPS instructions afterwards."""
+
+
+def _until(divergence: Divergence, trip: Trip, scene: _Scene) -> set[int]:
+    """The slots of what was executed until it went wrong, and of what may have made it go wrong."""
+    behind = _FAR_BEHIND if trip.wire == "hazards" else _BEHIND
+    return {slot for slot, _ in scene.expected.outcome.trace[: divergence.execution + 1 + behind]}
 
 
 def _with_code(divergence: Divergence, scene: _Scene) -> Divergence:

@@ -14,6 +14,7 @@ from fuzz.campaign.unit import BatchResult
 from fuzz.case import Input
 from fuzz.cli.main import main
 from fuzz.findings.finding import Finding, text
+from fuzz.tests.campaigns import Seeded, campaign, contents
 
 PLAN = Plan("test", 1, "all", ("mips1-32le",), "all", None)
 
@@ -69,6 +70,18 @@ def test_what_is_kept_does_not_depend_on_when_reductions_end(tmp_path: Path, lat
     assert first.seen("a") == 5
     # The smallest case of a bucket, whatever its symptom.
     assert first.buckets["a"].symptom == "a one"
+
+
+def test_the_number_of_jobs_changes_no_finding(tmp_path: Path) -> None:
+    """Two bugs at once, and reductions that end in any order."""
+    compiler = Seeded("load-byte-sign", "mov32-copies")
+    found = []
+    for jobs in (1, 2):
+        state = campaign(tmp_path / str(jobs), compiler, cases=24, jobs=jobs, ahead=2 * jobs, configs=("mips32r2-32be",))
+        found.append(contents(state))
+        assert {"value LDX_B", "value MOV32 o32"} <= set(state.buckets)
+        state.close()
+    assert found[0] == found[1]
 
 
 def test_a_campaign_is_read_as_it_is(tmp_path: Path) -> None:
