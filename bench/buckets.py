@@ -23,16 +23,18 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ebpf.program import ProgramError
-from fuzz.campaign.reduce import reduce
+from ebpf.program import Program, ProgramError
+from fuzz.campaign.reduce import Bench, reduce
 from fuzz.campaign.unit import target
-from fuzz.case import Case
-from fuzz.findings.diagnosis import diagnose
+from fuzz.case import Case, Input
+from fuzz.findings.diagnosis import Symptom, diagnose
 from fuzz.findings.finding import Finding
-from fuzz.findings.fingerprint import operation
+from fuzz.findings.fingerprint import operation, same_bug
+from fuzz.findings.form import form
 from fuzz.judge import judge_all
 from fuzz.selftest.seeded_bug import Bug
 from fuzz.selftest.selftest import bugs, cases, compiler, sample
@@ -69,9 +71,20 @@ def _failing(bug: Bug, config: Config, seed: int) -> Iterator[tuple[Case, Verdic
 
 
 def _symptoms(bug: Bug, config: Config, seed: int) -> Iterator[tuple[str, int]]:
+    bench = Bench(target("model", 1), compiler(bug), WIRES)
     for case, verdict in _failing(bug, config, seed):
-        symptom = diagnose(case, verdict, target("model", 1), compiler(bug), WIRES).symptom
-        yield f"{symptom.kind} ({symptom.rule}) {operation(symptom.row)}", len(case.program.slots)
+        found = diagnose(case, verdict, bench.target, bench.compiler, WIRES)
+        symptom = found.symptom
+        only = "" if symptom.row == "any" else form(case, config, found.slot, partial(_fails, bench, case.input, config, symptom))
+        yield f"{symptom.kind} ({symptom.rule}) {operation(symptom.row)}{only}", len(case.program.slots)
+
+
+def _fails(bench: Bench, given: Input, config: Config, symptom: Symptom, program: Program) -> bool | None:
+    try:
+        found = bench.shown(program, given, config)
+    except ProgramError:
+        return None
+    return found is not None and same_bug(found.diagnosis.symptom, symptom)
 
 
 def _small(bug: Bug, config: Config, seed: int) -> Iterator[tuple[str, int]]:

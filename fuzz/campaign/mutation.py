@@ -12,7 +12,7 @@ from ebpf.opcodes import BY_NAME, ROWS, Row, lookup
 from ebpf.program import Program, ProgramError
 from ebpf.validity import check
 from fuzz.campaign.generation import Generated
-from fuzz.campaign.shape import distance, starts, without
+from fuzz.campaign.shape import distance, inserted, starts, without
 from fuzz.case import Case, Input
 from fuzz.layout import place
 from fuzz.suite.values import EDGES_32, EDGES_64, IMMEDIATES
@@ -130,24 +130,6 @@ def _spliced(draw: random.Random, program: Program, others: Sequence[Program]) -
             break
         taken += other.slots[at : at + row.slots]
     return inserted(program, draw.choice(starts(program.slots)), tuple(taken)) if taken else None
-
-
-def inserted(program: Program, at: int, slots: tuple[Instruction, ...]) -> Program | None:
-    """The program with slots put before the instruction at `at`, where jumps to it now lead; None where a jump does not fit any more."""
-    kept: list[Instruction] = []
-    for place_of_slot, slot in enumerate(program.slots):
-        if place_of_slot == at:
-            kept += slots
-        led = distance(program.slots, place_of_slot)
-        if led is not None:
-            field, to = led
-            here = place_of_slot + (len(slots) if place_of_slot >= at else 0)
-            value = to + (len(slots) if to > at else 0) - here - 1
-            if not -(1 << 15) <= value < 1 << 15:
-                return None
-            slot = slot._replace(offset=value) if field == "offset" else slot._replace(imm=value)
-        kept.append(slot)
-    return replace(program, slots=tuple(kept), lines={}, labels={})
 
 
 def _mutated_input(draw: random.Random, given: Input) -> Input:

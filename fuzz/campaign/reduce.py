@@ -23,6 +23,7 @@ from fuzz.findings.condition import examine
 from fuzz.findings.diagnosis import Diagnosis, diagnose
 from fuzz.findings.finding import Finding
 from fuzz.findings.fingerprint import fingerprint, same_bug
+from fuzz.findings.form import form
 from fuzz.findings.side_by_side import side_by_side
 from fuzz.judge import interpret, judge
 from fuzz.layout import place
@@ -151,10 +152,18 @@ def _concluded(finding: Finding, reducer: _Reducer, shown: Shown, bench: Bench, 
                 return True
         return False if False in answers else None
 
+    def fails_here(program: Program) -> bool | None:
+        try:
+            found = bench.shown(program, reducer.given, reducer.config)
+        except ProgramError:
+            return None
+        return found is not None and same_bug(found.diagnosis.symptom, diagnosis.symptom)
+
+    only = "" if diagnosis.symptom.row == "any" else form(Case(reducer.program, reducer.given), reducer.config, diagnosis.slot, fails_here)
     condition = examine(reducer.config, fails, map(Config.parse, finding.configs))
     return replace(
         finding,
-        fingerprint=fingerprint(diagnosis.symptom, condition),
+        fingerprint=fingerprint(diagnosis.symptom, condition, only),
         program=reducer.program,
         inputs=(reducer.given,),
         status=verdict.status.name,

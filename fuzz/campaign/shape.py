@@ -1,4 +1,4 @@
-"""Programs as sequences of instructions that can be taken out: where they begin, where jumps lead, and what is left without some of them."""
+"""Programs as sequences of instructions: where they begin, where jumps lead, and what is left without some of them, or there with others."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -55,3 +55,21 @@ def without(program: Program, gone: set[int]) -> Program | None:
             slot = slot._replace(offset=value) if field == "offset" else slot._replace(imm=value)
         kept.append(slot)
     return replace(program, slots=tuple(kept), lines={}, labels={}) if kept else None
+
+
+def inserted(program: Program, at: int, slots: tuple[Instruction, ...]) -> Program | None:
+    """The program with slots put before the instruction at `at`, where jumps to it now lead; None where a jump does not fit any more."""
+    kept: list[Instruction] = []
+    for place_of_slot, slot in enumerate(program.slots):
+        if place_of_slot == at:
+            kept += slots
+        led = distance(program.slots, place_of_slot)
+        if led is not None:
+            field, to = led
+            here = place_of_slot + (len(slots) if place_of_slot >= at else 0)
+            value = to + (len(slots) if to > at else 0) - here - 1
+            if not -(1 << 15) <= value < 1 << 15:
+                return None
+            slot = slot._replace(offset=value) if field == "offset" else slot._replace(imm=value)
+        kept.append(slot)
+    return replace(program, slots=tuple(kept), lines={}, labels={})

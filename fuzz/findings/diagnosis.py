@@ -15,10 +15,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ebpf.disassembler import disassemble
-from ebpf.instruction import Instruction
+from ebpf.instruction import KERNEL_FUNCTIONS, LOOP, TAIL_CALL, Instruction
 from ebpf.opcodes import Row, lookup
 from fuzz.case import Case, Compiler
 from fuzz.engine.abilities import telling
+from fuzz.engine.observe import promised
 from fuzz.engine.target import Run, Target
 from fuzz.judge import bounded, interpret, recordings
 from fuzz.layout import Placement, place
@@ -37,9 +38,11 @@ _SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
 class Symptom(NamedTuple):
     """What is wrong, and where.
 
-    kind   "value", "path", "fault" or "store": a register, the way of the program, an end before its time, or memory; the name of a tripwire;
-           "compiler"; the kind of another difference
-    rule   of a tripwire which rule was broken, in words that hold for any program; of the compiler the type of the error
+    kind   "value", "path", "fault" or "store": the register that is written, the way of the program, an end before its time, or memory; "upper half":
+           of a register that a 32-bit operation writes; "clobber": another register than it writes; the name of a tripwire; "compiler"; the kind
+           of another difference
+    rule   of a tripwire which rule was broken, in words that hold for any program; of the compiler the type of the error; of functions that
+           compilers have code of their own for which one it is
     row    name of the eBPF instruction; "entry" for entry and exit code, "any" where the rule does not depend on it, "-" where it is not known
     width  of the code in bits
     """
@@ -146,8 +149,8 @@ def _with_code(divergence: Divergence, scene: _Scene) -> Divergence:
     return replace(divergence, slot=trace[chosen][0], execution=chosen)
 
 
-def _of_divergence(divergence: Divergence, scene: _Scene) -> Diagnosis:
-    divergence = _with_code(divergence, scene)
+def _of_divergence(first: Divergence, scene: _Scene) -> Diagnosis:
+    divergence = _with_code(first, scene)
     slots, config = scene.placement.slots, scene.compiled.config
     row = None if divergence.slot is None else lookup(slots[divergence.slot])
     if row is not None and _reads_memory(row) and (writer := _writer(scene, divergence)) is not None:
@@ -155,9 +158,34 @@ def _of_divergence(divergence: Divergence, scene: _Scene) -> Diagnosis:
     faults = {None if run.outcome.fault is None else run.outcome.fault.kind for run in (scene.expected, scene.actual)}
     # A jump writes no register, and where a program goes that takes a wrong way is chance; so is what becomes of a wrong value.
     jumps = row is not None and "jump" in (row.offset, row.imm)
-    kind = "path" if jumps else "value" if divergence.register is not None else "fault" if len(faults) > 1 else "path"
+    kind = "path" if jumps else _wrong_register(first, scene) if divergence.register is not None else "fault" if len(faults) > 1 else "path"
     found = _diagnosis(kind, "", divergence.slot, slots, config, divergence.listing(scene.compiled))
     return found if divergence.slot is not None else _entry(found)
+
+
+def _wrong_register(divergence: Divergence, scene: _Scene) -> str:
+    """The kind of a wrong register: one that the instruction does not write, the upper half of one, or another value."""
+    boundaries, trace = scene.actual.record.boundaries, scene.expected.outcome.trace
+    after = trace[divergence.execution + 1 :][:1]
+    if divergence.slot is None or divergence.boundary is None or boundaries is None or not after or after[0][0] != divergence.reached:
+        return "value"
+    instruction, registers = scene.placement.slots[divergence.slot], after[0][1]
+    different = {}
+    for number in written(instruction):
+        expected, actual = registers[number], int(boundaries[divergence.boundary, 1 + number])
+        if expected is not None and (bits := (expected ^ actual) & promised(expected)):
+            different[number] = bits
+    if not different:
+        return "clobber"
+    row = lookup(instruction)
+    return "upper half" if row is not None and _clears_upper_half(row) and not any(bits & 0xFFFF_FFFF for bits in different.values()) else "value"
+
+
+def _clears_upper_half(row: Row) -> bool:
+    """Whether the result has 32 bits at most, with zeros above: a wrong upper half alone is a mistake of another kind than a wrong result."""
+    if row.offset == "memory":
+        return row.name in ("LDX_B", "LDX_H", "LDX_W")
+    return bool(re.search(r"(?<!MOVSX64_)(16|32)(_|$)", row.name))
 
 
 def _of_store(writer: int, scene: _Scene) -> Diagnosis:
@@ -232,9 +260,14 @@ _OF_PASSES = {"errata": "", "hazards": "slot of|load delay|HI or LO"}
 """Rules by tripwire that passes keep and not the code of single instructions: which instruction breaks them is chance."""
 
 
+_FUNCTIONS = {("CALL", TAIL_CALL): "tail_call", ("CALL", LOOP): "bpf_loop", ("CALL_KERNEL", KERNEL_FUNCTIONS["bpf_throw"]): "bpf_throw"}
+"""What looks like a call of a function and is code of the compiler's own, by row and number."""
+
+
 def _diagnosis(kind: str, rule: str, slot: int | None, slots: Sequence[Instruction], config: Config, words: tuple[str, ...]) -> Diagnosis:
     row = lookup(slots[slot]) if slot is not None and slot < len(slots) else None
     wrong = f"{slot}: {disassemble(slots)[slot]}" if row is not None and slot is not None else ""
+    rule = ", ".join(filter(None, (rule, _FUNCTIONS.get((row.name, slots[slot].imm), "") if row is not None and slot is not None else "")))
     name = "any" if kind in _OF_PASSES and re.search(_OF_PASSES[kind], rule) else row.name if row else "-"
     return Diagnosis(Symptom(kind, rule, name, config.width), slot, wrong, words)
 

@@ -2,10 +2,9 @@
 
     kind (rule) operation class        value DIV64 o32        hazards (the result of sc is not tested) ATOMIC_ADD_W        blinding (…) ST_W +blind
 
-It is made of the symptom (`fuzz.findings.diagnosis`) and of the class of configurations outside of which the case does not fail
-(`fuzz.findings.condition`). Whether
-the second operand is a register or an immediate is chance, and so is which of the instructions that swap bytes it is, and the size of a load from a
-packet; `operation` leaves them out.
+It is made of the symptom (`fuzz.findings.diagnosis`), of the form of the operation where that matters (`fuzz.findings.form`), and of the class of
+configurations outside of which the case does not fail (`fuzz.findings.condition`). Which of the instructions that swap bytes it is is chance, and so
+is the size of a load from a packet; `operation` leaves them out.
 """
 
 import re
@@ -23,12 +22,12 @@ def operation(row: str) -> str:
     return _SWAP.sub("SWAP", _PACKET.sub("LD_PACKET", _FORM.sub("", row)))
 
 
-def fingerprint(symptom: Symptom, condition: Condition) -> str:
-    """The fingerprint as text, in one line."""
+def fingerprint(symptom: Symptom, condition: Condition, form: str = "") -> str:
+    """The fingerprint as text, in one line. `form` is "_REG" or "_IMM" where the operation goes wrong in that form alone."""
     rule = f"({symptom.rule})" if symptom.rule else ""
     # What passes do wrong, they do at both widths; at which one a case shows it depends on the case.
     kind = condition.kind if symptom.row != "any" else " ".join(part for part in condition.kind.split() if part.startswith("+"))
-    return " ".join(filter(None, (symptom.kind, rule, operation(symptom.row), kind)))
+    return " ".join(filter(None, (symptom.kind, rule, operation(symptom.row) + form, kind)))
 
 
 def same_bug(first: Symptom, second: Symptom) -> bool:

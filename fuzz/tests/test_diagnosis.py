@@ -135,7 +135,7 @@ def test_a_small_case_is_1_minimal(small: Finding, target: UnicornTarget) -> Non
 
 
 def test_a_small_case_has_its_condition_and_its_steps(small: Finding) -> None:
-    assert (small.fingerprint, small.condition) == ("value SUB64 o32", "o32")
+    assert (small.fingerprint, small.condition) == ("value SUB64_REG o32", "o32")
     assert all(Config.parse(name).width == 32 for name in small.configs)
     (wrong,) = (step for step in small.steps if step.wrong)
     assert wrong.text in small.wrong
