@@ -32,18 +32,24 @@ from jit.config import BASE_CONFIGS, Config
 TEN: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "add32-upper-half": ("ADD32", "n64, release >= r2, without zext"),
-        "sub64-borrow": ("SUB64", "o32"),
-        "div64-order": ("DIV64", "n64"),
-        "mov32-copies": ("MOV32", "o32"),
-        "xor64-imm-high": ("XOR64", "o32"),
+        "sub64-borrow": ("SUB64_REG", "o32"),
+        "div64-order": ("DIV64_REG", "n64"),
+        "mov32-copies": ("MOV32_REG", "o32, without zext"),
+        "xor64-imm-high": ("XOR64_IMM", "without blind"),
         "load-byte-sign": ("LDX_B", "everywhere"),
-        "lsh64-big-count": ("LSH64", "o32"),
-        "add-without-retry": ("ATOMIC_ADD_W", "release >= II"),
+        "lsh64-big-count": ("LSH64_REG", "o32"),
+        "add-without-retry": ("ATOMIC_ADD_W", "release >= II, without nollsc"),
         "hilo-one": ("any", "o32, release < IV"),
         "swap16-upper-half": ("SWAP16", "everywhere"),
     }
 )
-"""By name the operation that a finding must name, and the condition under which it fails."""
+"""By name the operation that a finding must name, and the condition under which it fails, reasoned out from the edit and the code that it edits.
+
+The upper half of ADD32 is cleared by an instruction of its own from release 2 on; marks of zero-extension leave that to others. MOV32 copies both
+registers of a pair. The constant -1 is combined by one `nor` at each width, and blinded constants in a register. Below release II, and with nollsc,
+atomic operations are calls. Below MIPS IV HI and LO must rest; a product on
+pairs is several multiplications, one behind the other, and in 64-bit code it takes two instructions with something small in between.
+"""
 
 SILENCE, MEMORY = 120.0, 2 << 30
 

@@ -204,27 +204,36 @@ def _leave_out(reducer: _Reducer) -> None:
 
 
 def _constants(reducer: _Reducer) -> None:
-    """A value that is loaded depends on the byte order, and on an input. An address would depend on the width."""
+    """A value that is loaded depends on the byte order, and on an input; so do results of calls. An address would depend on the width."""
     at = 0
     while at < len(reducer.program.slots) and reducer.left > 0:
-        slot = reducer.program.slots[at]
-        row = lookup(slot)
-        if row is not None and row.offset == "memory" and row.dst == "w" and (value := _loaded(reducer, at)) is not None:
+        register = _fetches(reducer.program.slots[at])
+        if register is not None and (value := _fetched(reducer, at, register)) is not None:
             signed = value - (1 << 64) if value >> 63 else value
             if -(1 << 31) <= signed < 1 << 31:
-                reducer.try_slots((*reducer.program.slots[:at], _constant(slot.dst, signed), *reducer.program.slots[at + 1 :]))
+                reducer.try_slots((*reducer.program.slots[:at], _constant(register, signed), *reducer.program.slots[at + 1 :]))
         at += 1
+
+
+def _fetches(slot: Instruction) -> int | None:
+    """The register into which an instruction loads something, from memory or a packet, or what a function returns; None for others."""
+    row = lookup(slot)
+    if row is None:
+        return None
+    if row.name.startswith(("LDABS", "LDIND", "CALL")):
+        return 0
+    return slot.dst if row.offset == "memory" and row.dst == "w" else None
 
 
 def _constant(register: int, value: int) -> Instruction:
     return Instruction(BY_NAME["MOV64_IMM"].opcode, register, 0, 0, value)
 
 
-def _loaded(reducer: _Reducer, at: int) -> int | None:
+def _fetched(reducer: _Reducer, at: int, register: int) -> int | None:
     """What the instruction there first loads."""
     placement = place(Case(reducer.program, reducer.given), reducer.config)
     trace = interpret(placement, trace=True).outcome.trace
-    value = next((after[reducer.program.slots[at].dst] for (slot, _), (_, after) in pairwise(trace) if slot == at), None)
+    value = next((after[register] for (slot, _), (_, after) in pairwise(trace) if slot == at), None)
     pages = {segment.address >> _PAGE for segment in placement.segments}
     return None if value is not None and value >> _PAGE in pages else value
 
@@ -324,7 +333,7 @@ class Pass(NamedTuple):
 
 PASSES = (
     Pass("runs of instructions left out, half of the program at first, single ones at last", _leave_out),
-    Pass("constants in the place of loads", _constants),
+    Pass("constants in the place of loads and calls", _constants),
     Pass("smaller immediates, no offset, lower source registers", _simplify),
     Pass("lower registers", _renumber),
     Pass("no packet", _packet),

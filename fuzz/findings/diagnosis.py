@@ -23,7 +23,7 @@ from fuzz.engine.observe import promised
 from fuzz.engine.target import Run, Target
 from fuzz.judge import bounded, interpret, recordings
 from fuzz.layout import Placement, place
-from fuzz.lockstep import Divergence, first_difference, written
+from fuzz.lockstep import Divergence, Trace, first_difference, written
 from fuzz.verdict import Trip, Verdict
 from fuzz.wires.wire import Wire
 from jit.compiled import Compiled
@@ -134,7 +134,10 @@ def _until(divergence: Divergence, trip: Trip, scene: _Scene) -> set[int]:
 
 
 def _with_code(divergence: Divergence, scene: _Scene) -> Divergence:
-    """Of several instructions without a boundary between them the last one that writes the wrong register, else the last one that has code."""
+    """Of several instructions without a boundary between them the last one that writes the wrong register, else the last one that has code.
+
+    One without code is right where nothing changes: `r0 += 0`.
+    """
     slots, trace, compiled = scene.placement.slots, scene.expected.outcome.trace, scene.compiled
     before = []
     for execution in range(divergence.execution, -1, -1):
@@ -142,11 +145,21 @@ def _with_code(divergence: Divergence, scene: _Scene) -> Divergence:
         before.append(execution)
         if compiled.bpf_at[slot] is not None and slot in compiled.slot_of:
             break
-    writers = [execution for execution in before if divergence.register in written(slots[trace[execution][0]])]
+    writers = [
+        execution
+        for execution in before
+        if divergence.register in written(slots[trace[execution][0]])
+        and (trace[execution][0] in compiled.slot_of or _changes(trace, execution, divergence.register))
+    ]
     if divergence.slot is None or not before:
         return divergence
     chosen = (writers or [execution for execution in before if trace[execution][0] in compiled.slot_of] or before)[0]
     return replace(divergence, slot=trace[chosen][0], execution=chosen)
+
+
+def _changes(trace: Trace, execution: int, register: int | None) -> bool:
+    after = trace[execution + 1 :][:1]
+    return register is None or not after or after[0][1][register] != trace[execution][1][register]
 
 
 def _of_divergence(first: Divergence, scene: _Scene) -> Diagnosis:
@@ -165,20 +178,27 @@ def _of_divergence(first: Divergence, scene: _Scene) -> Diagnosis:
 
 def _wrong_register(divergence: Divergence, scene: _Scene) -> str:
     """The kind of a wrong register: one that the instruction does not write, the upper half of one, or another value."""
-    boundaries, trace = scene.actual.record.boundaries, scene.expected.outcome.trace
-    after = trace[divergence.execution + 1 :][:1]
-    if divergence.slot is None or divergence.boundary is None or boundaries is None or not after or after[0][0] != divergence.reached:
+    if divergence.slot is None:
         return "value"
-    instruction, registers = scene.placement.slots[divergence.slot], after[0][1]
+    instruction, (registers, found) = scene.placement.slots[divergence.slot], _registers(divergence, scene)
     different = {}
     for number in written(instruction):
-        expected, actual = registers[number], int(boundaries[divergence.boundary, 1 + number])
-        if expected is not None and (bits := (expected ^ actual) & promised(expected)):
+        expected, actual = registers[number], found[number]
+        if expected is not None and actual is not None and (bits := (expected ^ actual) & promised(expected)):
             different[number] = bits
     if not different:
         return "clobber"
     row = lookup(instruction)
     return "upper half" if row is not None and _clears_upper_half(row) and not any(bits & 0xFFFF_FFFF for bits in different.values()) else "value"
+
+
+def _registers(divergence: Divergence, scene: _Scene) -> tuple[Sequence[int | None], Sequence[int | None]]:
+    """r0 to r10 of oracle and image where it showed."""
+    boundaries, outcome = scene.actual.record.boundaries, scene.expected.outcome
+    if divergence.boundary is None or boundaries is None:
+        return outcome.registers, scene.actual.outcome.registers
+    expected = next(registers for slot, registers in outcome.trace[divergence.execution + 1 :] if slot == divergence.reached)
+    return expected, boundaries[divergence.boundary, 1:].tolist()
 
 
 def _clears_upper_half(row: Row) -> bool:

@@ -8,11 +8,12 @@ from ebpf.assembler import assemble
 from ebpf.program import Program, ProgramError
 from fuzz.campaign.reduce import Bench, reduce
 from fuzz.campaign.shape import starts, unit, without
-from fuzz.case import Input
+from fuzz.case import Case, Input
 from fuzz.findings.condition import Condition
 from fuzz.findings.diagnosis import Diagnosis, Symptom, rule_of
 from fuzz.findings.finding import Finding, read, text
 from fuzz.findings.fingerprint import fingerprint, operation, same_bug
+from fuzz.findings.form import form
 from fuzz.findings.side_by_side import rendered
 from fuzz.selftest.seeded_compiler import SeededCompiler, combined
 from fuzz.selftest.selftest import bugs
@@ -47,6 +48,19 @@ def _diagnosis(bug: str, source: str, config: str, target: UnicornTarget) -> Dia
         ("jle-imm-bound", "r0 = 1; r1 = 1; if r1 <= 1 goto +1; r0 = 2; exit", "mips64r2-64le", "path JLE64_IMM n64", "2: if r1 <= 1 goto +1"),
         # The instruction that is wrong has no code at all.
         ("swap16-upper-half", "r2 = 0; r1 = le16 r1; r0 = 0; exit", "mips64r2-64le", "value LE16 n64", "1: r1 = le16 r1"),
+        # Neither has code, and of the two one cannot be wrong.
+        ("swap16-upper-half", "r2 = 0; r1 = le16 r1; r1 s>>= 0; r0 = 0; exit", "mips64r2-64le", "value LE16 n64", "1: r1 = le16 r1"),
+        # The result is right, and what is above it is not; in the other the result is right, and another register is not.
+        ("add32-upper-half", "r0 = -1; r0 = -1; w0 += 0; exit", "mips64r2-64le", "upper half ADD32_IMM n64", "2: w0 += 0"),
+        ("mul64-clobber", "r0 = 7; r4 = 3; r5 = 5; r4 *= r0; exit", "mips64r2-64le", "clobber MUL64_REG n64", "3: r4 *= r0"),
+        # What looks like a call is code of the compiler's own.
+        (
+            "loop-flags-low-half",
+            "r1 = 1; r2 = code back; r3 = 0; r4 = 0x100000000 ll; call 181; exit; back: r0 = 0; exit",
+            "mips32r2-32be",
+            "path (bpf_loop) CALL o32",
+            "6: call 181",
+        ),
         # A rule that is broken comes before what follows from it.
         (
             "add-without-retry",
@@ -84,6 +98,29 @@ def test_a_fingerprint_leaves_out_what_is_chance() -> None:
     assert same_bug(first, Symptom("value", "", "ADD32_REG", 64))
     assert not same_bug(first, Symptom("path", "", "ADD32_REG", 32))
     assert not same_bug(first, Symptom("value", "", "ADD64_IMM", 32))
+
+
+@pytest.mark.parametrize(
+    ("bug", "source", "slot", "expected"),
+    [
+        ("sub64-borrow", "r0 = 0; r1 = 1; r0 -= r1; exit", 2, "_REG"),
+        ("xor64-imm-high", "r0 = 0; r0 ^= -2; exit", 1, "_IMM"),
+        # No jump leads elsewhere when the register is loaded before.
+        ("xor64-imm-high", "r0 = 0; if r0 == 0 goto next; r0 = 5; next: r0 ^= -2; exit", 3, "_IMM"),
+        # One piece of code for both.
+        ("add32-upper-half", "r0 = -1; w0 += 0; exit", 1, ""),
+        # No immediate holds it.
+        ("sub64-borrow", "r0 = 0; r1 = 0x123456789a ll; r0 -= r1; exit", 3, ""),
+        ("load-byte-sign", "r0 = *(u8 *)(r1 + 0); exit", 0, ""),
+    ],
+)
+def test_the_form_of_the_operation(bug: str, source: str, slot: int, expected: str, target: UnicornTarget) -> None:
+    case, config = Case(assemble(source, "made"), Input(bytes(range(255, 191, -1)))), Config.parse("mips32r2-32be")
+    if bug == "add32-upper-half":
+        config = Config.parse("mips64r2-64be")
+    bench = Bench(target, SeededCompiler(bug), WIRES)
+    assert bench.shown(case.program, case.input, config) is not None
+    assert form(case, config, slot, lambda program: bench.shown(program, case.input, config) is not None) == expected
 
 
 def test_the_class_of_configurations_is_part_of_a_fingerprint() -> None:
