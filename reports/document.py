@@ -106,7 +106,7 @@ def _finding(bucket: Bucket, before: set[str], known: Mapping[str, Known]) -> di
         "row": finding.row,
         "wrong": finding.wrong,
         "details": list(finding.details),
-        "program": [line for line in disassemble(finding.program.slots) if line],
+        "program": finding.trampoline.splitlines() or [line for line in disassemble(finding.program.slots) if line],
         "slots": len(finding.program.slots),
         "context": finding.inputs[0].memory.hex(),
         "steps": [step._asdict() for step in finding.steps],

@@ -72,6 +72,9 @@ def _markdown(finding: Finding) -> Iterator[str]:
     yield ""
     yield from (f"* {detail}" for detail in finding.details)
     yield ""
+    if finding.trampoline:
+        yield from (*(f"    {line}" for line in finding.trampoline.splitlines()), "", f"    {replay_command(finding)}", "", finding.origin)
+        return
     yield "| eBPF | oracle | image | MIPS |"
     yield "|---|---|---|---|"
     for step in finding.steps:

@@ -7,6 +7,8 @@ taken again and again, until nothing is missing (the greedy set cover).
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from ebpf.trampoline import parse
+from fuzz.campaign import traced
 from fuzz.campaign.coverage import features, reached_by
 from fuzz.campaign.generation import Generated
 from fuzz.campaign.state import Plan, State
@@ -17,7 +19,10 @@ from jit.config import Config
 
 def features_of(case: Generated, configs: Sequence[Config], compiler: Compiler) -> frozenset[str]:
     """The features of a case on these configurations."""
-    program, inputs = case
+    program, inputs, trampoline = case
+    if trampoline:
+        known = parse(trampoline, program.source)
+        return frozenset(name for config in traced.some(configs) for name in traced.features(known, config))
     found = reached_by(program, inputs, configs)
     names = set[str]()
     for config in configs:

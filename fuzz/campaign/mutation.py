@@ -29,11 +29,12 @@ Mutation = Callable[[random.Random, Program, Sequence[Program]], Program | None]
 
 
 def mutate(seed: int, number: int, parents: Sequence[Generated], cases: int) -> tuple[list[Generated], int]:
-    """As many mutants, and how many others were discarded; fewer where too many had to be."""
+    """As many mutants, and how many others were discarded; fewer where too many had to be. Trampolines are no parents."""
     draw = random.Random(f"mutation {seed}/{number}")
+    parents = [parent for parent in parents if not parent.trampoline]
     found: list[Generated] = []
     discarded = 0
-    for _ in range(cases):
+    for _ in range(cases if parents else 0):
         for _ in range(_ATTEMPTS):
             mutant = _mutant(draw, parents)
             if mutant is not None and _is_sound(mutant):
@@ -44,7 +45,7 @@ def mutate(seed: int, number: int, parents: Sequence[Generated], cases: int) -> 
 
 
 def _mutant(draw: random.Random, parents: Sequence[Generated]) -> Generated | None:
-    program, inputs = draw.choice(parents)
+    program, inputs, _ = draw.choice(parents)
     others = [parent.program for parent in parents]
     for _ in range(draw.randint(1, 4)):
         changed = draw.choice(_MUTATIONS)(draw, program, others)

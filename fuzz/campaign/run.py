@@ -22,6 +22,8 @@ from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult, Task, engine_finding, merged, reduce_finding, run_batch
 from fuzz.case import Compiler
 from fuzz.findings.finding import Finding
+from fuzz.trampoline.judge import Compiler as TrampolineCompiler
+from jit.trampoline import compile_trampoline
 
 _EVERY = 4
 """One batch of so many mutates."""
@@ -65,6 +67,8 @@ class Run:
     ahead     how many batches are to be under way at once
     deadline  seconds of the whole campaign, those before it was resumed included
     watch     called five times a second
+
+    trampolines  compiles trampolines
     """
 
     plan: Plan
@@ -74,6 +78,7 @@ class Run:
     ahead: Callable[[], int]
     deadline: float | None
     watch: Note = lambda run: None
+    trampolines: TrampolineCompiler = compile_trampoline
     stopping: bool = False
     _started: float = 0.0
     _before: float = 0.0
@@ -129,7 +134,7 @@ class Run:
         return len(numbers) + len(self._done)
 
     def _send(self, pending: _Pending) -> None:
-        self._running[self.executor.submit(run_batch, pending.task, self.compiler)] = pending
+        self._running[self.executor.submit(run_batch, pending.task, self.compiler, self.trampolines)] = pending
 
     def _next_task(self) -> Task | None:
         """The next batch, None when there is none, or none as long as earlier ones have not been applied."""
@@ -211,7 +216,7 @@ class Run:
 
     def _reduce(self, finding: Finding) -> None:
         if not finding.reduced:
-            future = self.executor.submit(reduce_finding, finding, self.plan.tripwires, self.plan.engine, self.compiler)
+            future = self.executor.submit(reduce_finding, finding, self.plan.tripwires, self.plan.engine, self.compiler, self.trampolines)
             self._running[future] = finding
 
 

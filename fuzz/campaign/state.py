@@ -177,7 +177,7 @@ class State:
             new = Counter(number for name, number in result.coverage.items() if name not in self.features)
             kept = [(f"{result.number:06d}-{number}.toml", number) for number in sorted(new)]
             for name, number in kept:
-                write_atomically(self.directory / "corpus" / name, text_of(document(*result.cases[number])))
+                write_atomically(self.directory / "corpus" / name, _case_text(result.cases[number]))
             self.database.executemany("INSERT INTO corpus VALUES (?, ?, ?, ?)", [(name, result.number, number, new[number]) for name, number in kept])
             self.corpus += [(result.number, name) for name, _ in kept]
             self._count_features(result)
@@ -257,7 +257,8 @@ class State:
     def parents(self, name: str) -> Generated:
         """A case of the corpus."""
         path = str(self.directory / "corpus" / name)
-        return Generated(*case_of(read_document(path), path))
+        found = read_document(path)
+        return Generated(*case_of(found, path), str(found.get("trampoline", "")))
 
     def drop(self, names: Iterable[str]) -> None:
         """Take cases out of the corpus."""
@@ -292,6 +293,11 @@ class State:
 def judged_of(verdicts: Counter[str]) -> int:
     """Judged executions: those that are not inconclusive."""
     return sum(number for name, number in verdicts.items() if name != "INCONCLUSIVE")
+
+
+def _case_text(case: Generated) -> str:
+    """The file of a case of the corpus."""
+    return text_of({**document(case.program, case.inputs), **({"trampoline": case.trampoline} if case.trampoline else {})})
 
 
 def _counts(result: BatchResult) -> Iterator[tuple[str, str, float]]:

@@ -18,7 +18,9 @@ from pathlib import Path
 
 from ebpf.instruction import Instruction
 from ebpf.program import Program, ProgramError
-from fuzz.campaign.branches import traced
+from ebpf.trampoline import Traced, parse
+from fuzz.campaign import traced
+from fuzz.campaign.branches import traced as ways
 from fuzz.campaign.configurations import sampled
 from fuzz.campaign.coverage import features, reached_by
 from fuzz.campaign.generation import SYSTEMATIC, Generated, generate
@@ -33,14 +35,17 @@ from fuzz.engine.target import Target
 from fuzz.findings.diagnosis import diagnose
 from fuzz.findings.finding import ENGINE, HARNESS, Finding, versions
 from fuzz.judge import judge_all
-from fuzz.layout import place
+from fuzz.layout import LAYOUTS, place
 from fuzz.suite.program import instruction
 from fuzz.tally import without_address, without_place
+from fuzz.trampoline.judge import Compiler as TrampolineCompiler
+from fuzz.trampoline.judge import build
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import select
 from fuzz.wires.wire import Wire
 from jit.compiled import Addresses, Compiled
 from jit.config import Config
+from jit.trampoline import compile_trampoline
 
 _ROOT = Path(__file__).parent.parent.parent
 
@@ -128,7 +133,7 @@ target = cache(engine)
 """Each process keeps its engines."""
 
 
-def run_batch(task: Task, compiler: Compiler) -> BatchResult:
+def run_batch(task: Task, compiler: Compiler, trampolines: TrampolineCompiler = compile_trampoline) -> BatchResult:
     """Generate and judge a batch."""
     result = BatchResult(task.number)
     started = time.perf_counter()
@@ -138,13 +143,13 @@ def run_batch(task: Task, compiler: Compiler) -> BatchResult:
     else:
         result.cases = dict(enumerate(generate(task.seed, task.number, task.tier, task.cases)))
     result.seconds["generation"] += time.perf_counter() - started
-    _trace_one(task, result, compiler)
+    _trace_one(task, result, compiler, trampolines)
     for number, case in result.cases.items():
         if number in task.skip:
             continue
         tell(number)
         try:
-            _Examination(task, result, number, case, compiler).run()
+            _Examination(task, result, number, case, compiler, trampolines).run()
         except MemoryError:
             raise
         except Exception as error:
@@ -152,20 +157,29 @@ def run_batch(task: Task, compiler: Compiler) -> BatchResult:
     return result
 
 
-def reduce_finding(finding: Finding, tripwires: str, engine_name: str, compiler: Compiler) -> Finding:
+def reduce_finding(
+    finding: Finding, tripwires: str, engine_name: str, compiler: Compiler, trampolines: TrampolineCompiler = compile_trampoline
+) -> Finding:
     """Make a finding small."""
+    if finding.trampoline:
+        return traced.reduce_traced(finding, trampolines)
     return reduce(finding, target(engine_name), compiler, fitting(select(tripwires), engine_name))
 
 
-def _trace_one(task: Task, result: BatchResult, compiler: Compiler) -> None:
+def _trace_one(task: Task, result: BatchResult, compiler: Compiler, trampolines: TrampolineCompiler) -> None:
     """The ways through the compiler of one case of the batch on one configuration: a sample."""
     started = time.perf_counter()
     if result.cases:
         number = task.number % len(result.cases)
         config = Config.parse(task.configs[task.number % len(task.configs)])
         try:
-            placement = place(Case(result.cases[number].program, result.cases[number].inputs[0]), config)
-            _, pairs = traced(lambda: compiler(placement.slots, config, placement.addresses))
+            program, inputs, trampoline = result.cases[number]
+            if trampoline:
+                known = parse(trampoline, program.source)
+                _, pairs = ways(lambda: build(known, config, LAYOUTS[config.width], trampolines))
+            else:
+                placement = place(Case(program, inputs[0]), config)
+                _, pairs = ways(lambda: compiler(placement.slots, config, placement.addresses))
             result.coverage.update((f"jit | {pair}", number) for pair in sorted(pairs))
         except Exception:
             # Judging meets the same error, and says what is to be said of it.
@@ -182,11 +196,15 @@ class _Examination:
     number: int
     case: Generated
     compiler: Compiler
+    trampolines: TrampolineCompiler
 
     def run(self) -> None:
-        program, inputs = self.case
+        program, inputs, trampoline = self.case
         configs = self._configs()
         if not configs:
+            return
+        if trampoline:
+            self._traced(parse(trampoline, program.source), traced.some(configs))
             return
         wires = fitting(select(self.task.tripwires), self.task.engine)
         lockstep = bool(wires) and in_lockstep(self.task.engine)
@@ -220,6 +238,43 @@ class _Examination:
         clock.lap("coverage")
         self.result.findings += self._findings(failing.values(), wires)
         clock.lap("findings")
+
+    def _traced(self, known: Traced, configs: Sequence[Config]) -> None:
+        """A trampoline: each call of the function is judged on each configuration."""
+        clock, verdicts, calls = _Clock(self.result.seconds), self.result.verdicts, len(known.calls)
+        failing: dict[str, list[tuple[Config, traced.Shown]]] = {}
+        for config in configs:
+            try:
+                found = traced.shown(known, config, self.trampolines)
+            except ProgramError as error:
+                verdicts[Status.INCONCLUSIVE.name] += calls
+                self.result.reasons[f"unusable: {error}"] += calls
+                continue
+            failed = 0 if found is None else traced.failed_calls(found, calls)
+            verdicts.update({Status.AGREE.name: calls - failed, Status.DIFFER.name: failed})
+            for feature in traced.features(known, config):
+                self.result.coverage.setdefault(feature, self.number)
+            if found is not None:
+                failing.setdefault(str(found.symptom), []).append((config, found))
+        clock.lap("trampolines")
+        self.result.findings += [self._traced_finding(symptom, shown) for symptom, shown in failing.items()]
+
+    def _traced_finding(self, symptom: str, shown: Sequence[tuple[Config, traced.Shown]]) -> Finding:
+        program, inputs, trampoline = self.case
+        return Finding(
+            symptom,
+            symptom,
+            Status.DIFFER.name,
+            program,
+            inputs,
+            str(shown[0][0]),
+            tuple(str(config) for config, _ in shown),
+            tuple(map(str, shown[0][1].differences)),
+            origin=_origin(self.task, self.number),
+            versions=versions(),
+            row=shown[0][1].symptom.row,
+            trampoline=trampoline,
+        )
 
     @property
     def target(self) -> Target:
@@ -256,7 +311,7 @@ class _Examination:
 
     def _finding(self, verdicts: Sequence[Verdict], wires: Sequence[Wire]) -> Finding:
         first = verdicts[0]
-        program, inputs = self.case
+        program, inputs = self.case[:2]
         given = inputs[first.input]
         diagnosis = diagnose(Case(program, given), first, self.target, self.compiler, wires)
         return Finding(
@@ -348,13 +403,27 @@ def _harness(task: Task, number: int, case: Generated, error: Exception) -> Find
         _origin(task, number),
         versions(),
         True,
+        trampoline=case.trampoline,
     )
 
 
 def engine_finding(task: Task, number: int, case: Generated | None, reason: str) -> Finding:
     """A worker that died with a case. Where nobody was left to tell what the case is, its program stands for nothing."""
-    program, inputs = case or (Program("<unknown>", ".text", (instruction("EXIT"),)), (Input(b""),))
+    program, inputs, trampoline = case or Generated(Program("<unknown>", ".text", (instruction("EXIT"),)), (Input(b""),))
     details = (f"the worker died: {reason}",) if case else (f"the worker died: {reason}", "the case is not known: no worker came through its batch")
     origin = _origin(task, number)
     fingerprint = f"engine {reason}"
-    return Finding(fingerprint, fingerprint, ENGINE, program, inputs, task.configs[0], task.configs, details, "", (), origin, versions(), True)
+    return Finding(
+        fingerprint,
+        fingerprint,
+        ENGINE,
+        program,
+        inputs,
+        task.configs[0],
+        task.configs,
+        details,
+        origin=origin,
+        versions=versions(),
+        reduced=True,
+        trampoline=trampoline,
+    )

@@ -45,6 +45,7 @@ class Finding:
     condition    the smallest on the axes of configurations under which it fails, for people; empty where that is not known
     row          name of the eBPF instruction that went wrong first, as in the symptom
     steps        oracle and image side by side around it
+    trampoline   as `ebpf.trampoline` reads it, of which the program is the first one that is attached; empty where the case is a program
     """
 
     symptom: str
@@ -63,11 +64,12 @@ class Finding:
     condition: str = ""
     row: str = ""
     steps: tuple[Step, ...] = ()
+    trampoline: str = ""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Slots of the program, and bytes of all inputs: what is smaller is kept."""
-        return len(self.program.slots), sum(len(given.memory) + len(given.packet.contents) for given in self.inputs)
+        """Slots of the program, and bytes of all inputs and of the description of a trampoline: what is smaller is kept."""
+        return len(self.program.slots), len(self.trampoline) + sum(len(given.memory) + len(given.packet.contents) for given in self.inputs)
 
     @property
     def file_name(self) -> str:
@@ -105,6 +107,7 @@ def text(finding: Finding) -> str:
         "words": list(finding.words),
         "origin": finding.origin,
         "reduced": finding.reduced,
+        **({"trampoline": finding.trampoline} if finding.trampoline else {}),
     }
     steps = [{**step._asdict(), "mips": list(step.mips)} for step in finding.steps]
     whole = {**head, **document(finding.program, finding.inputs), "versions": dict(finding.versions or {}), **({"steps": steps} if steps else {})}
@@ -127,7 +130,7 @@ def read(path: str) -> Finding:
     def lines(name: str) -> tuple[str, ...]:
         return tuple(map(str, entry(name, list)))
 
-    given = {name: entry(name, str) for name in ("symptom", "fingerprint", "status", "config", "wrong", "origin", "condition", "row")}
+    given = {name: entry(name, str) for name in ("symptom", "fingerprint", "status", "config", "wrong", "origin", "condition", "row", "trampoline")}
     return Finding(
         program=program,
         inputs=inputs,

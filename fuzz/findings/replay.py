@@ -5,6 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ebpf.program import ProgramError
+from ebpf.trampoline import parse
 from ebpf.validity import check
 from fuzz.campaign.pool import DeadWorkerError, WorkerPool
 from fuzz.case import Case, Compiler
@@ -16,10 +17,14 @@ from fuzz.findings.explain import explain
 from fuzz.findings.finding import Finding, read
 from fuzz.findings.side_by_side import rendered, side_by_side
 from fuzz.judge import judge_all
+from fuzz.trampoline.judge import Compiler as TrampolineCompiler
+from fuzz.trampoline.judge import judge as judge_trampoline
+from fuzz.trampoline.target import TrampolineTarget
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES
 from jit.compiler import compile_program
 from jit.config import Config
+from jit.trampoline import compile_trampoline
 
 PASS, FAIL, CANNOT_JUDGE = 0, 1, 125
 
@@ -33,13 +38,22 @@ class Again(NamedTuple):
     status: int
 
 
-def judge_again(path: str, configs: Sequence[Config] | None, explained: bool, compiler: Compiler = compile_program, engine: str = "both") -> Again:
+def judge_again(
+    path: str,
+    configs: Sequence[Config] | None,
+    explained: bool,
+    compiler: Compiler = compile_program,
+    engine: str = "both",
+    trampolines: TrampolineCompiler = compile_trampoline,
+) -> Again:
     """Judge the finding in a file on these configurations, or on its own. Raises ProgramError for a file that is none."""
     finding = read(path)
     check(finding.program)
     chosen = tuple(configs) if configs is not None else own_configs(finding, path)
     pool = WorkerPool(1, _SILENCE)
     try:
+        if finding.trampoline:
+            return pool.submit(_judge_trampoline, finding, chosen, trampolines).result()
         return pool.submit(_judge, finding, chosen, explained, compiler, engine).result()
     except DeadWorkerError as death:
         return Again((f"FAIL {path}: the engine died: {death.reason}",), FAIL)
@@ -53,6 +67,18 @@ def own_configs(finding: Finding, path: str) -> tuple[Config, ...]:
         return tuple(map(Config.parse, finding.configs or (finding.config,)))
     except ValueError as error:
         raise ProgramError(f"{path}: {error}") from None
+
+
+def _judge_trampoline(finding: Finding, configs: Sequence[Config], compiler: TrampolineCompiler) -> Again:
+    try:
+        known, target = parse(finding.trampoline, "the trampoline of the finding"), TrampolineTarget()
+        found = {config: judge_trampoline(known, config, target, compiler) for config in configs}
+    except ProgramError as error:
+        return Again((f"CANNOT JUDGE {finding.fingerprint}: {error}",), CANNOT_JUDGE)
+    lines = [f"DIFFER {config}: {difference}" for config, differences in found.items() for difference in differences]
+    failed = sum(map(bool, found.values()))
+    status, name = (FAIL, "FAIL") if failed else (PASS, "PASS")
+    return Again((*lines, f"{name} {finding.fingerprint}: the trampoline failed on {failed} of {len(configs)} configurations"), status)
 
 
 def _judge(finding: Finding, configs: Sequence[Config], explained: bool, compiler: Compiler, engine: str) -> Again:

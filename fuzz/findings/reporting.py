@@ -22,6 +22,8 @@ from reports.page import page
 
 def exported(finding: Finding, form: str) -> bytes:
     """A finding in one of `FORMS`. Raises ProgramError where that cannot hold it."""
+    if finding.trampoline and form != "markdown":
+        raise ProgramError(f"{finding.file_name}: a trampoline has no form as {form}")
     if form == "elf":
         return write_object(finding.program, "big" if Config.parse(finding.config).big_endian else "little")
     return {"data": data_file, "c": c_array, "markdown": markdown}[form](finding).encode()

@@ -7,13 +7,14 @@ and of this package.
 
 import random
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from hypothesis import Verbosity, given, settings
 
 from fuzz.gen.features import Features, Tier, draw_features
 from fuzz.gen.program import GeneratedCase
 from fuzz.gen.program import cases as strategy
+from fuzz.gen.trampolines import trampolines
 
 BYTES = 1 << 16
 """More bytes than the choices of any program take; those of most take a tenth."""
@@ -62,3 +63,25 @@ def case(seed: int, batch: int, tier: Tier, number: int) -> GeneratedCase:
     if made is None:
         raise RuntimeError(f"case {number} of batch {batch} with seed {seed} takes more than {BYTES} bytes of choices")
     return made
+
+
+@cache
+def _trampoline_maker() -> tuple[Callable[[bytes], bytes | None], list[str]]:
+    made: list[str] = []
+
+    @settings(database=None, verbosity=Verbosity.quiet)
+    @given(trampolines())
+    def make(text: str) -> None:
+        made.append(text)
+
+    return make.hypothesis.fuzz_one_input, made  # type: ignore[attr-defined]
+
+
+def trampoline(seed: int, batch: int, number: int) -> str:
+    """The description of a trampoline, of case `number` of a batch. Raises RuntimeError when it takes too many choices."""
+    make, made = _trampoline_maker()
+    made.clear()
+    make(random.Random(f"{seed}/{batch}/trampoline/{number}").randbytes(BYTES))
+    if not made:
+        raise RuntimeError(f"trampoline {number} of batch {batch} with seed {seed} takes more than {BYTES} bytes of choices")
+    return made[0]

@@ -126,7 +126,7 @@ def draw_features(source: random.Random, tier: Tier) -> Features:
         variables=_variables(source) if structured and source.randrange(4) == 0 else (),
     )
     if chosen.tails and source.randrange(2):
-        # Of functions that make tail calls one is too few: the count goes on where they return.
-        chosen = replace(chosen, functions=3)
+        # Of functions that make tail calls one is too few: the count goes on where they return. What they hand on is in a data section.
+        chosen = replace(chosen, functions=3, data=True)
     # All instructions are equally likely where the tier is about them.
     return replace(chosen, arithmetic=ARITHMETIC, loads=LOADS, stores=STORES, atomics=ATOMICS, branches=BRANCHES) if tier == "single" else chosen

@@ -78,6 +78,11 @@ class _Plan:
     reaching: bool = False
     left: bool = False
 
+    @property
+    def counting(self) -> bool:
+        """Whether functions make tail calls and come back, so that the count of them goes on in their caller."""
+        return bool(self.targets and self.functions) and not self.reaching
+
     def statements(self, nesting: int, role: Role) -> tuple[Statement | None, ...]:
         """One of these is chosen again and again until it is None, which comes first. They are repeated by their weight."""
         features = self.features
@@ -100,11 +105,12 @@ class _Plan:
         if features.nesting:
             weights += [(flow.goto, 1), (flow.barrier, 1)]
         if self.functions and (role != "target" or self.reaching):
-            weights.append((self._call, 2))
+            weights.append((self._call, 4 if self.counting and role == "main" else 2))
         if self.callbacks:
             weights.append((self._loop, 2))
         if self.targets and (role != "function" or not self.reaching):
-            weights.append((self.tail_call, 3 if role == "main" else 2))
+            # Those that functions make are counted on behind the call.
+            weights.append((self.tail_call, 1 if self.counting and role == "main" else 3 if role == "main" else 2))
         if nesting:
             inner = self.block(nesting - 1, role, 5)
             weights += [(lambda w: flow.branch(w, inner), 4), (lambda w: flow.loop(w, inner), 2), (lambda w: flow.may_goto(w, inner), 1)]
@@ -116,6 +122,11 @@ class _Plan:
         called = calls.call_function(w, self.functions)
         if called is not None:
             self.called.append(called)
+
+    def count_on(self, w: Writer) -> None:
+        """A call of a function that makes tail calls, and a tail call behind it: statements."""
+        self._call(w)
+        self.tail_call(w)
 
     def _loop(self, w: Writer) -> None:
         called = loops.call_loop(w, self.callbacks)
@@ -316,6 +327,8 @@ def _program(choose: Chooser, features: Features) -> Program:
         neighbours(w)
     else:
         plan.block(features.nesting, "main", features.length)(w)
+        if plan.counting and choose.mostly(3):
+            plan.count_on(w)
     _ending(w)
     beginning = _beginning(w, home)
     # Those that only functions could reach that are not called are there as well.

@@ -15,7 +15,8 @@ from fuzz.gen.choose import Chooser
 from fuzz.gen.values import immediate, value
 
 _KINDS = ("u64", "s32", "u32", "s64", *(kind for kind in SIZES if kind not in ("u64", "s32", "u32", "s64")))
-_RESULTS = ("s32", "s64", "void", "u64", "u32", *(kind for kind in SIZES if kind not in ("s32", "s64", "u64", "u32")))
+# Functions with an error code can be modified, and come more often.
+_RESULTS = ("s32", "s64", "void", "s32", "s64", "u64", "u32", *(kind for kind in SIZES if kind not in ("s32", "s64", "u64", "u32")))
 _MOST = 2
 """Programs of each kind."""
 

@@ -9,12 +9,15 @@ from functools import cached_property
 from typing import Any
 
 from ebpf.instruction import Instruction
+from ebpf.trampoline import Trampoline
 from fuzz.selftest.seeded_bug import Bug
 from fuzz.selftest.selftest import bugs
 from jit.compiled import Addresses, Compiled
 from jit.compiler import PARTS, Parts, compile_program
 from jit.config import Config
 from jit.lowering import LOWERING, Lowering
+from jit.trampoline import PARTS as TRAMPOLINE_PARTS
+from jit.trampoline import Image, Surroundings, compile_trampoline
 
 
 def combined(chosen: Sequence[Bug]) -> Parts:
@@ -68,3 +71,25 @@ class SeededCompiler:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SeededCompiler, self.names
+
+
+class SeededTrampolines:
+    """See `fuzz.trampoline.judge.Compiler`: trampolines with a seeded bug, on the configurations where it applies. It can be sent to other processes.
+
+    Raises ValueError for a name that no bug of trampolines has.
+    """
+
+    def __init__(self, name: str) -> None:
+        found = next((bug for bug in bugs() if bug.name == name and bug.trampoline is not None), None)
+        if found is None or found.trampoline is None:
+            raise ValueError(f"no seeded bug of trampolines {name!r}")
+        self.name = name
+        self._code, _ = found.trampoline
+        self._applies = frozenset(found.applies())
+
+    def __call__(self, trampoline: Trampoline, config: Config, surroundings: Surroundings) -> Image:
+        """Compile a trampoline."""
+        return compile_trampoline(trampoline, config, surroundings, self._code if config in self._applies else TRAMPOLINE_PARTS)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SeededTrampolines, (self.name,)

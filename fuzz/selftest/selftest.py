@@ -141,8 +141,9 @@ def _trampoline_target() -> TrampolineTarget:
 
 
 def _capture_trampoline(parts: trampolines.Parts, globs: Sequence[str], config: Config) -> Capture:
+    compiled = partial(trampolines.compile_trampoline, parts=parts)
     paths = [path for path in sorted(TRAMPOLINES.glob("*.toml")) if any(fnmatchcase(path.stem, glob) for glob in globs)]
-    found = [difference for path in paths for difference in judge(read(str(path)), config, _trampoline_target(), parts)]
+    found = [difference for path in paths for difference in judge(read(str(path)), config, _trampoline_target(), compiled)]
     kinds = tuple(dict.fromkeys(difference.kind for difference in found))
     return Capture(config, tuple(kind for kind in kinds if kind not in RULES), tuple(kind for kind in kinds if kind in RULES), ())
 

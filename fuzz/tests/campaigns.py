@@ -11,9 +11,11 @@ from fuzz.campaign.run import Run
 from fuzz.campaign.state import Plan, State
 from fuzz.case import Compiler
 from fuzz.selftest.seeded_compiler import SeededCompiler as Seeded
+from fuzz.trampoline.judge import Compiler as TrampolineCompiler
 from jit.compiled import Addresses, Compiled
 from jit.compiler import compile_program
 from jit.config import Config
+from jit.trampoline import compile_trampoline
 
 __all__ = ("CONFIGS", "Bad", "Seeded", "campaign", "contents")
 
@@ -48,6 +50,7 @@ def campaign(
     seed: int = 1,
     configs: tuple[str, ...] = CONFIGS,
     tier: str = "all",
+    trampolines: TrampolineCompiler = compile_trampoline,
 ) -> State:
     """A campaign from beginning to end."""
     state = State(directory)
@@ -55,7 +58,7 @@ def campaign(
     state.create(plan)
     pool = WorkerPool(jobs, silence, 2 << 30, ("fuzz.campaign.unit",))
     try:
-        Run(plan, state, pool, compiler, lambda: ahead, None).run()
+        Run(plan, state, pool, compiler, lambda: ahead, None, trampolines=trampolines).run()
     finally:
         pool.shutdown(cancel_futures=True)
     return state

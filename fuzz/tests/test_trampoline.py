@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from fuzz.layout import LAYOUTS
 from fuzz.trampoline.judge import actual, build, judge
 from fuzz.trampoline.target import TrampolineTarget
 from jit.config import BASE_CONFIGS, Config
-from jit.trampoline import Parts, layout
+from jit.trampoline import Parts, compile_trampoline, layout
 
 FILES = sorted(SHIPPED.glob("*.toml"))
 CONFIGS = tuple(
@@ -65,7 +66,7 @@ def traced(text: str, signature: Signature = SIGNATURE) -> Traced:
 
 def test_a_difference_says_which_call_and_where(target: TrampolineTarget) -> None:
     wrong = Parts(layout=lambda trampoline, config: layout(trampoline, config)._replace(result=layout(trampoline, config).saved))
-    found = judge(traced("r0 = 0; exit"), CONFIGS[0], target, wrong)
+    found = judge(traced("r0 = 0; exit"), CONFIGS[0], target, partial(compile_trampoline, parts=wrong))
     assert {difference.kind for difference in found} >= {"events"}
     assert any(difference.place.startswith("call 0, far functions: ") for difference in found)
 

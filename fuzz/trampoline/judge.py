@@ -8,7 +8,7 @@ reach. The words of the image are held to the rules that need no eBPF program: l
 the trampoline itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import shake_128
 from itertools import zip_longest
@@ -16,7 +16,7 @@ from itertools import zip_longest
 from ebpf.instruction import LOOP, TAIL_CALL, Instruction
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import Program, ProgramError, functions_by_address, link
-from ebpf.trampoline import Traced
+from ebpf.trampoline import Traced, Trampoline
 from fuzz.case import Case, Input
 from fuzz.environment.functions import environment
 from fuzz.layout import FAR_LAYOUTS, FUNCTION_SIZE, FUNCTIONS, KERNEL_AREAS, LAYOUTS, PAGE, Layout, Segment, addresses, moved, place
@@ -31,11 +31,14 @@ from jit.call import CompileError
 from jit.compiled import Compiled
 from jit.compiler import compile_program
 from jit.config import Config
-from jit.trampoline import PARTS, Image, Parts, Surroundings, compile_trampoline
+from jit.trampoline import Image, Surroundings, compile_trampoline
 from oracle import trampoline as model
 
 RULES = ("legality", "hazards", "abi", "sign-extension", "callee-saved", "ABI")
 """Kinds of differences that are breaches of a rule, and no wrong values."""
+
+Compiler = Callable[[Trampoline, Config, Surroundings], Image]
+"""The seam to the compiler of trampolines."""
 
 _STACK_PAGES = 3
 _ENTRY = 0x2E00
@@ -82,7 +85,7 @@ def _without(program: Program) -> Iterator[str]:
         yield "bpf_loop and tail calls"
 
 
-def build(traced: Traced, config: Config, layout: Layout, parts: Parts = PARTS) -> Built:
+def build(traced: Traced, config: Config, layout: Layout, compiler: Compiler = compile_trampoline) -> Built:
     """Compile everything for one configuration. Raises ProgramError for programs that cannot be."""
     words: list[int] = []
     bases, tops = [], []
@@ -112,7 +115,7 @@ def build(traced: Traced, config: Config, layout: Layout, parts: Parts = PARTS) 
         prog_enter=served_address("prog_enter", layout),
         prog_exit=served_address("prog_exit", layout),
     )
-    trampoline = compile_trampoline(traced.trampoline, config, around, parts)
+    trampoline = compiler(traced.trampoline, config, around)
     first = len(words)
     words += trampoline.words
     image = Compiled(config, layout.image, tuple(words), (), (-1,) * len(words), (), (None,) * 11, 0, 0)
@@ -229,14 +232,14 @@ def _layouts(width: int) -> Mapping[str, Layout]:
     return named | {f"memory from {area:#x} on": moved(LAYOUTS[width], area) for area in KERNEL_AREAS[width]}
 
 
-def judge(traced: Traced, config: Config, target: TrampolineTarget, parts: Parts = PARTS) -> tuple[Difference, ...]:
+def judge(traced: Traced, config: Config, target: TrampolineTarget, compiler: Compiler = compile_trampoline) -> tuple[Difference, ...]:
     """All that is wrong on one configuration; nothing when oracle and image agree.
 
     Raises ProgramError for a program that has a fault, or that has no place in a trampoline.
     """
     found: dict[Difference, None] = {}
     for name, layout in _layouts(config.width).items():
-        built = build(traced, config, layout, parts)
+        built = build(traced, config, layout, compiler)
         found |= dict.fromkeys(_of_words(built, traced, config, layout))
         for number in range(len(traced.calls)):
             ending, calls = expected(traced, number, built, layout)
