@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
-from fuzz.selftest.seeded_bug import Bug, Change, before, drop, in_cells, operands, rename, rewrite, several
+from ebpf.instruction import Instruction
+from fuzz.selftest.seeded_bug import Bug, Change, before, drop, in_cells, operands, rename, rewrite, several, with_cells
 from jit.code import Emitter, Item, Label, Op
+from jit.pair.atomic import atomic
 from jit.registers import AT, SP, T8, T9, V0, ZERO
 
 LOST = "lost atomicity"
 ORDERING = "lost ordering"
 WITH_LL = ("mips2-32*", "mips32r[1235]-32*", "mips64r[25]-64*", "mips3-64*")
 R6 = ("mips32r6-32*", "mips64r6-64*")
+O32_WITH_LL = ("mips32r[26]-32*", "mips64r2-32*")
 
 _PLAIN: Change = several(
     rewrite("ll", lambda e, op: [e.make("lw", *op.operands)]),
@@ -27,6 +30,35 @@ def _retry_behind_ll(e: Emitter, items: Sequence[Item]) -> list[Item]:
         if isinstance(item, Op) and "ll" in item.facts and isinstance(result[at - 1], Label):
             result[at - 1 : at + 1] = [item, result[at - 1]]
     return result
+
+
+# 64 bits in 32-bit code, low word and high word on their own.
+
+
+def _words(e: Emitter) -> tuple[int, int]:
+    """The offsets of both."""
+    return (4, 0) if e.config.big_endian else (0, 4)
+
+
+def _two_operations(e: Emitter, i: Instruction) -> None:
+    address, source = e.registers[i.dst][0], e.registers[i.src]
+    e.op("addiu", T9, address, i.offset)
+    for offset, words in zip(_words(e), (source, source[::-1]), strict=True):
+        atomic(e, "or", T9, offset, words, 4)
+
+
+def _two_loads(e: Emitter, i: Instruction) -> None:
+    e.op("addiu", T9, e.registers[i.src][0], i.offset)
+    for offset, word in zip(_words(e), e.registers[i.dst], strict=True):
+        e.op("lw", word, offset, T9)
+    e.op("sync", 0)
+
+
+def _two_stores(e: Emitter, i: Instruction) -> None:
+    e.op("addiu", T9, e.registers[i.dst][0], i.offset)
+    e.op("sync", 0)
+    for offset, word in zip(_words(e), e.registers[i.src], strict=True):
+        e.op("sw", word, offset, T9)
 
 
 # fmt: off
@@ -48,6 +80,12 @@ BUGS = (
         in_cells("ATOMIC_XOR_W", before("sc", ("lw", (T8, 0, SP)))), ("ATOMIC_XOR_W",), ("mips32r2-32*", "mips64r2-64*")),
     Bug("sc-elsewhere", LOST, "SC stores eight bytes behind where LL has loaded: it never succeeds, or writes to the neighbour.",
         in_cells("ATOMIC_OR_*", operands("sc scd", lambda rt, offset, base: (rt, offset + 8, base))), ("ATOMIC_OR_W", "ATOMIC_OR_DW"), WITH_LL),
+    Bug("split-64", LOST, "In 32-bit code an operation on 64 bits is two, on a word each.",
+        with_cells({"ATOMIC_OR_DW": _two_operations}), ("ATOMIC_OR_DW",), O32_WITH_LL),
+    Bug("torn-load-acquire", LOST, "In 32-bit code a load-acquire of 64 bits is two loads.",
+        with_cells({"LOAD_ACQUIRE_DW": _two_loads}), ("LOAD_ACQUIRE_DW",), O32_WITH_LL),
+    Bug("torn-store-release", LOST, "In 32-bit code a store-release of 64 bits is two stores.",
+        with_cells({"STORE_RELEASE_DW": _two_stores}), ("STORE_RELEASE_DW",), O32_WITH_LL),
     Bug("fetch-without-sync", ORDERING, "A fetching operation is not ordered against what comes before and after.",
         in_cells("ATOMIC_FETCH_ADD_W", drop("sync")), ("ATOMIC_FETCH_ADD_W",), WITH_LL),
     Bug("cmpxchg-without-second-sync", ORDERING, "A compare and exchange is not ordered against what comes after.",

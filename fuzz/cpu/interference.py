@@ -10,7 +10,7 @@ it does without interference. If the store succeeds all the same, the other CPU'
 after those, there is no progress: the run ends.
 
 What is looked at is the code of the eBPF instruction, whatever is in it: loads and stores that are not of the native frame. A runtime routine is
-atomic by its contract. There are no atomic operations on bytes or halfwords in eBPF, and so no questions of their place in a word.
+atomic by its contract. No operation of eBPF reads, changes and writes a byte or a halfword, so that there are no questions of their place in a word.
 """
 
 from collections.abc import Iterator

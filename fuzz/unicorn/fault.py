@@ -27,6 +27,11 @@ UNALIGNED_PARTS = ("lwl", "lwr", "swl", "swr", "ldl", "ldr", "sdl", "sdr")
 """Loads and stores of a part of an aligned word or doubleword; their address is that of a byte."""
 
 
+def accessed(row: Row) -> int:
+    """Bytes that a load or store accesses."""
+    return 1 if row.mnemonic in UNALIGNED_PARTS else SIZES.get(row.mnemonic, 4)
+
+
 def explain(compiled: Compiled, word: int, registers: Sequence[int], segments: Sequence[Segment], exception: int | None) -> Fault:
     """The fault at a word of the image, given the register values there and the engine's exception number, None for an access to unmapped memory."""
     slots = compiled.slot_of
@@ -51,8 +56,7 @@ def _access(row: Row, operands: Sequence[int], registers: Sequence[int], width: 
     if not row.facts & {"load", "store"} or "base" not in row.operands:
         return None
     named = dict(zip(row.operands, operands, strict=True))
-    size = 1 if row.mnemonic in UNALIGNED_PARTS else SIZES.get(row.mnemonic, 4)
-    return registers[named["base"]] + named.get("offset", 0) & (1 << width) - 1, size
+    return registers[named["base"]] + named.get("offset", 0) & (1 << width) - 1, accessed(row)
 
 
 def in_delay_slot(compiled: Compiled, word: int) -> bool:
