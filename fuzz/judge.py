@@ -15,6 +15,7 @@ they are as they must be are run again and looked at in words.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -301,12 +302,13 @@ class Judge:
 
     def _vary_elsewhere(self, first: Compiled, wire: Wire, expectation: Expectation, alone: Inputs) -> _Variant:
         """A variant that needs an image of its own."""
+        compile_at = partial(self._compile, first.config)
         try:
-            compiled = self._compile(first.config, expectation.placement)
+            compiled = compile_at(expectation.placement)
+            found = tuple(wire.images(first, compiled, expectation.placement, compile_at)) if wire.images else ()
             self.target.load(compiled, expectation.placement)
         except Exception as error:
             return _Variant(wire, expectation.placement, (_refusal(error),), "")
-        found = tuple(wire.images(first, compiled, expectation.placement)) if wire.images else ()
         return self._vary(compiled, wire, expectation, _NOTHING, *self._screen(alone, _NOTHING))._replace(found=found)
 
     def _vary(self, compiled: Compiled, wire: Wire, expectation: Expectation, recordings: frozenset[Recording], suspect: bool) -> _Variant:

@@ -221,9 +221,8 @@ class Placement:
 
     `world` lacks the functions, which keep a state: `fresh_world` gives a world for one run of the oracle, and its functions; `environment` those
     for a run of a target. `fill` chooses what native registers hold at entry and after calls, as `fuzz.environment.calls.noise` does, or is
-    `ZEROS`; `seed`
-    all else that is chosen. `declared` are the kernel functions that the program declares. `interference` is how many attempts of each
-    atomic operation other CPUs break (`fuzz.cpu.interference`).
+    `ZEROS`; `seed` all else that is chosen. `declared` are the kernel functions that the program declares. `interference` is how many attempts of
+    each atomic operation other CPUs break (`fuzz.cpu.interference`).
     """
 
     slots: tuple[Instruction, ...]

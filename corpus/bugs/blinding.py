@@ -1,6 +1,7 @@
 """Constants that blinding leaves to be seen, or gets wrong. Most change no value: an image that shows a constant computes with it all the same."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from ebpf.instruction import Instruction
@@ -9,7 +10,7 @@ from jit.blinding import AX, FORMS, Blinding, Key, keys, load
 from jit.code import Emitter
 from jit.compiler import Parts
 from jit.lowering import LOWERING, Cell, Lowering
-from jit.registers import T8
+from jit.registers import T8, T9
 
 SEEN = "constant in the image"
 KEYS = "predictable key"
@@ -57,6 +58,36 @@ def _bare_half(nth: int) -> Parts:
     return _with_load(loaded)
 
 
+def _complement(e: Emitter, value: int, wide: bool, key: int) -> None:
+    """The upper half of a word stands in the image with all bits inverted, without a key."""
+    load(e, value, wide, key)
+    if not wide:
+        half = ~value >> 16 & 0xFFFF
+        change = several(operands("ori", lambda rt, rs, imm: (rt, rs, half), 0), operands("xori", lambda rt, rs, imm: (rt, rs, 0xFFFF), 0))
+        e.items[:] = change(e, e.items)
+
+
+def _hoisted() -> Parts:
+    """Copies of registers leave the constant of an instruction before them, as code that was moved out of a loop might."""
+    last = [0]
+
+    def loaded(e: Emitter, value: int, wide: bool, key: int) -> None:
+        load(e, value, wide, key)
+        last[0] = value
+
+    def changed(cell: Cell) -> Cell:
+        def copied(e: Emitter, i: Instruction) -> None:
+            cell(e, i)
+            # Good for this place only.
+            if e.place_of_instruction and i.src != AX:
+                e.op("lui", T9, last[0] >> 16 & 0xFFFF)
+                e.op("ori", T9, T9, last[0] & 0xFFFF)
+
+        return copied
+
+    return replace(_with_cells(["MOV64_REG"], changed), blinding=Blinding(load=loaded))
+
+
 def _zero_extended(e: Emitter, value: int, wide: bool, key: int) -> None:
     load(e, value, wide, key)
     e.items[:] = rename({"sll": "dsll"})(e, e.items)
@@ -93,6 +124,11 @@ def _with_cells(names: Sequence[str], change: Callable[[Cell], Cell]) -> Parts:
     return Parts(lowering={**LOWERING, **{name: Lowering(*map(change, LOWERING[name])) for name in names}})
 
 
+_CONSTANTS = (
+    "".join(f"r{at % 6} = {0x12345678 + at * 0x01234567:#x}\n r6 = r{at % 6}\n r6 *= {0x7654321 + at:#x}\n" for at in range(20)) + "r0 = r6\n exit"
+)
+
+
 # fmt: off
 BUGS = (
     Bug("blind-alu64-plain", SEEN, "Constants of 64-bit arithmetic are not blinded.",
@@ -126,6 +162,18 @@ BUGS = (
     Bug("blind-key-of-program", KEYS, "All instructions have one key.",
         _with_keys(lambda slots, seed: lambda slot: keys(slots, seed)(0)), ("ST_H",), BLIND,
         program="r0 = 0x12345678\n r0 = 1\n r0 = 0x12345678\n exit"),
+    Bug("blind-complement", SEEN, "The upper half of a word stands in the image with all bits inverted.",
+        _with_load(_complement), ("ADD64_IMM",), BLIND),
+    Bug("blind-hoisted", SEEN, "The constant of one instruction stands in the code of another one.",
+        _hoisted(), (), BLIND, program=_CONSTANTS),
+    Bug("blind-key-of-8-bits", KEYS, "The upper byte of each half of a key is 0.",
+        _with_keys(lambda slots, seed: lambda slot: keys(slots, seed)(slot) & 0x00FF_00FF_00FF_00FF), (), BLIND, program=_CONSTANTS),
+    Bug("blind-key-of-12-bits", KEYS, "The upper digit of each half of a key is 0.",
+        _with_keys(lambda slots, seed: lambda slot: keys(slots, seed)(slot) & 0x0FFF_0FFF_0FFF_0FFF), (), BLIND, program=_CONSTANTS),
+    Bug("blind-key-of-halves", KEYS, "All halves of a constant have one key.",
+        _with_keys(lambda slots, seed: lambda slot: (keys(slots, seed)(slot) & 0xFFFF) * 0x0001_0001_0001_0001), ("ADD64_IMM",), BLIND),
+    Bug("blind-key-of-place", KEYS, "The key depends on the place of the instruction and on the seed, not on the program.",
+        _with_keys(lambda slots, seed: keys((), seed)), ("ADD64_IMM",), BLIND),
     Bug("blind-wrong-key", WRONG, "The key that is taken off is not the one that was put on.",
         _nth_word_changed("xori", lambda rt, rs, imm: (rt, rs, imm ^ 0x100), 1), ("ADD32_IMM",), BLIND),
     Bug("blind-wrong-key-upper", WRONG, "The key that is taken off the upper half is not the one that was put on.",

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from types import FrameType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -131,7 +132,7 @@ def _packets(path: str | None, kind: Literal["skb", "xdp"] | None) -> "Packets |
 @click.command()
 @config_globs
 @all_configurations
-@click.option("--row", metavar="GLOB", default="*", help="Only instructions whose name matches, such as 'ADD32_*'.")
+@click.option("--row", "row_globs", metavar="GLOB", multiple=True, help="Only instructions whose name matches, such as 'ADD32_*'; repeatable.")
 @click.option("--systematic", is_flag=True, help="All combinations of operand magnitudes, offsets and registers instead of a sample: takes hours.")
 @_tripwires
 @engine
@@ -143,7 +144,7 @@ def suite(
     ctx: click.Context,
     globs: tuple[str, ...],
     everything: bool,
-    row: str,
+    row_globs: tuple[str, ...],
     systematic: bool,
     tripwires: str,
     engine: str,
@@ -161,9 +162,13 @@ def suite(
     from fuzz.suite.systematic import systematic_subjects
 
     configs = select_configs(globs, everything)
-    subjects = tuple((systematic_subjects if systematic else suite_subjects)(row))
-    if not subjects:
-        refuse(f"no instruction matches {row!r}")
+    made = systematic_subjects if systematic else suite_subjects
+    subjects: list[Subject] = []
+    for number, glob in enumerate(row_globs or ("*",)):
+        matching = tuple(made(glob))
+        if not matching:
+            refuse(f"no instruction matches {glob!r}")
+        subjects += [each for each in matching if not any(fnmatchcase(each.name.split()[0], before) for before in row_globs[:number])]
     _judge(ctx, subjects, configs, _Options(tripwires, engine, explained, jobs, as_json))
 
 

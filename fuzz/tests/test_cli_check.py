@@ -299,6 +299,18 @@ def test_suite() -> None:
     assert "LDX_H misaligned" in result.stdout
 
 
+def test_suite_of_several_patterns_judges_each_row_once() -> None:
+    names = []
+    for patterns in (("LDX_H",), ("LDX_B",), ("LDX_H", "LDX_B", "LDX_[BH]")):
+        rows = (word for pattern in patterns for word in ("--row", pattern))
+        result = run("suite", *rows, "--config", "mips1-32be", "--jobs", 1, "--json")
+        names.append(sorted(one["name"] for one in json.loads(result.stdout)["results"]))
+    halves, bytes_, both = names
+    assert halves
+    assert bytes_
+    assert both == sorted(halves + bytes_)
+
+
 def test_what_was_judged_before_an_interrupt_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(subjects: Sequence[Subject], *arguments: object, **named: object) -> Iterator[Judged]:
         yield judge_subject(subjects[0], [Config.parse("mips32r2-32le"), Config.parse("mips32r2-32be")])

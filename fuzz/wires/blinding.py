@@ -1,40 +1,35 @@
 """The tripwire for constants of a program that are to be found in its image, on configurations with constant blinding.
 
-The same program is compiled with other keys, and both images are looked at side by side; the second one runs on the first input as well. What
-a program has chosen are the constants of its instructions with an immediate: arithmetic but for shift counts, conditional jumps, stores, wide loads,
-packet loads; not the offsets of loads, stores and jumps. Three things must not be in the code of such an instruction:
+The same program is compiled with other keys, and with other constants, and the images are looked at side by side; the one with other keys runs on the
+first input as well. What a program has chosen are the constants of its instructions with an immediate: arithmetic but for shift counts, conditional
+jumps, stores, wide loads, packet loads; not the offsets of loads, stores and jumps. What must not be:
 
-* a half of the constant, 16 bits, as the immediate of a MIPS instruction that loads or computes, in both images. Looked for are halves that tell
-  of the program: not -16 to 16, which code has for reasons of its own, nor halves of an address that the compiler was given
-* the constant as a word, all 32 bits of it, in both images
-* the same code in both images, or as for an equal instruction elsewhere in the first: then no key is in it
-* an `ori` or `xori` of 16 bits that is the same in both images, in the code of three constants: then a part of each key is always the same, which
-  happens by chance once in 2**48 times
+* anywhere in the image a word that is another one with other constants, and the same with other keys: it tells of a constant in whatever form
+* in the code of the constant a half of it, 16 bits, as the immediate of a MIPS instruction that loads or computes, in both images. Looked for are
+  halves that tell of the program: not -16 to 16, which code has for reasons of its own, nor halves of an address that the compiler was given
+* there, the constant as a word, all 32 bits of it, in both images
+* there, the same code in both images, or as for an equal instruction elsewhere in the first: then no key is in it
+* keys that can be guessed: see `fuzz.wires.blinding_keys`
 
-A half shows by chance in both images once in 2**32 times; the first and the second image have keys that depend on nothing but the program, so
-that a run finds the same as the one before.
+A half shows by chance in both images once in 2**32 times, and a word that seems to be without a key is looked at with more of them. All keys depend
+on nothing but the program, so that a run finds the same as the one before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 from ebpf.instruction import Instruction
-from ebpf.opcodes import Row, lookup
-from ebpf.program import wide_immediate
 from fuzz.case import Case
 from fuzz.layout import Placement
 from fuzz.recording.kept import kept
 from fuzz.verdict import Trip
+from fuzz.wires.blinding_keys import MANY, NAME, Recompile, guessable
+from fuzz.wires.constants import codes, constants, immediate, transfers, with_others
 from fuzz.wires.wire import Example, Wire
 from jit.compiled import Compiled
-from jit.mips import decode
 
 _ORI, _XORI = 0b001101, 0b001110
 """Major opcodes (MD00087, appendix A)."""
-
-_MANY = 3
-"""So many halves with the same key in two images are no chance."""
 
 _COMMON = frozenset(number & 0xFFFF for number in range(-16, 17))
 
@@ -50,16 +45,30 @@ def _other_keys(placement: Placement) -> Placement:
     return replace(placement, addresses=replace(placement.addresses, seed=placement.addresses.seed + 1))
 
 
-def images(first: Compiled, second: Compiled, placement: Placement) -> Iterator[Trip]:
-    """What both images show of the constants of the program."""
-    codes = _codes(first), _codes(second)
+def images(first: Compiled, second: Compiled, placement: Placement, compile_at: Callable[[Placement], Compiled]) -> Iterator[Trip]:
+    """What the images show of the constants of the program; the second one is that of the placement."""
+
+    def recompile(slots: Sequence[Instruction], number: int) -> Compiled:
+        # The placement has number 1.
+        addresses = replace(placement.addresses, seed=placement.addresses.seed + number - 1)
+        return compile_at(replace(placement, slots=tuple(slots), addresses=addresses))
+
+    third = recompile(with_others(placement.slots), 0)
+    yield from _literal(first, second, placement)
+    yield from _leaks(first, second, third, placement, recompile)
+    yield from guessable(first, second, third, placement.slots, recompile)
+
+
+def _literal(first: Compiled, second: Compiled, placement: Placement) -> Iterator[Trip]:
+    """Constants and halves of them in the code of their instructions, and code without a key."""
+    code, other_code, isa = codes(first), codes(second), first.config.isa
     given = _halves_of_addresses(placement)
     seen: dict[tuple[Instruction, int, tuple[int, ...]], int] = {}
     weak: list[int] = []
-    for slot, instruction, constant, bits in _constants(placement.slots):
-        words, others = (code.get(slot, ()) for code in codes)
+    for slot, instruction, _, constant, bits in constants(placement.slots):
+        words, others = code.get(slot, ()), other_code.get(slot, ())
         for half in sorted({constant >> at & 0xFFFF for at in range(0, bits, 16)} - _COMMON - given):
-            if half in _immediates(words, first.config.isa) and half in _immediates(others, first.config.isa):
+            if half in _immediates(words, isa) and half in _immediates(others, isa):
                 yield _trip(slot, f"{half:#06x} of the constant {constant:#x} is an immediate of the image")
         for word in {constant >> at & 0xFFFFFFFF for at in range(0, bits, 32)}:
             if word >> 16 not in _COMMON and word in words and word in others:
@@ -68,39 +77,45 @@ def images(first: Compiled, second: Compiled, placement: Placement) -> Iterator[
             yield _trip(slot, f"the code of the constant {constant:#x} is the same with another key")
         elif (before := seen.setdefault((instruction, constant, words), slot)) != slot:
             yield _trip(slot, f"the code of the constant {constant:#x} is that of instruction {before}")
-        if words != others and _unchanged(words, others, first.config.isa) - _COMMON - given:
+        if words != others and _unchanged(words, others, isa) - _COMMON - given:
             weak.append(slot)
-    if len(weak) >= _MANY:
+    if len(weak) >= MANY:
         yield _trip(weak[0], f"a half of the key of its constant, and of those of {len(weak) - 1} other instructions, is the same with another key")
 
 
+def _leaks(first: Compiled, second: Compiled, third: Compiled, placement: Placement, recompile: Recompile) -> Iterator[Trip]:
+    """Words that depend on a constant and not on the key, wherever they are."""
+    slots = placement.slots
+    places = _telling((first, second), (third,))
+    for number in (2, 3):
+        if not places:
+            return
+        places &= _telling((first, recompile(slots, number)), (third, recompile(with_others(slots), number)))
+    for slot, at in sorted(places):
+        word = codes(first)[slot][at]
+        where = "the code of no instruction" if slot < 0 else f"instruction {slot}"
+        yield Trip(NAME, None, slot if slot >= 0 else None, f"a word of {where}, {word:#010x}, is without a key and another one with other constants")
+
+
+def _telling(same: Sequence[Compiled], changed: Sequence[Compiled]) -> set[tuple[int, int]]:
+    """Slot and number of the words that are the same in all images of the one program, and others in those of the other one."""
+    images = [codes(each) for each in (*same, *changed)]
+    aligned = len({each.slot_of for each in (*same, *changed)}) == 1
+    isa = same[0].config.isa
+    found = set()
+    for slot, words in images[0].items():
+        if len({len(each.get(slot, ())) for each in images}) > 1 or (not aligned and any(transfers(word, isa) for word in words)):
+            # Distances and addresses of code may differ as well.
+            continue
+        for at, word in enumerate(words):
+            here = [each[slot][at] for each in images]
+            if set(here[: len(same)]) == {word} and len(set(here[len(same) :])) == 1 and here[-1] != word:
+                found.add((slot, at))
+    return found
+
+
 def _trip(slot: int, detail: str) -> Trip:
-    return Trip(WIRE.name, None, slot, detail)
-
-
-def _codes(compiled: Compiled) -> dict[int, tuple[int, ...]]:
-    """The words of each slot."""
-    codes: dict[int, list[int]] = {}
-    for slot, word in zip(compiled.slot_of, compiled.words, strict=True):
-        codes.setdefault(slot, []).append(word)
-    return {slot: tuple(words) for slot, words in codes.items()}
-
-
-def _constants(slots: Sequence[Instruction]) -> Iterator[tuple[int, Instruction, int, int]]:
-    """Slot, instruction, constant and its size in bits."""
-    at = 0
-    while at < len(slots):
-        row = lookup(slots[at])
-        assert row is not None, "programs are valid"
-        if row.slots == 2:
-            yield at, slots[at], wide_immediate(slots[at], slots[at + 1]), 64
-        elif _is_chosen(row):
-            yield at, slots[at], slots[at].imm & 0xFFFFFFFF, 32
-        at += row.slots
-
-
-def _is_chosen(row: Row) -> bool:
-    return row.imm == "imm" and not row.name.startswith(("LSH", "RSH", "ARSH"))
+    return Trip(NAME, None, slot, detail)
 
 
 def _halves_of_addresses(placement: Placement) -> frozenset[int]:
@@ -110,7 +125,7 @@ def _halves_of_addresses(placement: Placement) -> frozenset[int]:
 
 
 def _immediates(words: Sequence[int], isa: str) -> set[int]:
-    return {immediate for word in words if (immediate := _immediate(word, isa)) is not None}
+    return {found for word in words if (found := immediate(word, isa)) is not None}
 
 
 def _unchanged(words: Sequence[int], others: Sequence[int], isa: str) -> set[int]:
@@ -119,18 +134,9 @@ def _unchanged(words: Sequence[int], others: Sequence[int], isa: str) -> set[int
     return _immediates(tuple(same), isa)
 
 
-@lru_cache(maxsize=1 << 16)
-def _immediate(word: int, isa: str) -> int | None:
-    """The 16 bits that the instruction computes with, None where there are none. The offset of an access is no immediate in this sense."""
-    decoded = decode(word, isa)
-    if decoded is None or "immediate" not in decoded[0].operands:
-        return None
-    return decoded[1][decoded[0].operands.index("immediate")] & 0xFFFF
-
-
 WIRE = Wire(
-    name="blinding",
-    rule="With constant blinding no constant of the program, nor a half of one, is to be found in the code of its instruction.",
+    name=NAME,
+    rule="With constant blinding nothing in the image tells of a constant of the program but together with a key, and keys cannot be guessed.",
     source="Linux, kernel/bpf/core.c, bpf_jit_blind_insn; MD00086 for the fields of 16 bits",
     variants=variants,
     images=images,

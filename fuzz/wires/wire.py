@@ -63,7 +63,8 @@ class Wire:
     asks      what else a target must be able to do
     screened  whether `run` finds nothing where the screen has found nothing (`fuzz.recording.screen`); such runs are not shown to it
     variants  given the image, the case and its placement: placements that may need another image, because the program sees addresses
-    images    looks at the image, at the one of a variant that needs its own, and at the placement of the variant
+    images    looks at the image, at the one of a variant that needs its own, and at the placement of the variant; it may ask for images at
+              other placements
     """
 
     name: str
@@ -76,7 +77,7 @@ class Wire:
     doubt: int = 0
     run: Callable[[Observation], Iterable[Trip]] | None = None
     variants: Callable[[Compiled, Case, Placement], Iterable[Placement]] | None = None
-    images: Callable[[Compiled, Compiled, Placement], Iterable[Trip]] | None = None
+    images: Callable[[Compiled, Compiled, Placement, Callable[[Placement], Compiled]], Iterable[Trip]] | None = None
     examples: tuple[Example, ...] = ()
 
 
