@@ -1,6 +1,7 @@
 """The errata: each has a row, a workaround, a model and a seeded bug. Models find nothing in what the compiler emits; what they do changes values."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -16,10 +17,12 @@ from fuzz.selftest.selftest import bugs, cases, compiler, examine
 from fuzz.suite.suites import suites
 from fuzz.verdict import Status
 from fuzz.wires import errata
+from fuzz.wires.flow import words
 from jit.compiler import compile_program
 from jit.config import Config, all_configs
 from jit.errata import WORKAROUNDS
 from jit.erratum_rows import ROWS
+from jit.mips import HI, LO
 
 NAMES = [row.name for row in ROWS]
 BUGS = {bug.name.removeprefix("erratum-"): bug for bug in bugs() if bug.kind == "no workaround"}
@@ -54,6 +57,30 @@ def test_compiled_code_has_no_pattern(name: str) -> None:
         config = configs[number % len(configs)]
         placement = place(Case(suite.program, suite.inputs("little")[0]), config)
         assert occurrences(compile_program(placement.slots, config, placement.addresses)) == ()
+
+
+DIVISIONS = {"div", "divu", "ddiv", "ddivu"}
+NEVER = {"macc", "dmacc", "mthi", "mtlo", "addi", "daddi", "pref"}
+
+
+@pytest.mark.parametrize("name", ["mips3-32le+r4000-multiply", "mips3-64be+r4000-multiply", "mips3-64le+vr4120-divide+vr4120-multiply"])
+def test_what_the_reasons_for_errata_not_taken_say_of_compiled_code(name: str) -> None:
+    """After a division its result is read at once, delay slots have nothing to do with HI and LO, and some instructions are not emitted."""
+    config, divisions = Config.parse(name), 0
+    for suite in suites():
+        placement = place(Case(suite.program, suite.inputs("big" if config.big_endian else "little")[0]), config)
+        code = words(compile_program(placement.slots, config, placement.addresses))
+        for word, following in pairwise(code):
+            assert word is not None
+            assert word.row.mnemonic not in NEVER
+            if word.row.mnemonic in DIVISIONS:
+                divisions += 1
+                assert following is not None
+                assert following.row.mnemonic in ("mflo", "mfhi")
+            if "delay" in word.facts:
+                assert following is not None
+                assert not {HI, LO} & (following.reads | following.writes)
+    assert divisions
 
 
 def test_a_cpu_that_was_faulty_is_sound_for_the_next_image(recording_target: Target) -> None:
