@@ -2,8 +2,7 @@
 
 What a run as a whole shows comes from the target (`Run.violations`): registers that do not hold at the return what they held at the entry, the stack
 pointer and gp at calls, the form of the result, the caller's part of the stack. That nothing lives in a caller-saved register or in the argument area
-across a call needs no check: `fuzz.environment.calls` destroys both. What a run does not show, because it is undone before anyone looks, is in the
-words:
+across a call needs no check: `fuzz.environment.calls` destroys both. What a run does not show, as it is undone before anyone looks, is in the words:
 
     k0, k1   an interrupt between any two instructions destroys them
     gp       holds the pointer to the current task, which interrupt handlers use
