@@ -51,8 +51,8 @@ SEGMENT_ROW, AREA_ROW = 5, 2
 # Of what may be recorded, which checks look at it: PATH, OPERANDS, ACCESSES, as a sum.
 #
 # Of an image. KEPT: which eBPF registers it keeps, LOW and HIGH where, as in `fuzz.recording.native_record`. STARTS: for each slot its first word,
-# -1 for none. LEAVING: for each slot whether it is an exit. RIGHTS: for each word how many bytes of the program's memory it may access, from bit 8 on whether it
-# may read, whether it may write.
+# -1 for none. LEAVING: for each slot whether it is an exit. RIGHTS: for each word how many bytes of the program's memory it may access, from
+# bit 8 on whether it may read, whether it may write.
 BASE, CPU_64, WIDTH, TOP, STACK_SIZE, DEEPEST, HOME, KEPT, EXITS, SHARES, STARTS_AT, LEAVING_AT, RIGHTS_AT = range(13)
 LOW, HIGH = 16, 16 + REGISTERS
 IMAGE_HEADER = HIGH + REGISTERS
