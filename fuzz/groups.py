@@ -27,7 +27,7 @@ from fuzz.wires.wire import Wire
 from jit.compiled import Compiled
 from jit.compiler import compile_program
 from jit.config import Config
-from jit.shared import Answered, Shared
+from jit.shared import Answered, Shared, Universe, covering
 from jit.watched import Watched
 
 EVERY = 64
@@ -59,6 +59,7 @@ class Grouped:
     lockstep: bool = True
     images: Images = field(default_factory=Images)
     _placed: dict[Setting, tuple[Case, Placement]] = field(default_factory=dict)
+    _universe: Universe | None = None
     _looks: dict[tuple[int, Setting], Answered[_Look]] = field(default_factory=dict)
 
     def judge(self, configs: Sequence[Config]) -> Iterator[tuple[Verdict, tuple[Config, ...]]]:
@@ -66,6 +67,7 @@ class Grouped:
 
         Raises ProgramError for a program that cannot be placed, and SharedImageError.
         """
+        self._universe = covering(configs)
         groups = self._groups(configs)
         others = {group[0]: group[1:] for group in groups}
         alone: list[Config] = []
@@ -120,7 +122,8 @@ class Grouped:
         return (_machine(config), *(id(image.words) for image in images))
 
     def _look(self, compiled: Compiled, case: Case, placement: Placement) -> _Look:
-        looks = self._looks.setdefault((id(compiled.words), setting(compiled.config)), Answered())
+        assert self._universe is not None
+        looks = self._looks.setdefault((id(compiled.words), setting(compiled.config)), Answered(self._universe))
         look = looks.get(compiled.config)
         if look is None:
             watched = Watched(compiled.config)

@@ -25,7 +25,7 @@ from fuzz.wires import select
 from fuzz.wires.wire import Wire
 from jit.compiler import compile_program
 from jit.config import Config
-from jit.shared import Shared
+from jit.shared import Shared, covering
 from oracle.outcome import Outcome
 
 _ROOT = Path(__file__).parent.parent
@@ -65,7 +65,7 @@ def judge_subject(
     try:
         wires = fitting(select(tripwires), engine)
         lockstep = bool(wires) and in_lockstep(engine)
-        shared = Shared() if compiler is compile_program else compiler
+        shared = Shared(universe=covering(selected)) if compiler is compile_program else compiler
         grouped = Grouped(subject.program, subject.inputs, _target(engine), wires, shared, lockstep=lockstep, images=images)
         for verdict, others in grouped.judge(selected):
             outcome, verdict = verdict.outcome, replace(verdict, outcome=None)

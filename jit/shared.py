@@ -2,19 +2,18 @@
 
 A compilation asks its configuration a number of things (`jit.watched`): whether there is an instruction, which options there are, the width. All that
 give the same answers get the same image, since a compiler does nothing else with a configuration. Of the thousands of legal ones a program has a few
-dozen kinds. Which give an answer is a set, kept as a bit for each of `all_configs`.
+dozen kinds. Which give an answer is a set, kept as a bit for each of a `Universe`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from ebpf.instruction import Instruction
 from jit.compiled import Addresses, Compiled
 from jit.compiler import PARTS, Parts, compile_program
-from jit.config import Config, all_configs
+from jit.config import BASE_CONFIGS, Config, all_configs
 from jit.mips import rows
 from jit.watched import FIELD, OPTION, Question, Watched
 
@@ -32,33 +31,60 @@ def answer(config: Config, question: Question) -> object:
     return name in config.options if kind == OPTION else rows(config).get(name)
 
 
-@cache
-def _numbers() -> Mapping[Config, int]:
-    return MappingProxyType({config: number for number, config in enumerate(all_configs())})
+class Universe:
+    """Configurations, of which those that give an answer are a set, a bit for each."""
+
+    def __init__(self, configs: Sequence[Config]) -> None:
+        self._configs = configs
+        self._numbers = {config: number for number, config in enumerate(configs)}
+        self._sets: dict[Question, Mapping[object, int]] = {}
+
+    def has(self, config: Config, among: int) -> bool:
+        """Whether it is one of a set."""
+        return bool(among >> self._numbers[config] & 1)
+
+    def members(self, of: int) -> Iterator[Config]:
+        """Those of a set."""
+        return (config for number, config in enumerate(self._configs) if of >> number & 1)
+
+    def alike(self, watched: Watched) -> int:
+        """The set of those that give the answers that this one has given."""
+        found = (1 << len(self._configs)) - 1
+        for question, given in watched.answers.items():
+            found &= self._by_answer(question)[given]
+        return found
+
+    def _by_answer(self, question: Question) -> Mapping[object, int]:
+        if question not in self._sets:
+            sets: dict[object, int] = {}
+            for number, config in enumerate(self._configs):
+                given = answer(config, question)
+                sets[given] = sets.get(given, 0) | 1 << number
+            self._sets[question] = sets
+        return self._sets[question]
 
 
 @cache
-def _sets(question: Question) -> Mapping[object, int]:
-    """By answer the configurations that give it."""
-    sets: dict[object, int] = {}
-    for number, config in enumerate(all_configs()):
-        given = answer(config, question)
-        sets[given] = sets.get(given, 0) | 1 << number
-    return sets
+def everything() -> Universe:
+    """All configurations."""
+    return Universe(all_configs())
 
 
-def alike(watched: Watched) -> int:
-    """The configurations that give the answers that this one has given."""
-    found = (1 << len(all_configs())) - 1
-    for question, given in watched.answers.items():
-        found &= _sets(question)[given]
-    return found
+@cache
+def _base() -> Universe:
+    return Universe(BASE_CONFIGS)
+
+
+def covering(configs: Iterable[Config]) -> Universe:
+    """One that has these configurations: to think of all that there are takes longer than to judge a small program on a few."""
+    return _base() if set(configs) <= set(BASE_CONFIGS) else everything()
 
 
 class Answered(Generic[Result]):
-    """Results, each with the configurations that it holds for."""
+    """Results, each with the configurations of a universe that it holds for."""
 
-    def __init__(self) -> None:
+    def __init__(self, universe: Universe) -> None:
+        self._universe = universe
         self._known: list[tuple[int, Result]] = []
 
     def __len__(self) -> int:
@@ -66,30 +92,31 @@ class Answered(Generic[Result]):
 
     def get(self, config: Config) -> Result | None:
         """What is known for a configuration."""
-        number = _numbers()[config]
-        return next((result for configs, result in self._known if configs >> number & 1), None)
+        return next((result for among, result in self._known if self._universe.has(config, among)), None)
 
     def add(self, watched: Watched, result: Result) -> None:
         """Keep a result for all that give the same answers."""
-        self._known.append((alike(watched), result))
+        self._known.append((self._universe.alike(watched), result))
 
 
 class _Program:
     """The images of a program at addresses, and the errors where there are none."""
 
-    def __init__(self, slots: tuple[Instruction, ...], addresses: Addresses) -> None:
+    def __init__(self, slots: tuple[Instruction, ...], addresses: Addresses, universe: Universe) -> None:
         self.slots, self.addresses = slots, addresses
-        self.images: Answered[Compiled | Exception] = Answered()
+        self.images: Answered[Compiled | Exception] = Answered(universe)
         self.given: dict[Config, Compiled] = {}
 
 
 class Shared:
     """Compiles as `compile_program` does. Images of configurations that are not told apart are equal in all but `config`.
 
+    universe      has the configurations for which it is asked
     compilations  how many there were
     """
 
-    def __init__(self, parts: Parts = PARTS) -> None:
+    def __init__(self, parts: Parts = PARTS, universe: Universe | None = None) -> None:
+        self.universe = universe or everything()
         self.compilations = 0
         self._parts = parts
         self._programs: list[_Program] = []
@@ -113,7 +140,7 @@ class Shared:
                 return program
         if len(self._programs) >= MOST:
             del self._programs[0]
-        self._programs.append(_Program(slots, addresses))
+        self._programs.append(_Program(slots, addresses, self.universe))
         return self._programs[-1]
 
     def _compile(self, program: _Program, config: Config) -> Compiled | Exception:

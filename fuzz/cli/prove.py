@@ -1,4 +1,4 @@
-"""`bpfmips prove-model`: our own MIPS engine against its reference in plain Python and against Unicorn."""
+"""`bpfmips prove-model`: our own MIPS engine against its reference in plain Python against Unicorn, and against QEMU where it is installed."""
 
 from collections.abc import Sequence
 
@@ -18,14 +18,14 @@ _SHOWN = 20
 @click.option("--seed", default=0, show_default=True, help="Chooses states and operands.")
 @click.pass_context
 def prove_model(ctx: click.Context, row_glob: str, globs: Sequence[str], states: int, seed: int) -> None:
-    """Compare each row of the MIPS table on each ISA and byte order: model, its meaning in plain Python, and Unicorn.
+    """Compare each row of the MIPS table on each ISA and byte order: model, its meaning in plain Python, Unicorn, and QEMU where it is installed.
 
-    Where the manual leaves a result open, or Unicorn is known to be wrong, differences are counted with the reason. Exit status 1 for any other.
+    Where the manual leaves a result open, or an engine is known to be wrong, differences are counted with the reason. Exit status 1 for any other.
 
     \b
     Example: bpfmips prove-model --row 'd*' --config 'mips64r6-64be' --states 1000
     """
-    from fuzz.model.prove import LACKING, MISTAKES, OPEN, Proof, prove, subjects
+    from fuzz.model.prove import LACKING, MISTAKES, OPEN, Proof, engines, prove, subjects
 
     chosen = list(subjects(row_glob, globs))
     if not chosen:
@@ -36,10 +36,14 @@ def prove_model(ctx: click.Context, row_glob: str, globs: Sequence[str], states:
         for disagreement in found.disagreements[: max(_SHOWN - len(total.disagreements), 0)]:
             click.echo(f"DISAGREEMENT {disagreement}")
         total.add(found)
-    for reason, kinds in (("left open by the manual", OPEN), ("mistakes of Unicorn", MISTAKES)):
+    others = [name for name in engines() if name != "model"]
+    for reason, kinds in (("left open by the manual", OPEN), ("mistake", MISTAKES)):
         for each in kinds:
-            click.echo(f"{total.open[each.name]:8}  {reason}: {each.name}: {each.sentence}")
-    click.echo(f"{total.open['instructions that Unicorn lacks']:8}  rows that Unicorn lacks: {', '.join(sorted(LACKING))}")
-    click.echo(f"{len(chosen)} rows × ISA × byte order, {total.states} states, {len(total.disagreements)} disagreements")
+            counts = ", ".join(f"{name} {total.open[name, each.name]}" for name in others)
+            click.echo(f"{reason}: {each.name}: {counts}: {each.sentence}")
+    for name, mnemonics in LACKING.items():
+        click.echo(f"rows × ISA that {name} lacks: {total.lacking[name]}: {', '.join(sorted(mnemonics))}")
+    counted = f"{total.states} states on {', '.join(engines())}, {total.calculated} of them calculated by the reference"
+    click.echo(f"{len(chosen)} rows × ISA × byte order, {counted}, {len(total.disagreements)} disagreements")
     if total.disagreements:
         ctx.exit(DISAGREEMENT)

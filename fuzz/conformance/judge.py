@@ -31,7 +31,7 @@ from fuzz.verdict import Status, Verdict
 from fuzz.wires.wire import Wire
 from jit.compiler import compile_program
 from jit.config import Config
-from jit.shared import Shared
+from jit.shared import Shared, covering
 from oracle.outcome import FaultKind, Outcome
 from oracle.world import Packet
 
@@ -66,7 +66,7 @@ def judge_test(
     name = program.source
     try:
         checked(program)
-        shared = Shared() if compiler is compile_program else compiler
+        shared = Shared(universe=covering(configs)) if compiler is compile_program else compiler
         grouped = Grouped(program, (given(test.memory),), target, tuple(wires), shared, lockstep=bool(wires))
         found: dict[Config, Judgement] = {}
         for big_endian in (False, True):

@@ -92,10 +92,8 @@ def table(isa: str) -> Table:
     """The table of an ISA. Restrictions of operands are there for 64-bit CPUs; on others no operand breaks them."""
     rows = [row for row in ROWS if isa in row.isas]
     lists: list[list[int]] = [[] for _ in range(1 << 12)]
-    selectors = np.arange(1 << 12, dtype=np.int64)
-    words = selectors >> 6 << 26 | selectors & 0x3F
     for index, row in enumerate(rows):
-        for selector in np.flatnonzero(((words ^ row.bits) & row.mask & 0xFC00003F) == 0).tolist():
+        for selector in _selectors(row.mask, row.bits):
             lists[selector].append(index)
     return Table(
         np.array([(row.mask, row.bits) for row in rows], np.int64),
@@ -107,6 +105,13 @@ def table(isa: str) -> Table:
     )
 
 
+@cache
+def _selectors(mask: int, bits: int) -> tuple[int, ...]:
+    """Major opcodes and low six bits that the words of a row may have."""
+    return tuple(bits >> 26 << 6 | low for low in range(1 << 6) if (low ^ bits) & mask & 0x3F == 0)
+
+
+@cache
 def _fields(row: Row) -> list[list[int]]:
     found = []
     for field in row.fields:
@@ -116,6 +121,7 @@ def _fields(row: Row) -> list[list[int]]:
     return found + [[-1] * 9] * (_FIELDS - len(found))
 
 
+@cache
 def _condition(row: Row) -> list[int]:
     if row.condition is None:
         return [0] * (1 + 3 * _TERMS + _TERMS - 1)

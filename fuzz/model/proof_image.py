@@ -8,9 +8,9 @@ The instruction stands in each instance with other registers and immediates. Beh
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from fuzz.model import rows as number
 from fuzz.model.bits import word
@@ -107,9 +107,23 @@ class _Code:
         self.add("daddiu" if self._wide else "addiu", register, base, offset)
 
 
+class Class(NamedTuple):
+    """What operands and states are drawn for, so that they are the same on many ISAs: registers of 64 bits, byte order, misaligned accesses."""
+
+    row: str
+    cpu_64: bool
+    big_endian: bool
+    release_6: bool
+
+
+def class_of(row: Row, config: Config) -> Class:
+    """The class of a row on a configuration."""
+    return Class(str(row), config.cpu_64, config.big_endian, "mips32r6" in ancestry(config.isa))
+
+
 def image(row: Row, config: Config, base: int, seed: int) -> Image:
     """The image of a row, for an ISA that has it and the width of its registers, at that address."""
-    draw = random.Random(f"{row} {config} {seed}")
+    draw = random.Random(f"{class_of(row, config)} {seed}")
     code, instances = _Code(config), []
     code.add("or", S0, RA, 0)
     code.add("or", S1, A0, 0)
@@ -201,13 +215,13 @@ def _operand(row: Row, name: str, low: int, high: int, pc: int, draw: random.Ran
 
 def states(of: Image, count: int, seed: int) -> list[State]:
     """States for as many records, a multiple of `INSTANCES`, on none of which the instruction traps."""
-    draw = random.Random(f"{of.row} {of.compiled.config} states {seed}")
+    draw = random.Random(f"{class_of(of.row, of.compiled.config)} states {seed}")
     return [_state(of, of.instances[at % INSTANCES], draw, traps=False) for at in range(count)]
 
 
 def trapping(of: Image, seed: int) -> State | None:
     """A state on which the first instance traps; None when none was found."""
-    draw = random.Random(f"{of.row} {of.compiled.config} trapping {seed}")
+    draw = random.Random(f"{class_of(of.row, of.compiled.config)} trapping {seed}")
     return next((state for _ in range(200) if (state := _state(of, of.instances[0], draw, None)) and _traps(of, of.instances[0], state)), None)
 
 
@@ -276,24 +290,31 @@ def _marks(row: Row, instance: Instance, done: Effect) -> int:
     return IN_SLOT if "delay" in row.facts else 0
 
 
+def _packed(of: Image, values: Sequence[int]) -> bytes:
+    """Registers as the image loads and stores them, eight bytes for each."""
+    order: Literal["big", "little"] = "big" if of.compiled.config.big_endian else "little"
+    if of.compiled.config.cpu_64:
+        return b"".join(value.to_bytes(8, order, signed=True) for value in values)
+    return b"".join(value.to_bytes(4, order, signed=True) + bytes(4) for value in values)
+
+
 def context(of: Image, given: Sequence[State]) -> bytes:
     """The records of these states."""
-    order, size = ("big" if of.compiled.config.big_endian else "little"), 8 if of.compiled.config.cpu_64 else 4
+    return b"".join(_packed(of, state.values) + state.memory + bytes(RECORD - OUT) for state in given)
+
+
+def expected(of: Image, given: Sequence[State], start: int) -> bytes:
+    """What the records of these states, which begin at an address, hold afterwards."""
     records = []
-    for state in given:
-        record = bytearray(RECORD)
-        for at, value in enumerate(state.values):
-            record[8 * at : 8 * at + size] = (value & (1 << 8 * size) - 1).to_bytes(size, order)  # type: ignore[arg-type]
-        record[MEMORY:OUT] = state.memory
-        records.append(bytes(record))
+    for at, state in enumerate(given):
+        done, _ = after(of, of.instances[at % INSTANCES], state, start + RECORD * at + MEMORY)
+        records.append(_packed(of, state.values) + done.memory + _packed(of, done.values))
     return b"".join(records)
 
 
-def read(of: Image, contents: bytes) -> Iterator[After]:
-    """What the records hold after a run."""
-    order, size = ("big" if of.compiled.config.big_endian else "little"), 8 if of.compiled.config.cpu_64 else 4
-    for start in range(0, len(contents), RECORD):
-        record = contents[start : start + RECORD]
-        slots = range(OUT, RECORD, 8)
-        values = tuple(int.from_bytes(record[at : at + size], order, signed=True) for at in slots)  # type: ignore[arg-type]
-        yield After(values, record[MEMORY:OUT])
+def read(of: Image, record: bytes) -> After:
+    """What a record holds after a run."""
+    order: Literal["big", "little"] = "big" if of.compiled.config.big_endian else "little"
+    size = 8 if of.compiled.config.cpu_64 else 4
+    values = tuple(int.from_bytes(record[at : at + size], order, signed=True) for at in range(OUT, RECORD, 8))
+    return After(values, record[MEMORY:OUT])

@@ -136,15 +136,20 @@ def _any_operands(row: Row) -> bool:
 @cache
 def _rows_of(isa: str) -> Words:
     """The row by major opcode and low 11 bits; `NO_ROW` where there is none, `UNCLEAR` where that and the fixed bits of the row do not tell."""
-    selectors = np.arange(1 << 17, dtype=np.int64)
-    words = selectors >> 11 << 26 | selectors & 0x7FF
-    table = np.full(1 << 17, NO_ROW, np.int64)
+    low = np.arange(1 << 11, dtype=np.int64)
+    table = np.full((1 << 6, 1 << 11), NO_ROW, np.int64)
     for number, row in enumerate(ROWS):
         if isa in row.isas:
-            matching = (words & row.mask) == (row.bits & 0xFC0007FF)
+            # Every row has its own major opcode.
+            part = table[row.bits >> 26]
+            matching = (low & row.mask) == (row.bits & 0x7FF)
             alone = number if _any_operands(row) else UNCLEAR
-            table[matching] = np.where(table[matching] == NO_ROW, alone, UNCLEAR)
-    return table
+            part[matching] = np.where(part[matching] == NO_ROW, alone, UNCLEAR)
+    return table.ravel()
+
+
+if any(row.mask >> 26 != 0x3F for row in ROWS):
+    raise ValueError("a row of the MIPS table has more than one major opcode")
 
 
 @kept(8)

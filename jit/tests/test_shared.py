@@ -15,10 +15,10 @@ from jit.call import CompileError
 from jit.code import Emitter
 from jit.compiled import Addresses, Compiled
 from jit.compiler import PARTS, Parts, compile_program
-from jit.config import Config, all_configs
+from jit.config import BASE_CONFIGS, Config, all_configs
 from jit.lowering import Lowering
 from jit.mips import rows
-from jit.shared import Answered, Shared, alike
+from jit.shared import Answered, Shared, covering, everything
 from jit.watched import OPTION, ROW, Watched
 
 ADDRESSES = Addresses(base=0x400_0000, routines={f"atomic{bits}_fetch_add": 0x881_0000 for bits in (32, 64)}, helpers={5: 0x881_0010})
@@ -105,7 +105,7 @@ def test_watched_remembers_what_was_asked() -> None:
     assert "seb" in rows(watched)
     assert rows(watched).get("seleqz") is None
     assert watched.answers == {(OPTION, "blind"): False, (OPTION, "loongson3"): True, (ROW, "seb"): rows(config)["seb"], (ROW, "seleqz"): None}
-    members = {each for number, each in enumerate(all_configs()) if alike(watched) >> number & 1}
+    members = set(everything().members(everything().alike(watched)))
     expected = {c for c in all_configs() if "loongson3" in c.options and "blind" not in c.options and "seb" in rows(c) and "seleqz" not in rows(c)}
     assert members == expected
     assert config in members
@@ -128,9 +128,19 @@ def test_rows_do_not_tell_which_there_are() -> None:
 
 
 def test_answers_are_for_those_that_give_them() -> None:
-    known: Answered[str] = Answered()
+    known: Answered[str] = Answered(everything())
     watched = Watched(Config.parse("mips1-32le"))
     assert watched.width == 32
     known.add(watched, "narrow")
     assert known.get(Config.parse("mips64r6-32be")) == "narrow"
     assert known.get(Config.parse("mips64r6-64be")) is None
+
+
+def test_few_configurations_are_a_universe_of_their_own() -> None:
+    """In which answers are the same as in that of all."""
+    small, config = covering(BASE_CONFIGS[3:7]), BASE_CONFIGS[5]
+    assert small is covering(BASE_CONFIGS) is not everything()
+    assert covering((*BASE_CONFIGS, Config.parse("mips32r2-32be+blind"))) is everything()
+    watched = Watched(config)
+    assert (watched.width, "seb" in rows(watched)) == (config.width, "seb" in rows(config))
+    assert set(small.members(small.alike(watched))) == set(everything().members(everything().alike(watched))) & set(BASE_CONFIGS)
