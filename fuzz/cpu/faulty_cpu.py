@@ -19,6 +19,9 @@ from jit.compiled import Compiled
 
 _MASK = (1 << 64) - 1
 
+PATIENCE = 4096
+"""Before so many words of a run other CPUs are looked at, which are those of some hundred atomic operations."""
+
 
 class Registers(Protocol):
     """What holds the registers: an engine."""
@@ -81,6 +84,7 @@ class FaultyCpu:
         self._disturbed = False
         self._memos: dict[int, dict[str, int]] = defaultdict(dict)
         self._run: object = None
+        self._looked, self.resting = 0, False
 
     def words(self, interference: bool) -> list[int]:
         """The words before which something may happen in a run, with other CPUs or without."""
@@ -120,12 +124,17 @@ class FaultyCpu:
     def _begin(self, run: object) -> None:
         self._run = run
         self._memos.clear()
+        self._looked, self.resting = 0, False
 
     def at(self, word: int, run: object, engine: Registers, interference: int) -> None:
-        """The engine is about to execute the word, in that run."""
+        """The engine is about to execute the word, in that run.
+
+        Afterwards `resting` tells whether other CPUs leave the rest of the run alone, as they do after some time: an image may run on.
+        """
         if run != self._run:
             self._begin(run)
-        wanted = [pair for pair in self._effects.get(word, ()) if interference or pair[0] < self._errata]
+        disturbed = interference > 0 and not self.resting
+        wanted = [pair for pair in self._effects.get(word, ()) if disturbed or pair[0] < self._errata]
         if not wanted:
             return
         values = engine.registers()
@@ -135,3 +144,7 @@ class FaultyCpu:
             effect.action(core)
         if core.changed:
             engine.write_registers(values)
+        self._looked += 1
+        if disturbed and self._looked >= PATIENCE:
+            # Not in the middle of an operation.
+            self.resting = not any(memo for number, memo in self._memos.items() if number >= self._errata)

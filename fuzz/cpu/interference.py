@@ -7,7 +7,7 @@
 In a run with `Placement.interference` = n the first n attempts of each atomic operation are broken, in turn by a write after the load, by the loss of
 the link, and by a write before the store. A word that was written gets its value back as soon as the attempt has failed, so that the run must end as
 it does without interference. If the store succeeds all the same, the other CPU's write is lost: a violation. If more than `MORE` attempts are made
-after those, there is no progress: the run ends.
+after those, there is no progress: the run ends. Other CPUs leave the operations of a long run alone after some time (`fuzz.cpu.faulty_cpu`).
 
 What is looked at is the code of the eBPF instruction, whatever is in it: loads and stores that are not of the native frame. A runtime routine is
 atomic by its contract. No operation of eBPF reads, changes and writes a byte or a halfword, so that there are no questions of their place in a word.

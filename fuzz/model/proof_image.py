@@ -225,8 +225,12 @@ def trapping(of: Image, seed: int) -> State | None:
     return next((state for _ in range(200) if (state := _state(of, of.instances[0], draw, None)) and _traps(of, of.instances[0], state)), None)
 
 
+_ATTEMPTS = 1000
+"""After so many there is no such state."""
+
+
 def _state(of: Image, instance: Instance, draw: random.Random, traps: bool | None) -> State:
-    while True:
+    for _ in range(_ATTEMPTS):
         values = [_value(of, name, draw) for name in ("rs", "rt", "rd", "hi", "lo")]
         if meaning(of.row).kind == number.JUMP_REGISTER:
             named = dict(zip(of.row.operands, instance.operands, strict=True))
@@ -238,6 +242,7 @@ def _state(of: Image, instance: Instance, draw: random.Random, traps: bool | Non
         state = State(tuple(values), draw.randbytes(MEMORY_SIZE))
         if traps is None or _traps(of, instance, state) == traps:
             return state
+    raise RuntimeError(f"{of.compiled.config}: {of.row} always traps")
 
 
 def _traps(of: Image, instance: Instance, state: State) -> bool:

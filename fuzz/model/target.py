@@ -178,6 +178,8 @@ class ModelTarget:
         """Do what happens before the word at which the engine stopped, in the input with this number."""
         self._service = service
         self._cpu.at(int(self._state[engine.STOPPED_BEFORE]), (self._runs, number), self, placement.interference)
+        if self._cpu.resting:
+            self._state[engine.DISTURBED] = 0
 
     def _prepare(self, placement: Placement, recordings: frozenset[Recording]) -> None:
         """Say which memory there is and what is recorded."""

@@ -8,7 +8,7 @@ import pytest
 from ebpf.assembler import assemble
 from fuzz.case import Case, Input
 from fuzz.cpu.erratum_models import MODELS, occurrences
-from fuzz.cpu.faulty_cpu import FaultyCpu
+from fuzz.cpu.faulty_cpu import FaultyCpu, Host, _Core
 from fuzz.engine.target import Target
 from fuzz.judge import interpret, judge
 from fuzz.layout import place
@@ -128,3 +128,29 @@ def test_the_engine_is_left_alone_where_nothing_happens(
     asked.clear()
     assert target.screen(((at, expected), (disturbed, expected), (at, expected)), recordings) == [0, 0, 0]
     assert set(asked) == {1}
+
+
+@pytest.mark.parametrize("patience", [50, 1 << 20])
+def test_other_cpus_leave_a_long_run_alone_after_some_time(monkeypatch: pytest.MonkeyPatch, recording_target: Target, patience: int) -> None:
+    """And begin anew in the next one."""
+    looked: list[int] = []
+
+    class Counted(_Core):
+        def __init__(self, values: list[int], host: Host, interference: int) -> None:
+            looked.append(interference)
+            super().__init__(values, host, interference)
+
+    monkeypatch.setattr("fuzz.cpu.faulty_cpu._Core", Counted)
+    monkeypatch.setattr("fuzz.cpu.faulty_cpu.PATIENCE", patience)
+    config = Config.parse("mips64r2-64le")
+    at = place(Case(LOOP, Input(bytes(16))), config)
+    disturbed = replace(at, interference=3)
+    recording_target.load(compile_program(at.slots, config, at.addresses), at)
+    counts = []
+    for _ in range(2):
+        assert recording_target.screen(((disturbed, interpret(at, trace=True)),)) == [0]
+        counts.append(len(looked))
+        assert recording_target.run(disturbed).violations == ()
+    assert counts[1] == 3 * counts[0]
+    assert (counts[0] < 100) == (patience == 50)
+    assert counts[0] >= min(patience, 200 * 4 * 4)
