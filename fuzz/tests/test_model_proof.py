@@ -128,7 +128,8 @@ def test_a_seeded_fault_in_a_row_is_seen(monkeypatch: pytest.MonkeyPatch, key: s
     monkeypatch.setattr("fuzz.model.prove.engines", lambda: {name: engines()[name] for name in (MODEL, other)})
     table.cache_clear()
     try:
-        assert prove(row, on, 64).disagreements
+        # The proof takes more than twice as many: equal operands are rare.
+        assert any(prove(row, on, count).disagreements for count in (64, 4096))
     except (IndexError, KeyError, OverflowError, ValueError, RuntimeError):
         # The reference has left the record, the registers, or its operands; or there is no state to begin with.
         pass
