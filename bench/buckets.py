@@ -1,17 +1,19 @@
-"""How well symptoms and fingerprints tell bugs apart: the seeded bugs, one at a time, on two configurations and from two seeds.
+"""How well fingerprints tell bugs apart: the seeded bugs, one at a time, on two configurations and from two seeds.
 
     python bench/buckets.py [--small] [--minutes M] [--seed N]
 
 For each bug of corpus/bugs (those of trampolines have no findings) inputs of its suites are drawn from two seeds, on the first and the last
-configuration where it applies. What fails is sorted twice:
+configuration where it applies. What fails gets its fingerprint:
 
-    symptoms       every failing program, as it is: kind, rule and operation, without the class of configurations
-    fingerprints   with --small: one failing case for each seed and configuration, made small, with its condition; some twenty seconds of CPU a bug,
-                   so that --minutes says how many bugs, in an order drawn from the seed
+    as they are    every failing program; the class of configurations is found out with a few of them
+    made small     with --small: one failing case for each seed and configuration, as a campaign makes it; some twenty seconds of CPU a bug, so that
+                   --minutes says how many bugs, in an order drawn from the seed
 
     buckets of a bug    different ones of one bug; 1 is best
     pure                buckets that only one bug of those in the compiler has: of all bugs at once, which is harder than any compiler, and of ten at
                         once, drawn 1000 times. Bugs are not run together for it: their buckets are compared
+    one cause           bugs of one kind (`Bug.kind`) that share a bucket: the same mistake at the same operation, as in `div32-dividend` and
+                        `div32-divisor`. A fingerprint of what and where is not to tell these apart
 
 The table goes to standard output and to bench/buckets.md, with --small to bench/buckets_small.md.
 """
@@ -20,8 +22,8 @@ import argparse
 import random
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -31,9 +33,10 @@ from ebpf.program import Program, ProgramError
 from fuzz.campaign.reduce import Bench, reduce
 from fuzz.campaign.unit import target
 from fuzz.case import Case, Input
+from fuzz.findings.condition import Condition, configured, without
 from fuzz.findings.diagnosis import Symptom, diagnose
 from fuzz.findings.finding import Finding
-from fuzz.findings.fingerprint import operation, same_bug
+from fuzz.findings.fingerprint import fingerprint, same_bug
 from fuzz.findings.form import form
 from fuzz.judge import judge_all
 from fuzz.selftest.seeded_bug import Bug
@@ -46,6 +49,8 @@ SEEDS = (1, 2)
 INPUTS = 24
 AT_ONCE = 10
 DRAWS = 1000
+FEW = tuple(map(Config.parse, ("mips1-32le", "mips2-32be", "mips32r2-32be", "mips32r6-32le", "mips3-64be", "mips64r2-64le", "mips64r6-64be")))
+"""Configurations on which a case is judged to find out the class of those where it fails."""
 
 
 class Sorted(NamedTuple):
@@ -74,17 +79,27 @@ def _symptoms(bug: Bug, config: Config, seed: int) -> Iterator[tuple[str, int]]:
     bench = Bench(target("model", 1), compiler(bug), WIRES)
     for case, verdict in _failing(bug, config, seed):
         found = diagnose(case, verdict, bench.target, bench.compiler, WIRES)
-        symptom = found.symptom
-        only = "" if symptom.row == "any" else form(case, config, found.slot, partial(_fails, bench, case.input, config, symptom))
-        yield f"{symptom.kind} ({symptom.rule}) {operation(symptom.row)}{only}", len(case.program.slots)
+        fails = partial(_fails, bench, case.input, found.symptom)
+        only = "" if found.symptom.row == "any" or found.symptom.kind == "blinding" else form(case, config, found.slot, partial(fails, config))
+        condition = Condition("", _class(config, partial(fails, program=case.program)), (), ())
+        yield fingerprint(found.symptom, condition, only), len(case.program.slots)
 
 
-def _fails(bench: Bench, given: Input, config: Config, symptom: Symptom, program: Program) -> bool | None:
+def _fails(bench: Bench, given: Input, symptom: Symptom, config: Config, program: Program) -> bool | None:
     try:
         found = bench.shown(program, given, config)
     except ProgramError:
         return None
     return found is not None and same_bug(found.diagnosis.symptom, symptom)
+
+
+def _class(config: Config, fails: Callable[[Config], bool | None]) -> str:
+    """What `fuzz.findings.condition` finds out with all configurations, with a few: the width and the options that it takes."""
+    taken = tuple(name for name in config.options if not all(fails(other) for other in without(config, name)))
+    others = [found for base in FEW if base.width != config.width and (found := configured(base, taken)) is not None]
+    answers = [fails(other) for other in others]
+    width = [] if any(answers) or False not in answers else ["o32" if config.width == 32 else "n64"]
+    return " ".join([*width, *(f"+{name}" for name in taken)])
 
 
 def _small(bug: Bug, config: Config, seed: int) -> Iterator[tuple[str, int]]:
@@ -116,20 +131,20 @@ def all_of(one: Sorted) -> frozenset[str]:
     return frozenset().union(*one.buckets.values())
 
 
-def purity(measured: list[Sorted]) -> tuple[int, int]:
-    """Buckets of one bug alone, and all buckets, when all of these bugs are there at once."""
-    owners: defaultdict[str, set[str]] = defaultdict(set)
+def purity(measured: list[Sorted]) -> tuple[int, int, int]:
+    """Buckets of one bug alone, of one cause, and all buckets, when all of these bugs are there at once."""
+    owners: defaultdict[str, list[Bug]] = defaultdict(list)
     for one in measured:
-        for fingerprint in all_of(one):
-            owners[fingerprint].add(one.bug.name)
-    return sum(len(names) == 1 for names in owners.values()), len(owners)
+        for name in all_of(one):
+            owners[name].append(one.bug)
+    return sum(len(found) == 1 for found in owners.values()), sum(len({bug.kind for bug in found}) == 1 for found in owners.values()), len(owners)
 
 
 def report(measured: list[Sorted], possible: int, seed: int, small: bool) -> Iterator[str]:
     """The file."""
     shown = [one for one in measured if one.buckets]
     buckets = [len(all_of(one)) for one in shown]
-    pure, every = purity(shown)
+    pure, causes, every = purity(shown)
     draw = random.Random(seed)
     together = [purity(draw.sample(shown, min(AT_ONCE, len(shown)))) for _ in range(DRAWS)]
     same = sum(
@@ -137,7 +152,7 @@ def report(measured: list[Sorted], possible: int, seed: int, small: bool) -> Ite
         for one in shown
     )
     slots = sorted(size for one in shown for size in one.slots)
-    yield f"# Buckets{': fingerprints of small cases' if small else ': symptoms'}"
+    yield f"# Buckets{': small cases' if small else ''}"
     yield ""
     seconds = sum(one.seconds for one in measured)
     command = f"python bench/buckets.py{' --small' if small else ''}"
@@ -149,8 +164,11 @@ def report(measured: list[Sorted], possible: int, seed: int, small: bool) -> Ite
     yield f"| buckets of a bug, mean | {sum(buckets) / len(buckets):.3f} |"
     yield f"| bugs with one bucket on all configurations and seeds | {sum(number == 1 for number in buckets)} of {len(shown)} |"
     yield f"| bugs with the same bucket from both seeds on each configuration | {same} of {len(shown)} |"
-    yield f"| pure buckets, {AT_ONCE} bugs at once | {100 * sum(a for a, _ in together) / sum(b for _, b in together):.1f} % |"
-    yield f"| pure buckets, all these bugs at once | {100 * pure / every:.1f} % of {every} |"
+    alone, of_cause, all_buckets = map(sum, zip(*together, strict=True))
+    yield f"| buckets of one bug, {AT_ONCE} bugs at once | {100 * alone / all_buckets:.1f} % |"
+    yield f"| buckets of one cause, {AT_ONCE} bugs at once | {100 * of_cause / all_buckets:.1f} % |"
+    yield f"| buckets of one bug, all these bugs at once | {100 * pure / every:.1f} % of {every} |"
+    yield f"| buckets of one cause, all these bugs at once | {100 * causes / every:.1f} % of {every} |"
     if small:
         yield f"| slots of the small cases: median, 95 %, most | {slots[len(slots) // 2]}, {slots[len(slots) * 95 // 100]}, {slots[-1]} |"
     yield ""
@@ -160,13 +178,15 @@ def report(measured: list[Sorted], possible: int, seed: int, small: bool) -> Ite
         if len(all_of(one)) > 1:
             yield f"* {one.bug.name}: {'; '.join(sorted(all_of(one)))}"
     yield ""
-    yield "Buckets of several bugs:"
+    yield "Buckets of several bugs (of several kinds where the kinds are named):"
     yield ""
-    owners = Counter((fingerprint, one.bug.name) for one in shown for fingerprint in all_of(one))
-    for fingerprint in sorted({name for name, _ in owners}):
-        names = sorted(bug for name, bug in owners if name == fingerprint)
+    owners = {(bucket, one.bug.name) for one in shown for bucket in all_of(one)}
+    for bucket in sorted({name for name, _ in owners}):
+        names = sorted(bug for name, bug in owners if name == bucket)
+        kinds = {one.bug.kind for one in shown if one.bug.name in names}
         if len(names) > 1:
-            yield f"* {fingerprint}: {', '.join(names)}"
+            told = f" ({'; '.join(sorted(kinds))})" if len(kinds) > 1 else ""
+            yield f"* {bucket}: {', '.join(names)}{told}"
 
 
 def main() -> int:

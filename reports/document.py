@@ -6,6 +6,7 @@ campaign, earlier ones, known findings, reference ─► document ─┬─ repo
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ebpf.disassembler import disassemble
@@ -143,8 +144,10 @@ def _series(record: CampaignRecord) -> dict[str, list[list[float]]]:
 def _trend(record: CampaignRecord) -> dict[str, Any]:
     return {
         "directory": record.directory,
+        "name": Path(record.directory).resolve().name,
         "version": record.plan["version"],
         "judged": record.judged,
+        "rate": round(record.judged / record.elapsed, 1) if record.elapsed else 0.0,
         "features": record.saturation.seen,
         "findings": len(record.buckets),
         "seconds": round(record.elapsed, 1),

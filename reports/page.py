@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 
-from reports.plot import line_plot
+from reports.plot import line_plot, trend_plot
 
 _TEMPLATES = Path(__file__).parent / "html"
 
@@ -26,6 +26,13 @@ PLOTS = (
     ("symptoms", "Symptoms found", "seconds", "symptoms"),
 )
 """Series of the document, and what is written to their plots."""
+
+TRENDS = (
+    ("findings", "Findings", "findings"),
+    ("rate", "Judged executions a second", "judged a second"),
+    ("features", "Features reached", "features"),
+)
+"""Values of campaigns that are plotted one beside the other."""
 
 
 @cache
@@ -55,6 +62,7 @@ def embedded(value: Any) -> Markup:
 def page(document: Mapping[str, Any], exports: Mapping[str, Mapping[str, bytes]]) -> str:
     """The HTML. `exports` are by fingerprint and form the files of a finding."""
     plots = [Markup(line_plot(title, [tuple(point) for point in document["series"][name]], x, y)) for name, title, x, y in PLOTS]
+    trends = [Markup(trend_plot(title, [(each["name"], each[name]) for each in document["trend"]], y)) for name, title, y in TRENDS]
     files = {
         fingerprint: [
             (form, content.decode() if form != "elf" else "", f"data:application/octet-stream;base64,{b64encode(content).decode()}")
@@ -69,6 +77,7 @@ def page(document: Mapping[str, Any], exports: Mapping[str, Mapping[str, bytes]]
         .render(
             document,
             plots=plots,
+            trends=trends,
             files=files,
             states=states,
             style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),

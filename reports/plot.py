@@ -1,6 +1,10 @@
-"""Line plots as inline SVG: colours come from the page, so that they follow its theme, and a title and a description are there for screen readers."""
+"""Plots as inline SVG: colours come from the page, so that they follow its theme, and a title and a description are there for screen readers.
 
-from collections.abc import Sequence
+line_plot    points over a quantity, such as seconds
+trend_plot   a value of each campaign, one beside the other, as far apart as the next
+"""
+
+from collections.abc import Iterator, Sequence
 from html import escape
 from math import ceil, floor, log10
 
@@ -16,25 +20,69 @@ def line_plot(title: str, points: Sequence[tuple[float, float]], x_name: str, y_
     right, top = max(x for x, _ in points) or 1.0, max(y for _, y in points) or 1.0
     x_ticks, y_ticks = _ticks(right), _ticks(top)
     top = max(top, y_ticks[-1])
+    places = [(_x(x / right), _y(y / top)) for x, y in points]
+    parts = [*_head(title, _described(title, points, x_name, y_name)), *_grid(y_ticks, top)]
+    parts += [_below(_x(tick / right), _short(tick)) for tick in x_ticks]
+    return "".join((*parts, _line(places), *_foot(x_name)))
 
-    def place(x: float, y: float) -> tuple[float, float]:
-        return _LEFT + (WIDTH - _LEFT - _RIGHT) * x / right, HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * y / top
 
-    path = " ".join(f"{'M' if not at else 'L'}{x:.1f} {y:.1f}" for at, (x, y) in enumerate(place(*point) for point in points))
-    parts = [
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(_described(title, points, x_name, y_name))}">',
-        f'<text class="title" x="8" y="16">{escape(title)}</text>',
-    ]
-    for tick in y_ticks:
-        x, y = place(0, tick)
-        parts.append(f'<line class="grid" x1="{x:.1f}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{x - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{_short(tick)}</text>')
-    for tick in x_ticks:
-        x, y = place(tick, 0)
-        parts.append(f'<text x="{x:.1f}" y="{y + 15:.1f}" text-anchor="middle">{_short(tick)}</text>')
-    parts.append(f'<path class="line" d="{path}"/>')
-    parts.append(f'<text class="axis" x="{(WIDTH + _LEFT) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_name)}</text></svg>')
-    return "".join(parts)
+_NAMES, _LETTERS = 8, 12
+"""Campaigns that have their names below them, and letters of a name: for more there is no room."""
+
+
+def trend_plot(title: str, values: Sequence[tuple[str, float]], y_name: str) -> str:
+    """A plot of a value of each campaign, by name, the last one last. One alone is said in words."""
+    if len(values) < 2:
+        return f'<p class="note">{escape(title)}: one campaign alone has no trend.</p>'
+    top = max(value for _, value in values) or 1.0
+    ticks = _ticks(top)
+    top = max(top, ticks[-1])
+    count = len(values)
+    places = [(_x((at + 0.5) / count), _y(value / top)) for at, (_, value) in enumerate(values)]
+    (first_name, first), (last_name, last) = values[0], values[-1]
+    description = f"{title}: {y_name} from {_short(first)} in {first_name} to {_short(last)} in {last_name}, {count} campaigns"
+    parts = [*_head(title, description), *_grid(ticks, top), _line(places)]
+    for at, ((name, value), (x, y)) in enumerate(zip(values, places, strict=True)):
+        told = f"{name}: {value:g} {y_name}"
+        parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{escape(told)}</title></circle>')
+        if count <= _NAMES:
+            parts.append(_below(x, name if len(name) <= _LETTERS else f"…{name[1 - _LETTERS :]}"))
+        elif at in (0, count - 1):
+            parts.append(_below(x, str(at + 1)))
+    return "".join((*parts, *_foot("campaigns, the last one last")))
+
+
+def _x(share: float) -> float:
+    return _LEFT + (WIDTH - _LEFT - _RIGHT) * share
+
+
+def _y(share: float) -> float:
+    return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * share
+
+
+def _head(title: str, description: str) -> Iterator[str]:
+    yield f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(description)}">'
+    yield f'<text class="title" x="8" y="16">{escape(title)}</text>'
+
+
+def _grid(ticks: Sequence[float], top: float) -> Iterator[str]:
+    for tick in ticks:
+        x, y = _x(0), _y(tick / top)
+        yield f'<line class="grid" x1="{x:.1f}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield f'<text x="{x - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{_short(tick)}</text>'
+
+
+def _below(x: float, text: str) -> str:
+    return f'<text x="{x:.1f}" y="{_y(0) + 15:.1f}" text-anchor="middle">{escape(text)}</text>'
+
+
+def _line(places: Sequence[tuple[float, float]]) -> str:
+    path = " ".join(f"{'L' if at else 'M'}{x:.1f} {y:.1f}" for at, (x, y) in enumerate(places))
+    return f'<path class="line" d="{path}"/>'
+
+
+def _foot(x_name: str) -> Iterator[str]:
+    yield f'<text class="axis" x="{(WIDTH + _LEFT) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_name)}</text></svg>'
 
 
 def _described(title: str, points: Sequence[tuple[float, float]], x_name: str, y_name: str) -> str:

@@ -159,7 +159,10 @@ def _concluded(finding: Finding, reducer: _Reducer, shown: Shown, bench: Bench, 
             return None
         return found is not None and same_bug(found.diagnosis.symptom, diagnosis.symptom)
 
-    only = "" if diagnosis.symptom.row == "any" else form(Case(reducer.program, reducer.given), reducer.config, diagnosis.slot, fails_here)
+    small = Case(reducer.program, reducer.given)
+    # What passes do wrong, they do with either.
+    of_pass = diagnosis.symptom.row == "any" or diagnosis.symptom.kind == "blinding"
+    only = "" if of_pass else form(small, reducer.config, diagnosis.slot, fails_here)
     condition = examine(reducer.config, fails, map(Config.parse, finding.configs))
     return replace(
         finding,
@@ -173,7 +176,7 @@ def _concluded(finding: Finding, reducer: _Reducer, shown: Shown, bench: Bench, 
         words=diagnosis.words,
         condition=condition.text,
         row=diagnosis.symptom.row,
-        steps=side_by_side(Case(reducer.program, reducer.given), reducer.config, bench.target, bench.compiler, bench.wires, diagnosis.slot),
+        steps=side_by_side(small, reducer.config, bench.target, bench.compiler, bench.wires, diagnosis.slot),
         reduced=True,
     )
 

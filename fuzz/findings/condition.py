@@ -60,25 +60,25 @@ def examine(config: Config, fails: Callable[[Config], bool | None], known: Itera
     `fails` says whether the case fails on another one in the same way, None where it cannot be judged there. `known` are configurations on which it
     is known to fail.
     """
-    taken = tuple(name for name in config.options if not all(fails(other) for other in _without(config, name)))
+    taken = tuple(name for name in config.options if not all(fails(other) for other in without(config, name)))
     tried: dict[Config, bool] = {}
     seen = {_plain(other) for other in known if set(taken) <= set(other.options)} | {_plain(config)}
     for base in BASE_CONFIGS:
-        if (neighbour := _configured(base, taken)) is None:
+        if (neighbour := configured(base, taken)) is None:
             continue
         answer = True if base in seen else fails(neighbour)
         if answer is not None:
             tried[base] = answer
     failing = [base for base, found in tried.items() if found]
     passing = [base for base, found in tried.items() if not found]
-    sample = [config, *(found for base in (failing[0], failing[len(failing) // 2], failing[-1]) if (found := _configured(base, taken)) is not None)]
+    sample = [config, *(found for base in (failing[0], failing[len(failing) // 2], failing[-1]) if (found := configured(base, taken)) is not None)]
     hidden = [name for name in _others(config) if _hides(name, sample, fails)]
     parts = _products(failing, passing)
     wanted = [f"with {name}" for name in taken] + [f"without {name}" for name in hidden]
     text = "; or ".join(", ".join(filter(None, (part, *wanted))) for part in parts)
     widths = {base.width for base in failing}
     classes = [] if len(widths) == 2 or not any(base.width != config.width for base in passing) else ["o32" if widths == {32} else "n64"]
-    names = [tuple(str(_configured(base, taken) or base) for base in group) for group in (failing, passing)]
+    names = [tuple(str(configured(base, taken) or base) for base in group) for group in (failing, passing)]
     return Condition(text or "everywhere", " ".join([*classes, *(f"+{name}" for name in taken)]), *names)
 
 
@@ -86,7 +86,7 @@ def _plain(config: Config) -> Config:
     return Config(config.isa, config.width, config.big_endian)
 
 
-def _configured(config: Config, names: Sequence[str]) -> Config | None:
+def configured(config: Config, names: Sequence[str]) -> Config | None:
     """With these options, None where that is not legal."""
     try:
         return replace(config, options=tuple(names), cpu="")
@@ -94,10 +94,10 @@ def _configured(config: Config, names: Sequence[str]) -> Config | None:
         return None
 
 
-def _without(config: Config, name: str) -> list[Config]:
+def without(config: Config, name: str) -> list[Config]:
     """The configuration without an option, and without those that need it."""
     rest = [other for other in config.options if other != name and name not in options.BY_NAME[other].needs]
-    found = _configured(config, rest)
+    found = configured(config, rest)
     return [] if found is None else [found]
 
 
@@ -107,7 +107,7 @@ def _others(config: Config) -> list[str]:
 
 def _hides(name: str, failing: Sequence[Config], fails: Callable[[Config], bool | None]) -> bool:
     """Whether with the option none of these fails, as far as it is legal: of one alone that may be chance."""
-    others = (_configured(config, options.in_order((*config.options, name))) for config in dict.fromkeys(failing))
+    others = (configured(config, options.in_order((*config.options, name))) for config in dict.fromkeys(failing))
     answers = [fails(other) for other in others if other is not None]
     return bool(answers) and all(answer is False for answer in answers)
 

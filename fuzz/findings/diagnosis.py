@@ -38,9 +38,9 @@ _SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
 class Symptom(NamedTuple):
     """What is wrong, and where.
 
-    kind   "value", "path", "fault" or "store": the register that is written, the way of the program, an end before its time, or memory; "upper half":
-           of a register that a 32-bit operation writes; "clobber": another register than it writes; the name of a tripwire; "compiler"; the kind
-           of another difference
+    kind   "value", "path", "fault" or "store": the register that is written, the way of the program, an end before its time, or memory; "upper
+           bits": of that register those above the 8, 16 or 32 bits of the result; "clobber": another register; the name of a tripwire; "compiler";
+           the kind of another difference
     rule   of a tripwire which rule was broken, in words that hold for any program; of the compiler the type of the error; of functions that
            compilers have code of their own for which one it is
     row    name of the eBPF instruction; "entry" for entry and exit code, "any" where the rule does not depend on it, "-" where it is not known
@@ -162,8 +162,8 @@ def _changes(trace: Trace, execution: int, register: int | None) -> bool:
     return register is None or not after or after[0][1][register] != trace[execution][1][register]
 
 
-def _of_divergence(first: Divergence, scene: _Scene) -> Diagnosis:
-    divergence = _with_code(first, scene)
+def _of_divergence(divergence: Divergence, scene: _Scene) -> Diagnosis:
+    divergence = _with_code(divergence, scene)
     slots, config = scene.placement.slots, scene.compiled.config
     row = None if divergence.slot is None else lookup(slots[divergence.slot])
     if row is not None and _reads_memory(row) and (writer := _writer(scene, divergence)) is not None:
@@ -171,13 +171,13 @@ def _of_divergence(first: Divergence, scene: _Scene) -> Diagnosis:
     faults = {None if run.outcome.fault is None else run.outcome.fault.kind for run in (scene.expected, scene.actual)}
     # A jump writes no register, and where a program goes that takes a wrong way is chance; so is what becomes of a wrong value.
     jumps = row is not None and "jump" in (row.offset, row.imm)
-    kind = "path" if jumps else _wrong_register(first, scene) if divergence.register is not None else "fault" if len(faults) > 1 else "path"
+    kind = "path" if jumps else _wrong_register(divergence, scene) if divergence.register is not None else "fault" if len(faults) > 1 else "path"
     found = _diagnosis(kind, "", divergence.slot, slots, config, divergence.listing(scene.compiled))
     return found if divergence.slot is not None else _entry(found)
 
 
 def _wrong_register(divergence: Divergence, scene: _Scene) -> str:
-    """The kind of a wrong register: one that the instruction does not write, the upper half of one, or another value."""
+    """The kind of a wrong register: one that the instruction does not write, the upper bits of one that it does, or another value."""
     if divergence.slot is None:
         return "value"
     instruction, (registers, found) = scene.placement.slots[divergence.slot], _registers(divergence, scene)
@@ -189,7 +189,8 @@ def _wrong_register(divergence: Divergence, scene: _Scene) -> str:
     if not different:
         return "clobber"
     row = lookup(instruction)
-    return "upper half" if row is not None and _clears_upper_half(row) and not any(bits & 0xFFFF_FFFF for bits in different.values()) else "value"
+    low = (1 << (64 if row is None else _result_bits(row))) - 1
+    return "value" if any(bits & low for bits in different.values()) else "upper bits"
 
 
 def _registers(divergence: Divergence, scene: _Scene) -> tuple[Sequence[int | None], Sequence[int | None]]:
@@ -201,11 +202,16 @@ def _registers(divergence: Divergence, scene: _Scene) -> tuple[Sequence[int | No
     return expected, boundaries[divergence.boundary, 1:].tolist()
 
 
-def _clears_upper_half(row: Row) -> bool:
-    """Whether the result has 32 bits at most, with zeros above: a wrong upper half alone is a mistake of another kind than a wrong result."""
+_NARROW = re.compile(r"(?<!MOVSX64_)(16|32)(_|$)")
+
+
+def _result_bits(row: Row) -> int:
+    """Bits of the result, above which there are zeros: wrong ones there alone are a mistake of another kind than a wrong result."""
     if row.offset == "memory":
-        return row.name in ("LDX_B", "LDX_H", "LDX_W")
-    return bool(re.search(r"(?<!MOVSX64_)(16|32)(_|$)", row.name))
+        return {"LDX_B": 8, "LDX_H": 16, "LDX_W": 32}.get(row.name, 64)
+    found = _NARROW.search(row.name)
+    # A sign-extension to 32 bits names the bits that it extends.
+    return 32 if row.name.startswith("MOVSX32") else 64 if found is None else int(found[1])
 
 
 def _of_store(writer: int, scene: _Scene) -> Diagnosis:

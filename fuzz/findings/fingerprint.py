@@ -22,14 +22,27 @@ def operation(row: str) -> str:
     return _SWAP.sub("SWAP", _PACKET.sub("LD_PACKET", _FORM.sub("", row)))
 
 
+_CLASSES = ((re.compile(r"^MOV\d+$"), "MOV"), (re.compile(r"^J\w+32$"), "JMP32"), (re.compile(r"^J\w+$"), "JMP"), (re.compile(r"^ST_\w+$"), "ST"),
+            (re.compile(r"^[A-Z]+32$"), "ALU"), (re.compile(r"^[A-Z]+64$"), "ALU64"))  # fmt: skip
+"""Classes of instructions with immediates (RFC 9669, section 3), and moves apart from the other arithmetic."""
+
+
+def place(symptom: Symptom) -> str:
+    """Where it went wrong: the operation, and for constant blinding, which knows no more of an instruction, its class."""
+    name = operation(symptom.row)
+    if symptom.kind != "blinding":
+        return name
+    return next((group for pattern, group in _CLASSES if pattern.match(name)), name)
+
+
 def fingerprint(symptom: Symptom, condition: Condition, form: str = "") -> str:
     """The fingerprint as text, in one line. `form` is "_REG" or "_IMM" where the operation goes wrong in that form alone."""
     rule = f"({symptom.rule})" if symptom.rule else ""
     # What passes do wrong, they do at both widths; at which one a case shows it depends on the case.
     kind = condition.kind if symptom.row != "any" else " ".join(part for part in condition.kind.split() if part.startswith("+"))
-    return " ".join(filter(None, (symptom.kind, rule, operation(symptom.row) + form, kind)))
+    return " ".join(filter(None, (symptom.kind, rule, place(symptom) + form, kind)))
 
 
 def same_bug(first: Symptom, second: Symptom) -> bool:
     """Whether two symptoms differ at most in the width of the code and in what is chance."""
-    return first[:2] == second[:2] and operation(first.row) == operation(second.row)
+    return first[:2] == second[:2] and place(first) == place(second)

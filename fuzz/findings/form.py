@@ -59,8 +59,9 @@ def _with_register(program: Program, slot: int) -> Program | None:
     found = program.slots[slot]
     row = lookup(found)
     name = "" if row is None else row.name.removesuffix(IMMEDIATE) + REGISTER
-    named = {register for each in program.slots for register in (each.dst, each.src)}
-    free = next((register for register in _FREE if register not in named), None)
+    named, later = ({register for each in slots for register in (each.dst, each.src)} for slots in (program.slots, program.slots[slot:]))
+    # One that is named before only is as good, where no jump leads back: what it holds then matters to nobody.
+    free = next((register for gone in (named, later) for register in _FREE if register not in gone), None)
     if name not in BY_NAME or free is None:
         return None
     changed = _changed(program, slot, found._replace(opcode=BY_NAME[name].opcode, src=free, imm=0))

@@ -12,7 +12,7 @@ from fuzz.case import Case, Input
 from fuzz.findings.condition import Condition
 from fuzz.findings.diagnosis import Diagnosis, Symptom, rule_of
 from fuzz.findings.finding import Finding, read, text
-from fuzz.findings.fingerprint import fingerprint, operation, same_bug
+from fuzz.findings.fingerprint import fingerprint, operation, place, same_bug
 from fuzz.findings.form import form
 from fuzz.findings.side_by_side import rendered
 from fuzz.selftest.seeded_compiler import SeededCompiler, combined
@@ -47,11 +47,11 @@ def _diagnosis(bug: str, source: str, config: str, target: UnicornTarget) -> Dia
         ("and-for-or", "r0 = 0; lock *(u32 *)(r1 + 0) |= w2; exit", "mips64r2-64le", "store ATOMIC_OR_W n64", "1: lock *(u32 *)(r1 + 0) |= w2"),
         ("jle-imm-bound", "r0 = 1; r1 = 1; if r1 <= 1 goto +1; r0 = 2; exit", "mips64r2-64le", "path JLE64_IMM n64", "2: if r1 <= 1 goto +1"),
         # The instruction that is wrong has no code at all.
-        ("swap16-upper-half", "r2 = 0; r1 = le16 r1; r0 = 0; exit", "mips64r2-64le", "value LE16 n64", "1: r1 = le16 r1"),
+        ("swap16-upper-half", "r2 = 0; r1 = le16 r1; r0 = 0; exit", "mips64r2-64le", "upper bits LE16 n64", "1: r1 = le16 r1"),
         # Neither has code, and of the two one cannot be wrong.
-        ("swap16-upper-half", "r2 = 0; r1 = le16 r1; r1 s>>= 0; r0 = 0; exit", "mips64r2-64le", "value LE16 n64", "1: r1 = le16 r1"),
+        ("swap16-upper-half", "r2 = 0; r1 = le16 r1; r1 s>>= 0; r0 = 0; exit", "mips64r2-64le", "upper bits LE16 n64", "1: r1 = le16 r1"),
         # The result is right, and what is above it is not; in the other the result is right, and another register is not.
-        ("add32-upper-half", "r0 = -1; r0 = -1; w0 += 0; exit", "mips64r2-64le", "upper half ADD32_IMM n64", "2: w0 += 0"),
+        ("add32-upper-half", "r0 = -1; r0 = -1; w0 += 0; exit", "mips64r2-64le", "upper bits ADD32_IMM n64", "2: w0 += 0"),
         ("mul64-clobber", "r0 = 7; r4 = 3; r5 = 5; r4 *= r0; exit", "mips64r2-64le", "clobber MUL64_REG n64", "3: r4 *= r0"),
         # What looks like a call is code of the compiler's own.
         (
@@ -98,6 +98,10 @@ def test_a_fingerprint_leaves_out_what_is_chance() -> None:
     assert same_bug(first, Symptom("value", "", "ADD32_REG", 64))
     assert not same_bug(first, Symptom("path", "", "ADD32_REG", 32))
     assert not same_bug(first, Symptom("value", "", "ADD64_IMM", 32))
+    # Blinding does the same for all instructions of a class.
+    assert same_bug(Symptom("blinding", "", "ADD32_IMM", 32), Symptom("blinding", "", "XOR32_IMM", 32))
+    assert not same_bug(Symptom("blinding", "", "ADD32_IMM", 32), Symptom("blinding", "", "ADD64_IMM", 32))
+    assert place(Symptom("blinding", "", "JEQ32_IMM", 32)) != place(Symptom("blinding", "", "JEQ64_IMM", 32))
 
 
 @pytest.mark.parametrize(

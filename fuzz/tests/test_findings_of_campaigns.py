@@ -79,7 +79,7 @@ def test_the_number_of_jobs_changes_no_finding(tmp_path: Path) -> None:
     for jobs in (1, 2):
         state = campaign(tmp_path / str(jobs), compiler, cases=24, jobs=jobs, ahead=2 * jobs, configs=("mips32r2-32be",))
         found.append(contents(state))
-        assert {"value LDX_B", "upper half MOV32_REG o32"} <= set(state.buckets)
+        assert {"upper bits LDX_B", "upper bits MOV32_REG o32"} <= set(state.buckets)
         state.close()
     assert found[0] == found[1]
 

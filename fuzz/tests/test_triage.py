@@ -15,7 +15,7 @@ from fuzz.findings.bisect import bisect
 from fuzz.findings.finding import Finding, read, text
 from fuzz.findings.known import Known
 from fuzz.findings.replay import FAIL, PASS
-from fuzz.findings.triage import FIXED, KNOWN, NEW, REOPENED, STILL, between_campaigns, of_repository, settle
+from fuzz.findings.triage import FIXED, KNOWN, NEW, REOPENED, STILL, between_campaigns, between_commits, of_repository, settle
 from fuzz.tests.campaigns import Seeded, campaign
 
 ROOT = Path(__file__).parent.parent.parent
@@ -101,28 +101,53 @@ def _git(directory: Path, *arguments: str) -> str:
     return subprocess.run(["git", *identity, *arguments], cwd=directory, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def _exchange(lowering: Path, first: str, second: str) -> None:
+    """Let each of two instructions have the code of the other."""
+    before = lowering.read_text()
+    after = before.replace(f'"{first}"', '"?"').replace(f'"{second}"', f'"{first}"').replace('"?"', f'"{second}"')
+    assert after != before
+    lowering.write_text(after)
+
+
+def _finding(path: Path, operation: str, line: str) -> Path:
+    """A finding that somebody has written by hand."""
+    from ebpf.assembler import assemble
+    from fuzz.case import Input
+
+    name, program = f"value {operation}", assemble(f"r0 = 7; r1 = 3; {line}; exit", "finding")
+    finding = Finding(name, name, "DIFFER", program, (Input(b""),), "mips64r2-64le", ("mips64r2-64le",), ())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text(finding))
+    assert replace(read(str(path)), versions=None, program=program) == replace(finding, program=program)
+    return path
+
+
 @pytest.fixture(scope="module")
 def branch(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A repository with the working tree as it is, and a branch on which one of five commits breaks the compiler; the hash of that one."""
+    """A repository with the working tree as it is, where two instructions have each other's code. One of the five commits of a branch mends that,
+    another one does the same to two others; the hash of that one."""
     directory = tmp_path_factory.mktemp("branch") / "repository"
     directory.mkdir()
     for name in ("ebpf", "oracle", "jit", "fuzz", "reports"):
         shutil.copytree(ROOT / name, directory / name, ignore=shutil.ignore_patterns("tests", "*.nbi", "*.nbc", "*.pyc"))
-    (directory / "corpus").mkdir()
+    _finding(directory / "corpus" / "findings" / "sub.toml", "SUB64_REG", "r0 -= r1")
+    _finding(directory / "corpus" / "findings" / "or.toml", "OR64_REG", "r0 |= r1")
+    _finding(directory / "corpus" / "regressions" / "add.toml", "ADD64_REG", "r0 += r1")
+    _finding(directory / "corpus" / "regressions" / "xor.toml", "XOR64_REG", "r0 ^= r1")
     shutil.copy(ROOT / "corpus" / "known.toml", directory / "corpus")
+    lowering = directory / "jit" / "lowering.py"
+    _exchange(lowering, "OR64_REG", "XOR64_REG")
     _git(directory, "init", "--quiet")
     _git(directory, "add", "--all")
-    _git(directory, "commit", "--quiet", "--message", "The compiler as it is")
+    _git(directory, "commit", "--quiet", "--message", "The compiler as it was")
     _git(directory, "tag", "good")
     _git(directory, "checkout", "--quiet", "-b", "work")
     planted = ""
     for number in range(5):
+        if number == 1:
+            _exchange(lowering, "OR64_REG", "XOR64_REG")
         if number == 3:
-            lowering = directory / "jit" / "lowering.py"
-            before = lowering.read_text()
-            after = before.replace('"SUB64_REG"', '"SUB64_OTHER"').replace('"ADD64_REG"', '"SUB64_REG"').replace('"SUB64_OTHER"', '"ADD64_REG"')
-            assert after != before
-            lowering.write_text(after)
+            _exchange(lowering, "SUB64_REG", "ADD64_REG")
         (directory / "notes.txt").write_text(f"{number}\n")
         _git(directory, "add", "--all")
         _git(directory, "commit", "--quiet", "--message", "Planted" if number == 3 else f"Harmless {number}")
@@ -130,21 +155,18 @@ def branch(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return directory, planted
 
 
-def _finding(path: Path) -> Path:
-    """The difference of two numbers, as a finding that somebody has written by hand."""
-    from ebpf.assembler import assemble
-    from fuzz.case import Input
-
-    program = assemble("r0 = 7; r1 = 3; r0 -= r1; exit", "finding")
-    finding = Finding("value SUB64", "value SUB64", "DIFFER", program, (Input(b""),), "mips64r2-64le", ("mips64r2-64le",), ())
-    path.write_text(text(finding))
-    assert replace(read(str(path)), versions=None, program=program) == replace(finding, program=program)
-    return path
+def test_what_is_new_fixed_and_reopened_between_two_commits(branch: tuple[Path, str]) -> None:
+    repository, _ = branch
+    found = between_commits("good", "work", {}, repository)
+    assert {one.path.name: one.state for one in found} == {"sub.toml": NEW, "add.toml": REOPENED, "or.toml": FIXED, "xor.toml": FIXED}
+    assert [one.state for one in found][:2] == [NEW, REOPENED]
+    assert all(not one.path.is_absolute() for one in found)
+    assert _git(repository, "worktree", "list").count("\n") == 0
 
 
 def test_bisection_names_the_commit_and_the_word(branch: tuple[Path, str], tmp_path: Path) -> None:
     repository, planted = branch
-    found = bisect(_finding(tmp_path / "finding.toml"), "good", "work", repository)
+    found = bisect(_finding(tmp_path / "finding.toml", "SUB64_REG", "r0 -= r1"), "good", "work", repository)
     assert found.commit == planted
     assert found.subject == "Planted"
     assert found.slot == 2

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from fuzz.reference import Lowered, LoweredRow
@@ -9,6 +10,7 @@ from jit.config import ISAS
 from reports.document import document
 from reports.machine import junit, report_json, sarif, step_summary
 from reports.page import page
+from reports.plot import WIDTH, trend_plot
 from reports.tests.reports import KNOWN, ROWS, finding, record
 
 LOWERINGS = (LoweredRow("NEG64", "{rdst} = -{rdst}", "base64", (Lowered(("mips3 n64",), ("dsubu $a0, $zero, $a0",)),)),)
@@ -88,6 +90,27 @@ def test_the_page_is_alone_and_escapes_what_it_shows() -> None:
     assert "&lt;/script&gt;&lt;img" in text
     assert not re.search(r"<[^>]*\s(src|srcset)=|@import|url\(|<link|<iframe", text)
     assert all(link.startswith(("#", "data:")) for link in re.findall(r'href="([^"]*)"', text))
+
+
+def test_the_trend_has_a_mark_for_each_campaign() -> None:
+    one = record(finding())
+    several = [replace(record(*[finding(f"value {number}") for number in range(count)]), directory=f"nights/night<{count}>") for count in (2, 1)]
+    text = page(document(one, several, {}, ROWS, LOWERINGS), {})
+    plots = re.findall(r'<svg class="plot"[^>]*aria-label="([^"]*)".*?</svg>', text)
+    assert "Findings: findings from 2 in night&lt;2&gt; to 1 in night, 3 campaigns" in plots
+    (findings,) = re.findall(r"<svg[^>]*aria-label=\"Findings: .*?</svg>", text)
+    marks = re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="4"><title>([^<]*)</title>', findings)
+    assert [told for _, _, told in marks] == ["night&lt;2&gt;: 2 findings", "night&lt;1&gt;: 1 findings", "night: 1 findings"]
+    heights = [float(y) for _, y, _ in marks]
+    assert heights[0] < heights[1] == heights[2]
+    assert "has no trend" in page(document(one, [], {}, ROWS, LOWERINGS), {})
+
+
+def test_a_plot_of_many_campaigns_has_no_names_one_over_the_other() -> None:
+    plot = trend_plot("Findings", [(f"campaign{number}", float(number)) for number in range(40)], "findings")
+    assert plot.count("<circle") == 40
+    assert plot.count("campaign7<") == 0
+    assert all(0 < float(x) < WIDTH for x in re.findall(r'cx="([\d.]+)"', plot))
 
 
 def test_reference_pages_come_from_the_tables() -> None:
