@@ -1,6 +1,6 @@
 """Findings made small: instructions left out, operands, inputs, packets and maps made plain, as long as the symptom stays the same.
 
-    finding ─ its passes in turn, until none changes anything ─► 1-minimal case ─ its neighbours ─► condition, fingerprint
+    finding ─ the wrong instruction by itself ─ passes in turn, until nothing changes ─► 1-minimal case ─ its neighbours ─► condition, fingerprint
 
 What Hypothesis has generated it has not shrunk in a campaign, because a campaign drives it by bytes; all cases are reduced here, whatever they came
 from. A pass is a row of `PASSES`. 1-minimal means that no single step of any pass leaves the symptom as it is. What a verifier would refuse is judged
@@ -16,6 +16,7 @@ from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import Program, ProgramError
 from ebpf.validity import check
+from fuzz.campaign.isolate import alone, ended, executed
 from fuzz.campaign.shape import starts, unit, without
 from fuzz.case import Case, Compiler, Input
 from fuzz.engine.target import Target
@@ -113,14 +114,26 @@ def reduce(finding: Finding, target: Target, compiler: Compiler, wires: Sequence
             return None
         return found if found is not None and str(found.diagnosis.symptom) == finding.symptom else None
 
-    given = next((given for given in finding.inputs if shown(finding.program, given) is not None), None)
-    if given is None:
+    first, given = next(((found, given) for given in finding.inputs if (found := shown(finding.program, given)) is not None), (None, None))
+    if first is None or given is None:
         return replace(finding, reduced=True)
     reducer = _Reducer(finding.program, given, config, lambda program, given: shown(program, given) is not None)
+    _isolate(reducer, first.diagnosis.slot)
     make_small(reducer)
     found = shown(reducer.program, reducer.given)
     assert found is not None
     return _concluded(finding, reducer, found, bench, given)
+
+
+def _isolate(reducer: _Reducer, slot: int | None) -> None:
+    """The instruction that went wrong by itself, else what comes before it."""
+    program = reducer.program
+    if slot is None or slot >= len(program.slots):
+        return
+    if any(reducer.try_program(each) for each in alone(Case(program, reducer.given), reducer.config, slot)):
+        return
+    reducer.try_program(ended(program, slot))
+    reducer.try_program(executed(Case(reducer.program, reducer.given), reducer.config))
 
 
 def make_small(reducer: _Reducer) -> None:

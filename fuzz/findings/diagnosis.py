@@ -202,16 +202,17 @@ def _registers(divergence: Divergence, scene: _Scene) -> tuple[Sequence[int | No
     return expected, boundaries[divergence.boundary, 1:].tolist()
 
 
-_NARROW = re.compile(r"(?<!MOVSX64_)(16|32)(_|$)")
+_NARROW = re.compile(r"^(?!LE|BE|BSWAP|MOVSX64).*32(_|$)")
 
 
 def _result_bits(row: Row) -> int:
-    """Bits of the result, above which there are zeros: wrong ones there alone are a mistake of another kind than a wrong result."""
+    """Bits of the result, above which there are zeros: wrong ones there alone are a mistake of another kind than a wrong result.
+
+    Not so with byte swaps, where what should not be there is shifted into the result as well, as it happens.
+    """
     if row.offset == "memory":
         return {"LDX_B": 8, "LDX_H": 16, "LDX_W": 32}.get(row.name, 64)
-    found = _NARROW.search(row.name)
-    # A sign-extension to 32 bits names the bits that it extends.
-    return 32 if row.name.startswith("MOVSX32") else 64 if found is None else int(found[1])
+    return 32 if _NARROW.match(row.name) else 64
 
 
 def _of_store(writer: int, scene: _Scene) -> Diagnosis:

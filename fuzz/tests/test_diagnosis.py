@@ -47,9 +47,9 @@ def _diagnosis(bug: str, source: str, config: str, target: UnicornTarget) -> Dia
         ("and-for-or", "r0 = 0; lock *(u32 *)(r1 + 0) |= w2; exit", "mips64r2-64le", "store ATOMIC_OR_W n64", "1: lock *(u32 *)(r1 + 0) |= w2"),
         ("jle-imm-bound", "r0 = 1; r1 = 1; if r1 <= 1 goto +1; r0 = 2; exit", "mips64r2-64le", "path JLE64_IMM n64", "2: if r1 <= 1 goto +1"),
         # The instruction that is wrong has no code at all.
-        ("swap16-upper-half", "r2 = 0; r1 = le16 r1; r0 = 0; exit", "mips64r2-64le", "upper bits LE16 n64", "1: r1 = le16 r1"),
+        ("swap16-upper-half", "r2 = 0; r1 = le16 r1; r0 = 0; exit", "mips64r2-64le", "value LE16 n64", "1: r1 = le16 r1"),
         # Neither has code, and of the two one cannot be wrong.
-        ("swap16-upper-half", "r2 = 0; r1 = le16 r1; r1 s>>= 0; r0 = 0; exit", "mips64r2-64le", "upper bits LE16 n64", "1: r1 = le16 r1"),
+        ("swap16-upper-half", "r2 = 0; r1 = le16 r1; r1 s>>= 0; r0 = 0; exit", "mips64r2-64le", "value LE16 n64", "1: r1 = le16 r1"),
         # The result is right, and what is above it is not; in the other the result is right, and another register is not.
         ("add32-upper-half", "r0 = -1; r0 = -1; w0 += 0; exit", "mips64r2-64le", "upper bits ADD32_IMM n64", "2: w0 += 0"),
         ("mul64-clobber", "r0 = 7; r4 = 3; r5 = 5; r4 *= r0; exit", "mips64r2-64le", "clobber MUL64_REG n64", "3: r4 *= r0"),
@@ -155,6 +155,29 @@ def small(target: UnicornTarget) -> Finding:
     symptom = "value SUB64_REG o32"
     case = Finding(symptom, symptom, "DIFFER", assemble(SOURCE, "made"), (Input(bytes(64)),), "mips32r2-32be", ("mips32r2-32be",), ())
     return reduce(case, target, SeededCompiler("sub64-borrow"), WIRES)
+
+
+@pytest.mark.parametrize(
+    ("bug", "config", "line", "wrong", "slots"),
+    [
+        ("sub64-borrow", "mips32r2-32be", "r7 -= r8", " -= ", 4),
+        ("jle-imm-bound", "mips64r2-64le", "if r8 <= 77 goto next", " <= 77 goto +1", 5),
+        ("load-byte-sign", "mips32r2-32le", "r7 = *(u8 *)(r6 + 8)", " = *(u8 *)(r1 + 0)", 3),
+    ],
+)
+def test_what_is_needed_is_the_wrong_instruction_and_its_operands(
+    bug: str, config: str, line: str, wrong: str, slots: int, target: UnicornTarget
+) -> None:
+    """Among a lot that has nothing to do with it, some of which is not executed."""
+    noise = "; ".join(f"r{number} = {number}; w{number} *= 3; r{number} <<= 7" for number in (2, 3, 4, 5, 9)) + "; call 7"
+    source = f"r6 = r1; {noise}; r7 = *(u64 *)(r6 + 8); r8 = 77; {line}; {noise}; if r0 s> 0 goto next; {noise}; next: r0 = r7; call 5; exit"
+    program, given = assemble(source, "made"), Input(bytes([0x80 if bug == "load-byte-sign" else 0] * 64))
+    shown = Bench(target, SeededCompiler(bug), WIRES).shown(program, given, Config.parse(config))
+    assert shown is not None
+    symptom = str(shown.diagnosis.symptom)
+    small = reduce(Finding(symptom, symptom, "DIFFER", program, (given,), config, (config,), ()), target, SeededCompiler(bug), WIRES)
+    assert len(small.program.slots) <= slots
+    assert wrong in small.wrong
 
 
 def test_a_small_case_is_1_minimal(small: Finding, target: UnicornTarget) -> None:
