@@ -59,7 +59,7 @@ def configs(glob: str, everything: bool, as_json: bool) -> None:
              bpfmips configs --all
              bpfmips configs '*+nollsc'
     """
-    from fuzz.unicorn.engine import MODELS
+    from fuzz.unicorn.models import MODELS
     from reports.table import configs_json, print_configs
 
     selected = [(config, MODELS[config.cpu].name) for config in select_configs([glob], everything)]

@@ -43,7 +43,7 @@ def jit(path: str, config_text: str, section: str | None, context: "ContextKind 
     from fuzz.layout import place
     from fuzz.marks import marked
     from fuzz.sources import load_program, with_context
-    from fuzz.unicorn.engine import MODELS
+    from fuzz.unicorn.models import MODELS
     from jit.call import CompileError
     from jit.compiler import compile_program
     from jit.image import elf_image

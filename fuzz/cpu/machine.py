@@ -2,7 +2,7 @@
 
 from fuzz.model.target import HILO_DISTANCE, LOAD_DELAY
 from fuzz.qemu.models import model
-from fuzz.unicorn.engine import MODELS
+from fuzz.unicorn.models import MODELS
 from fuzz.wires.hazards import HILO_DISTANCE as WATCHED_DISTANCE
 from fuzz.wires.hazards import LOAD_DELAY as WATCHED_DELAY
 from fuzz.wires.ordering import has_sync

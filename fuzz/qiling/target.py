@@ -30,8 +30,8 @@ from fuzz.layout import FUNCTION_SIZE, FUNCTIONS, PAGE, Placement
 from fuzz.qiling.process import executable
 from fuzz.recording.record import NOTHING_RECORDED, Recording
 from fuzz.unicorn.blocks import straight_runs
-from fuzz.unicorn.engine import MODELS
 from fuzz.unicorn.fault import explain
+from fuzz.unicorn.models import MODELS
 from jit.compiled import Compiled
 from jit.config import Config
 from oracle.outcome import Fault, FaultKind

@@ -28,8 +28,9 @@ from fuzz.recording.record import NOTHING_RECORDED, Record, Recording
 from fuzz.recording.recorder import Recorder
 from fuzz.trampoline import abi as traced_abi
 from fuzz.unicorn.blocks import straight_runs
-from fuzz.unicorn.engine import HOOK, INTERRUPT_HOOK, MODELS, Engine, Hook, HostMemory, function_address
+from fuzz.unicorn.engine import HOOK, INTERRUPT_HOOK, Engine, Hook, HostMemory, function_address
 from fuzz.unicorn.hooks import COUNT, EXECUTED, LIMIT, NOTHING, Counters
+from fuzz.unicorn.models import MODELS
 from fuzz.verdict import Difference
 from jit.compiled import Compiled
 from jit.config import Config

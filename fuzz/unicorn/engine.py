@@ -13,7 +13,6 @@ import ctypes
 import mmap
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from unicorn import UC_ARCH_MIPS, UC_HOOK_INTR, UC_MODE_BIG_ENDIAN, UC_MODE_LITTLE_ENDIAN, UC_MODE_MIPS32, UC_MODE_MIPS64, mips_const
@@ -23,37 +22,8 @@ from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 from fuzz.abi import REGISTERS
 from fuzz.layout import AREA_SIZE, BEFORE_BORDER, BORDER, FAR_LAYOUTS, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, LAYOUTS, PAGE, Segment, physical
 from fuzz.recording import native_screen
+from fuzz.unicorn.models import MODELS
 from jit.config import Config
-
-
-class Model(NamedTuple):
-    """A CPU of the engine."""
-
-    name: str
-    bits: int
-
-
-# The nearest superset for MIPS I, II, V and releases 3 and 5 of MIPS64, which the engine does not have.
-# fmt: off
-MODELS: Mapping[str, Model] = MappingProxyType({
-    "mips1":    Model("MIPS32_4KC",              32),
-    "mips2":    Model("MIPS32_4KC",              32),
-    "mips32r1": Model("MIPS32_4KC",              32),
-    "mips32r2": Model("MIPS32_24KC",             32),
-    "mips32r3": Model("MIPS32_24KC",             32),
-    "mips32r5": Model("MIPS32_P5600",            32),
-    "mips32r6": Model("MIPS32_MIPS32R6_GENERIC", 32),
-    "mips3":    Model("MIPS64_R4000",            64),
-    "mips4":    Model("MIPS64_VR5432",           64),
-    "mips5":    Model("MIPS64_5KC",              64),
-    "mips64r1": Model("MIPS64_5KC",              64),
-    "mips64r2": Model("MIPS64_MIPS64R2_GENERIC", 64),
-    "mips64r3": Model("MIPS64_MIPS64R2_GENERIC", 64),
-    "mips64r5": Model("MIPS64_MIPS64R2_GENERIC", 64),
-    "mips64r6": Model("MIPS64_I6400",            64),
-})
-"""By the ISA of the CPU."""
-# fmt: on
 
 BREAK = 0x0000000D
 _RETURN = (0x03E00009, 0x00000000, BREAK, BREAK)

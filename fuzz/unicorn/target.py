@@ -32,9 +32,10 @@ from fuzz.recording.native_screen import INPUT, TROUBLE
 from fuzz.recording.record import NOTHING_RECORDED, Record, Recording
 from fuzz.recording.recorder import Recorder
 from fuzz.unicorn.blocks import straight_runs
-from fuzz.unicorn.engine import HOOK, INTERRUPT_HOOK, MODELS, Engine, Hook, HostMemory, function_address
+from fuzz.unicorn.engine import HOOK, INTERRUPT_HOOK, Engine, Hook, HostMemory, function_address
 from fuzz.unicorn.fault import explain, in_delay_slot
 from fuzz.unicorn.hooks import COUNT, EXECUTED, EXIT_REGISTERS, EXITED, LEAVE, LIMIT, NOTHING, Counters, ExitState
+from fuzz.unicorn.models import MODELS
 from fuzz.verdict import Difference
 from jit.compiled import Compiled
 from oracle.outcome import Fault, FaultKind
