@@ -13,6 +13,7 @@ All runs of an image pass a screen first, which takes a small part of the time (
 they are as they must be are run again and looked at in words.
 """
 
+import marshal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -259,7 +260,8 @@ class Judge:
         config = compiled.config
         # Errata, and what an image does not show of other options, are no affair of a run.
         others = [name for name in config.options if name not in (*config.errata, "nollsc", "nospec")]
-        return blake2b(repr((id(world), config.width, repeats.cpu(config), others, parts)).encode()).digest()
+        # Version 2 writes equal values alike, wherever they lie in memory.
+        return blake2b(marshal.dumps((id(world), config.width, repeats.cpu(config), others, parts), 2)).digest()
 
     def _screen(self, inputs: Inputs, recordings: frozenset[Recording], variants: int = 0) -> list[bool]:
         """Of which of these runs of the loaded image it is not certain that they are as they must be."""

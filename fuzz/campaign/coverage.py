@@ -18,12 +18,13 @@ from ebpf.instruction import FRAME_POINTER, Instruction
 from ebpf.opcodes import Row, lookup
 from ebpf.program import Program
 from fuzz.case import Case, Input
-from fuzz.engine.target import Run
 from fuzz.judge import interpret
 from fuzz.layout import place
+from fuzz.verdict import Verdict
 from jit.compiled import Compiled
 from jit.config import Config
 from jit.mips import decode
+from oracle.outcome import Outcome
 from reports.table import CLASSES, class_of
 
 
@@ -53,15 +54,29 @@ def reached_by(program: Program, inputs: Sequence[Input], configs: Iterable[Conf
     found = {}
     for is_marked, chosen in worlds.items():
         placements = [place(Case(program, given), config) for config in chosen.values() for given in inputs]
-        found[is_marked] = reached(placements[0].slots, [interpret(placement, trace=True) for placement in placements])
+        found[is_marked] = reached(placements[0].slots, [interpret(placement, trace=True).outcome for placement in placements])
     return found
 
 
-def reached(slots: Sequence[Instruction], runs: Sequence[Run]) -> Reached:
+def reached_in(verdicts: Iterable[Verdict], program: Program, given: Input) -> dict[bool, Reached]:
+    """The same from verdicts on the program in lockstep, for which the oracle has run. Nothing is told where none ended."""
+    outcomes: dict[bool, dict[int, tuple[Config, Outcome]]] = {}
+    for verdict in verdicts:
+        if verdict.outcome is not None and verdict.outcome.trace:
+            # Configurations of a world share what the oracle says.
+            outcomes.setdefault(verdict.config.marked, {}).setdefault(id(verdict.outcome), (verdict.config, verdict.outcome))
+    found = {}
+    for is_marked, known in outcomes.items():
+        config, _ = next(iter(known.values()))
+        found[is_marked] = reached(place(Case(program, given), config).slots, [outcome for _, outcome in known.values()])
+    return found
+
+
+def reached(slots: Sequence[Instruction], outcomes: Sequence[Outcome]) -> Reached:
     """What runs of the oracle, with their traces, have executed."""
     ways: set[tuple[int, bool]] = set()
-    for run in runs:
-        trace = [slot for slot, _ in run.outcome.trace]
+    for outcome in outcomes:
+        trace = [slot for slot, _ in outcome.trace]
         ways.update((at, following != at + 1) for at, following in zip(trace, (*trace[1:], -1), strict=True))
     found: dict[int, tuple[tuple[str, str], ...]] = {}
     for at, jumped in sorted(ways):
@@ -71,7 +86,7 @@ def reached(slots: Sequence[Instruction], runs: Sequence[Run]) -> Reached:
             if row.offset == "jump":
                 operands += " taken" if jumped else " not taken"
             found[at] = (*found.get(at, ()), (row.name, operands))
-    return Reached(found, runs[0].outcome.executed)
+    return Reached(found, outcomes[0].executed)
 
 
 @lru_cache(maxsize=4096)

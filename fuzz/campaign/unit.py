@@ -22,7 +22,7 @@ from ebpf.trampoline import Traced, parse
 from fuzz.campaign import traced
 from fuzz.campaign.branches import traced as ways
 from fuzz.campaign.configurations import sampled
-from fuzz.campaign.coverage import features, reached_by
+from fuzz.campaign.coverage import Reached, features, reached_by, reached_in
 from fuzz.campaign.generation import SYSTEMATIC, Generated, generate
 from fuzz.campaign.mutation import mutate
 from fuzz.campaign.pool import tell
@@ -210,29 +210,27 @@ class _Examination:
         lockstep = bool(wires) and in_lockstep(self.task.engine)
         seconds = self.result.seconds
         clock = _Clock(seconds)
+        images = _Images(self.compiler)
         try:
-            found = reached_by(program, inputs, configs)
+            verdicts = list(judge_all(program, inputs, configs, self.target, images.compiler, wires=wires, lockstep=lockstep, cpu=machine))
+            clock.lap("judging")
+            found = reached_in(verdicts, program, inputs[0]) if lockstep else reached_by(program, inputs, configs)
         except ProgramError as error:
             self.result.verdicts[Status.INCONCLUSIVE.name] += len(inputs) * len(configs)
             self.result.reasons[f"unusable: {error}"] += len(inputs) * len(configs)
             return
-        rows = next(iter(found.values())).rows
-        self.result.executed += next(iter(found.values())).executed
-        clock.lap("coverage")
-        images = _Images(self.compiler)
-        failing: dict[tuple[object, ...], list[Verdict]] = {}
-        run: set[Config] = set()
-        for verdict in judge_all(program, inputs, configs, self.target, images.compiler, wires=wires, lockstep=lockstep, cpu=machine):
-            self._count(verdict, rows)
-            if not verdict.repeated:
-                run.add(verdict.config)
-            if verdict.status in (Status.DIFFER, Status.TRIPPED, Status.ENGINE):
-                failing.setdefault(_alike(verdict), []).append(verdict)
-        clock.lap("judging")
         seconds["judging"] -= images.seconds
         seconds["compiler"] += images.seconds
+        first = next(iter(found.values()), Reached({}))
+        self.result.executed += first.executed
+        failing: dict[tuple[object, ...], list[Verdict]] = {}
+        for verdict in verdicts:
+            self._count(verdict, first.rows)
+            if verdict.status in (Status.DIFFER, Status.TRIPPED, Status.ENGINE):
+                failing.setdefault(_alike(verdict), []).append(verdict)
+        run = {verdict.config for verdict in verdicts if not verdict.repeated}
         for config in configs:
-            if config in run and config in images.first:
+            if config in run and config in images.first and config.marked in found:
                 for feature in features(found[config.marked], images.first[config]):
                     self.result.coverage.setdefault(feature, self.number)
         clock.lap("coverage")

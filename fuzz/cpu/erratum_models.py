@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from fuzz.recording.kept import kept
-from fuzz.wires.flow import Word, conditional, predecessors, reachable, successors, target, words
+from fuzz.wires.flow import Word, conditional, next_words, previous_words, reachable, target, words
 from jit.compiled import Compiled
 from jit.mips import HI, LO
 from jit.watched import Watched
@@ -73,7 +73,7 @@ class Image(NamedTuple):
     compiled: Compiled
     words: tuple[Word | None, ...]
     following: Sequence[Sequence[int]]
-    before: Mapping[int, Sequence[int]]
+    before: Sequence[Sequence[int]]
 
     def all(self, *names: str) -> Iterator[tuple[int, Word]]:
         """The words with these mnemonics, or with a fact that is one of these."""
@@ -109,8 +109,7 @@ def _places(words: tuple[Word | None, ...]) -> Mapping[str, Sequence[int]]:
 @kept(8)
 def image_of(compiled: Compiled) -> Image:
     """The image, for models to look at."""
-    following = successors(compiled)
-    return Image(compiled, words(compiled), following, predecessors(following))
+    return Image(compiled, words(compiled), next_words(compiled), previous_words(compiled))
 
 
 # Effects that several models have.

@@ -14,7 +14,7 @@ from fuzz.atomics import any_atomic
 from fuzz.cpu.erratum_models import Effect, Occurrence, image_of, occurrences
 from fuzz.cpu.interference import interruptions
 from fuzz.verdict import Difference
-from fuzz.wires.flow import successors
+from fuzz.wires.flow import next_words
 from jit.compiled import Compiled
 
 _MASK = (1 << 64) - 1
@@ -99,7 +99,7 @@ class FaultyCpu:
         self._occurrences = list(occurrences(compiled))
         self._errata, self._disturbed = len(self._occurrences), False
         if self._occurrences:
-            self._install(successors(compiled))
+            self._install(next_words(compiled))
         self._begin(None)
 
     def _disturb(self) -> None:
@@ -110,7 +110,7 @@ class FaultyCpu:
         compiled, slots = self._image
         self._occurrences += interruptions(image_of(compiled), compiled, slots)
         self._effects = {}
-        self._install(successors(compiled))
+        self._install(next_words(compiled))
 
     def _install(self, following: Sequence[Sequence[int]]) -> None:
         # What happens after a word comes before what happens before the next one.

@@ -7,13 +7,13 @@ relies on anything else to survive a call shows.
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import shake_128
 from typing import NamedTuple
 
 from fuzz import abi
 from fuzz.abi import CALLER_SAVED, GP, REGISTERS, SP, STACK_ALIGNMENT, AbiError, Caller
-from fuzz.environment.functions import Call
+from fuzz.environment.functions import Call, Environment
 from fuzz.environment.maps import Entry
 from fuzz.environment.routines import MEANINGS, RoutineError
 from fuzz.layout import ZEROS, Function, Placement, Segment
@@ -32,12 +32,13 @@ class Bytes(NamedTuple):
 
 
 _U64 = (1 << 64) - 1
-_POOL = shake_128(b"noise").digest(1 << 16)
-_INVERTED_POOL = bytes(byte ^ 0xFF for byte in _POOL)
-_DOUBLEWORDS = tuple(value for (value,) in struct.iter_unpack("<Q", _POOL))
-_WORDS = tuple(abi.sign_extended(value) for (value,) in struct.iter_unpack("<I", _POOL))
+POOL = shake_128(b"noise").digest(1 << 16)
+_INVERTED_POOL = bytes(byte ^ 0xFF for byte in POOL)
+_DOUBLEWORDS = tuple(value for (value,) in struct.iter_unpack("<Q", POOL))
+WORDS = tuple(abi.sign_extended(value) for (value,) in struct.iter_unpack("<I", POOL))
 
 
+@lru_cache(maxsize=4096)
 def noise(width: int, seed: int, number: int) -> tuple[int, ...]:
     """For each register a random value: 64 bits, for 32-bit code a sign-extended word. Seeds n and ~n give values that differ in every bit.
 
@@ -45,7 +46,7 @@ def noise(width: int, seed: int, number: int) -> tuple[int, ...]:
     """
     if seed == ZEROS:
         return (0,) * REGISTERS
-    pool = _DOUBLEWORDS if width == 64 else _WORDS
+    pool = _DOUBLEWORDS if width == 64 else WORDS
     start = (max(seed, ~seed) * 7919 + number * 104729) % (len(pool) - REGISTERS)
     values = pool[start : start + REGISTERS]
     return values if seed >= 0 else tuple(value ^ _U64 for value in values)
@@ -97,20 +98,28 @@ class Service:
     """The functions during one run.
 
     calls        of helpers and kernel functions so far
+    served       how many calls there were so far, those of runtime routines included
     violations   of the ABI that were seen at calls
     """
 
     def __init__(self, placement: Placement, config: Config, memory: Bytes, gp: int) -> None:
         self._placement, self._config, self._memory, self._gp = placement, config, memory, gp
         self._program_memory = ProgramMemory(placement, memory)
-        self._environment = placement.environment()
-        self._served = 0
+        self._made: Environment | None = None
+        self.served = 0
         self.violations: list[Difference] = []
+
+    @property
+    def _environment(self) -> Environment:
+        """Runs that call no more than runtime routines need none."""
+        if self._made is None:
+            self._made = self._placement.environment()
+        return self._made
 
     @property
     def calls(self) -> tuple[Call, ...]:
         """Of helpers and kernel functions."""
-        return tuple(self._environment.calls)
+        return () if self._made is None else tuple(self._made.calls)
 
     def maps(self, memory: Mapping[str, bytes]) -> Mapping[str, tuple[Entry, ...]]:
         """What is in each hash, by its name, when memory holds this, by the names of its regions."""
@@ -118,9 +127,9 @@ class Service:
 
     def serve(self, function: Function, registers: Sequence[int]) -> list[int]:
         """The registers after the call, of 64 bits each; raises RoutineError when the run ends here."""
-        self._served += 1
-        if self._served > self._placement.world.instruction_limit:
-            raise RoutineError(Fault(FaultKind.INSTRUCTION_LIMIT, None, detail=f"{self._served - 1} calls"))
+        self.served += 1
+        if self.served > self._placement.world.instruction_limit:
+            raise RoutineError(Fault(FaultKind.INSTRUCTION_LIMIT, None, detail=f"{self.served - 1} calls"))
         signature, meaning = self._meaning(function)
         self._check_state(function, registers)
         try:
@@ -131,7 +140,7 @@ class Service:
             value = meaning(*arguments)
         except RefusedCallError as error:
             raise RoutineError(Fault(FaultKind.ARGUMENT, None, detail=f"{self._helper(function).name}: {error}")) from None
-        random = noise(self._config.width, self._placement.fill, self._served)
+        random = noise(self._config.width, self._placement.fill, self.served)
         after = list(registers)
         for group in CALLER_SAVED:
             after[group] = random[group]
@@ -166,7 +175,7 @@ class Service:
         return table[self._number(function)]
 
     def _check_state(self, function: Function, registers: Sequence[int]) -> None:
-        place = f"at call {self._served}, of {function.kind} {function.key}"
+        place = f"at call {self.served}, of {function.kind} {function.key}"
         if registers[SP] % (alignment := STACK_ALIGNMENT[self._config.width]):
             self.violations.append(Difference("ABI", f"$sp {place}", f"a multiple of {alignment}", f"{registers[SP]:#x}"))
         if registers[GP] != self._gp:
@@ -187,7 +196,7 @@ class Service:
     def _spoil(self, size: int, sp: int) -> None:
         if size:
             self._check_stack(sp, size)
-            start = self._served * 104729 % (len(_POOL) - size)
+            start = self.served * 104729 % (len(POOL) - size)
             fill = self._placement.fill
-            pool = _POOL if fill >= 0 else _INVERTED_POOL
+            pool = POOL if fill >= 0 else _INVERTED_POOL
             self._memory.store(sp, bytes(size) if fill == ZEROS else pool[start : start + size])

@@ -3,6 +3,7 @@
 from numba import njit
 
 from fuzz.abi import RA, REGISTERS, SP
+from fuzz.environment.native_routines import serve
 from fuzz.model import engine
 from fuzz.model.bits import Numbers, choose, word
 from fuzz.model.bits import native as both
@@ -47,13 +48,15 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
         """Run an image on inputs from `number` on; those after it begin at the beginning.
 
         Returns the number of the input that waits at a function or where it stopped, to be called again with it, or how many there are when all have
-        been run. After one that does not end the others are not run, and said to be wrong as well.
+        been run. As long as an input waits `found` holds how many calls have been served in it. After one that does not end the others are not run,
+        and said to be wrong as well.
         """
         _ = source
         while number < len(expectations):
             memory = native.words_at(memories[number])
             start = state[engine.GENERAL + RA]
             if not resumed:
+                found[number] = 0
                 record.begin_another(data)
                 native.fill(memory, host)
                 _map(state, memory, image_place)
@@ -61,6 +64,12 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                 start = state[engine.BASE]
             resumed = False
             status = engine.run(start, state, code, places, data, breaks)
+            if status == engine.CALLED:
+                cpu = state[engine.CPU_64], state[engine.BIG_ENDIAN], state[engine.WIDTH]
+                if serve(state[engine.DETAIL], found[number] + 1, state[engine.GENERAL :], memory, places, *cpu):
+                    found[number] += 1
+                    resumed = True
+                    continue
             if status == engine.CALLED or status == engine.STOPPED:
                 return number
             found[number] = native.ENDING

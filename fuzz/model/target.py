@@ -157,9 +157,9 @@ class ModelTarget:
 
     def write_registers(self, values: Sequence[int]) -> None:
         """Fill the registers from unsigned values, of which a 32-bit CPU takes the low halves."""
-        if not self._state[engine.CPU_64]:
-            values = [sign_extended(value & 0xFFFFFFFF) for value in values]
-        self._registers[:] = np.array(values, np.uint64).view(np.int64)
+        given = np.array(values, np.uint64)
+        # To 64 bits from signed ones is sign extension.
+        self._registers[:] = given.view(np.int64) if self._state[engine.CPU_64] else given.astype(np.uint32).view(np.int32)
 
     def _hang(self, reason: str) -> None:
         self._halted = Fault(FaultKind.ENGINE, None, detail=reason)
@@ -217,9 +217,8 @@ class ModelTarget:
         self.write_registers(entry_registers(placement, compiled.frame_pointer))
 
     def _unsigned(self, registers: Numbers) -> list[int]:
-        mask = _U64 if self._state[engine.CPU_64] else 0xFFFFFFFF
-        values: list[int] = registers.tolist()
-        return [value & mask for value in values]
+        values: list[int] = (registers.view(np.uint64) if self._state[engine.CPU_64] else registers & 0xFFFFFFFF).tolist()
+        return values
 
     def _execute(self, image: _Image, placement: Placement, service: Service) -> Fault | None:
         """Run to the end, and serve calls on the way; returns why it did not return."""
@@ -280,7 +279,9 @@ class ModelTarget:
         while (at := run_all(at, resumed, batch.outcomes, batch.memories, description, wanted, *arrays)) < len(placements):
             if at not in services:
                 services[at] = self._serving(placements[at], compiled)
+            services[at].served = int(found[at])
             resumed = self._wait(services[at], placements[at], at)
+            found[at] = services[at].served
             if not resumed:
                 found[at] = ENDING
                 at += 1

@@ -25,6 +25,7 @@ from fuzz.compare import STACK
 from fuzz.engine.entry import entry_registers, instruction_limit
 from fuzz.engine.target import Run
 from fuzz.environment.calls import Service
+from fuzz.environment.native_routines import noise_start
 from fuzz.layout import AREA_SIZE, Placement
 from fuzz.lockstep import Trace, described, exits
 from fuzz.recording import native_record as record
@@ -120,7 +121,7 @@ def _rows(trace: Trace) -> Words:
 def _memory(placement: Placement, expected: Run) -> Words:
     world = placement.world
     header = np.zeros(native.MEMORY_HEADER, np.int64)
-    areas = _signed([number for region in world.regions for number in (region.address, len(region.contents))])
+    areas = _signed([number for region in world.regions for number in (region.address, len(region.contents), region.writable)])
     at = len(header) + len(areas) + native.SEGMENT_ROW * len(placement.segments)
     rows, contents = [], []
     for segment in placement.segments:
@@ -135,6 +136,7 @@ def _memory(placement: Placement, expected: Run) -> Words:
     header[native.SEGMENT_COUNT], header[native.SEGMENTS_AT] = len(rows), len(header) + len(areas)
     header[native.AREA_COUNT], header[native.AREAS_AT] = len(world.regions), len(header)
     header[native.LIMIT], header[native.FILL] = instruction_limit(placement), placement.fill
+    header[native.ALIGNMENT], header[native.NOISE_START] = world.alignment, noise_start(placement.fill)
     header[native.INTERFERENCE] = placement.interference
     header[native.ENTRY_REGISTERS :] = _signed(entry_registers(placement, 0))
     return np.concatenate((header, areas, np.array(rows, np.int64).ravel(), *contents))

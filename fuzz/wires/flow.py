@@ -7,11 +7,12 @@
 A word that is no instruction of the ISA is taken for one that does nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fuzz.abi import SP
 from fuzz.recording.decoded import decoded
@@ -111,9 +112,51 @@ def conditional(word: Word) -> bool:
     return not (equality and registers[0] == registers[-1]) and not (word.row.mnemonic in ("bgez", "blez") and registers == [0])
 
 
+class _Next(Sequence[tuple[int, ...]]):
+    """Of each word the next ones, made when they are asked for: few are."""
+
+    def __init__(self, following: NDArray[np.int64]) -> None:
+        self._pairs = following.tolist()
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, at):  # type: ignore[no-untyped-def]
+        return tuple([to for to in self._pairs[at] if to >= 0])
+
+
+class _Previous(Sequence[tuple[int, ...]]):
+    """The same read backwards."""
+
+    def __init__(self, following: NDArray[np.int64]) -> None:
+        targets = following.ravel()
+        order = np.argsort(targets, kind="stable")
+        self._words = order // 2
+        self._ends = np.searchsorted(targets[order], np.arange(-1, len(following)), side="right").tolist()
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, at):  # type: ignore[no-untyped-def]
+        if not 0 <= at < len(self):
+            raise IndexError(at)
+        return tuple(self._words[self._ends[at] : self._ends[at + 1]].tolist())
+
+
 @kept(8)
+def next_words(compiled: Compiled) -> Sequence[tuple[int, ...]]:
+    """The same as `successors`, as native code has found it for all words at once."""
+    return _Next(decoded(compiled).following)
+
+
+@kept(8)
+def previous_words(compiled: Compiled) -> Sequence[tuple[int, ...]]:
+    """The same read backwards."""
+    return _Previous(decoded(compiled).following)
+
+
 def successors(compiled: Compiled) -> tuple[tuple[int, ...], ...]:
-    """For each word those that may be executed next, as the text tells. Behind the delay slot of a call nothing is known."""
+    """For each word those that may be executed next, as the text tells: the definition, by words. Behind the slot of a call nothing is known."""
     decoded = words(compiled)
     found: list[list[int]] = [[] for _ in decoded]
     for at, word in enumerate(decoded):
@@ -138,7 +181,7 @@ def _after_branch(following: list[int], compiled: Compiled, at: int, branch: Wor
         following.append(at + 2 if "delay" in branch.facts else at + 1)
 
 
-def reachable(start: int, following: Sequence[Sequence[int]], stop: frozenset[int]) -> Iterator[int]:
+def reachable(start: int, following: Sequence[Sequence[int]], stop: Container[int]) -> Iterator[int]:
     """The words that may be executed after `start`, each once; a word of `stop` is one of them, but not what follows it."""
     waiting, seen = list(following[start]), set[int]()
     while waiting:

@@ -23,7 +23,7 @@ from fuzz.recording.decoded import Decoded, decoded
 from fuzz.recording.native_text import DISTANCES, LINKED, SLOTS
 from fuzz.recording.record import Recording
 from fuzz.verdict import Trip
-from fuzz.wires.flow import Word, predecessors, reachable, successors, target, words
+from fuzz.wires.flow import Word, next_words, predecessors, previous_words, reachable, target, words
 from fuzz.wires.wire import Example, Observation, Wire, trip
 from jit.compiled import Compiled
 from jit.mips import HI, LO
@@ -47,9 +47,9 @@ def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
     image = decoded(compiled)
     yield from _slots(compiled, image)
     if image.have("ll", "sc").any():
-        yield from _linked(compiled, words(compiled), successors(compiled))
+        yield from _linked(compiled, image, words(compiled), next_words(compiled))
     if suspects := _near(compiled, image):
-        yield from _distances(compiled, words(compiled), successors(compiled), suspects)
+        yield from _distances(compiled, words(compiled), next_words(compiled), suspects)
         yield from _leaving(compiled, words(compiled), suspects)
 
 
@@ -62,7 +62,7 @@ def of_edges(compiled: Compiled, edges: NDArray[np.int64]) -> Iterable[Trip]:
     """The same for edges of one or of several runs. More edges never mean fewer trips."""
     if compiled.config.isa not in HILO_DISTANCE:
         return ()
-    text = successors(compiled)
+    text = next_words(compiled)
     inside = edges[((edges >= 0) & (edges < len(text))).all(axis=1)]
     new = [(source, to) for source, to in inside.tolist() if to not in text[source]]
     if not new:
@@ -157,13 +157,13 @@ def _halves(first: Word, second: Word) -> bool:
     return {first.row.mnemonic, second.row.mnemonic} == {"lwl", "lwr"} and first.writes == second.writes
 
 
-def _linked(compiled: Compiled, instructions: Sequence[Word | None], following: Sequence[Sequence[int]]) -> Iterator[Trip]:
+def _linked(compiled: Compiled, image: Decoded, instructions: Sequence[Word | None], following: Sequence[Sequence[int]]) -> Iterator[Trip]:
     """LL and SC."""
-    loads = [at for at, word in enumerate(instructions) if word is not None and "ll" in word.facts]
-    stores = [at for at, word in enumerate(instructions) if word is not None and "sc" in word.facts]
-    ends, starts, before = frozenset(loads + stores), frozenset(loads), predecessors(following)
+    loads: list[int] = np.flatnonzero(image.have("ll")).tolist()
+    stores: list[int] = np.flatnonzero(image.have("sc")).tolist()
+    ends, starts, before = frozenset(loads + stores), frozenset(loads), previous_words(compiled)
     # What may be executed just before each sc, back to the ll.
-    leading = {at: frozenset(reachable(at, [before[at] for at in range(len(instructions))], ends)) for at in stores}
+    leading = {at: frozenset(reachable(at, before, ends)) for at in stores}
     reached = set[int]()
     for at in loads:
         after = frozenset(reachable(at, following, ends))

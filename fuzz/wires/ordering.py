@@ -12,11 +12,14 @@ Only what the image does itself is looked at: a runtime routine is ordered by it
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from ebpf.instruction import Instruction
 from fuzz.layout import Placement
-from fuzz.recording.native_text import ORDER
+from fuzz.recording.decoded import FACT, decoded, owner_array
+from fuzz.recording.native_text import NO_ROW, ORDER
 from fuzz.verdict import Trip
-from fuzz.wires.flow import Word, predecessors, reachable, successors, words
+from fuzz.wires.flow import next_words, previous_words, reachable
 from fuzz.wires.wire import Example, Wire, trip
 from jit.compiled import Compiled
 from jit.config import Config
@@ -55,58 +58,65 @@ def code(compiled: Compiled, placement: Placement) -> Sequence[Trip]:
     ordered = {number for number, slot in enumerate(slots) if _is_atomic(slot)}
     if not ordered:
         return missing
-    decoded = words(compiled)
-    following = successors(compiled)
     code: dict[int, list[int]] = {number: [] for number in ordered}
-    for at, owner in enumerate(compiled.slot_of):
-        if owner in ordered:
-            code[owner].append(at)
-    backwards = predecessors(following)
+    is_ordered = np.zeros(len(slots) + 1, bool)
+    is_ordered[list(ordered)] = True
+    # What belongs to no instruction is the last one's.
+    for at in np.flatnonzero(is_ordered[owner_array(compiled)]).tolist():
+        code[compiled.slot_of[at]].append(at)
+    words = decoded(compiled)
     image = _Image(
         compiled,
-        decoded,
-        following,
-        [backwards[at] for at in range(len(decoded))],
-        frozenset(at for at, word in enumerate(decoded) if _is_sync(word)),
+        np.where(words.rows == NO_ROW, _UNKNOWN, words.facts).tolist(),
+        next_words(compiled),
+        previous_words(compiled),
+        frozenset(np.flatnonzero(words.have("sync")).tolist()),
     )
     return missing + tuple(found for number in sorted(ordered) for found in _operation(image, code[number], slots[number]))
 
 
 def _barriers(compiled: Compiled, slots: Sequence[Instruction]) -> Iterator[Trip]:
     """Speculation barriers that are none: the first word of one must be `sync`."""
-    decoded = words(compiled)
+    sync = decoded(compiled).have("sync")
     for number in (number for number, slot in enumerate(slots) if slot.opcode == _NOSPEC):
         own = [at for at, owner in enumerate(compiled.slot_of) if owner == number]
-        if not any(_is_sync(decoded[at]) for at in own):
+        if not any(sync[at] for at in own):
             detail = "no sync for a speculation barrier"
             yield trip(NAME, compiled, own[0], detail) if own else Trip(NAME, None, number, detail)
 
 
+_UNKNOWN = -1
+"""In the place of the facts of a word that is no instruction."""
+
+
+def _facts(*names: str) -> int:
+    return sum(FACT[name] for name in names)
+
+
 class _Image(NamedTuple):
+    """An image, with the facts of its words, and the ways between them."""
+
     compiled: Compiled
-    decoded: Sequence[Word | None]
+    facts: Sequence[int]
     following: Sequence[Sequence[int]]
     preceding: Sequence[Sequence[int]]
     barriers: frozenset[int]
 
 
-def _is_sync(word: Word | None) -> bool:
-    return word is not None and "sync" in word.facts
-
-
 def _operation(image: _Image, own: Sequence[int], slot: Instruction) -> Iterator[Trip]:
     """One eBPF instruction, whose words are `own`."""
-    facts = {at: word.facts if (word := image.decoded[at]) is not None else frozenset() for at in own}
-    if any("call" in these for these in facts.values()):
+    facts = {at: 0 if image.facts[at] == _UNKNOWN else image.facts[at] for at in own}
+    if any(these & FACT["call"] for these in facts.values()):
         return
     yield from _anew(image.compiled, image.following, facts)
     if not has_sync(image.compiled.config):
         return
     before, after = order(slot)
+    reads, writes, stored = _facts("sc", "load"), _facts("ll", "store"), FACT["sc"]
     for at in own:
-        if before and facts[at] & {"ll", "store"} and "sc" not in facts[at]:
+        if before and facts[at] & writes and not facts[at] & stored:
             yield from _leaks(image, at, image.preceding, frozenset(own), "before")
-        if after and facts[at] & {"sc", "load"}:
+        if after and facts[at] & reads:
             yield from _leaks(image, at, image.following, frozenset(own), "after")
 
 
@@ -115,25 +125,24 @@ def has_sync(config: Config) -> bool:
     return "sync" in rows(config)
 
 
-_ACCESSES = frozenset({"load", "store", "call", "jump"})
+_ACCESSES = _facts("load", "store", "call", "jump")
 
 
 def _leaks(image: _Image, at: int, ways: Sequence[Sequence[int]], inside: frozenset[int], side: str) -> Iterator[Trip]:
     """A trip when a way leads from the operation to another access without a barrier. Instructions that access no memory may lie in between."""
     reached = {at, *reachable(at, ways, image.barriers)} - image.barriers
-    owner = image.decoded[at - 1] if side == "before" and at else None
-    if owner is not None and "delay" in owner.facts:
+    owner = image.facts[at - 1] if side == "before" and at else _UNKNOWN
+    if owner != _UNKNOWN and owner & FACT["delay"]:
         # A jump or call that the operation is in the delay slot of leads on behind it, not before it.
         reached.discard(at - 1)
-    others = (image.decoded[place] for place in reached - inside)
-    # What calls the image comes before its first word; to return is a jump.
-    if (side == "before" and 0 in reached) or any(word is None or word.facts & _ACCESSES for word in others):
+    # What calls the image comes before its first word; to return is a jump. Of what is no instruction nothing is known: it has all bits.
+    if (side == "before" and 0 in reached) or any(image.facts[place] & _ACCESSES for place in reached - inside):
         yield trip(NAME, image.compiled, at, f"no sync between this access and what comes {side} the operation")
 
 
-def _anew(compiled: Compiled, following: Sequence[Sequence[int]], facts: dict[int, frozenset[str]]) -> Iterator[Trip]:
-    stores = frozenset(at for at in facts if "sc" in facts[at])
-    ends = stores | {at for at in facts if "ll" in facts[at]}
+def _anew(compiled: Compiled, following: Sequence[Sequence[int]], facts: dict[int, int]) -> Iterator[Trip]:
+    stores = frozenset(at for at in facts if facts[at] & FACT["sc"])
+    ends = stores | {at for at in facts if facts[at] & FACT["ll"]}
     for at in stores:
         if stores & frozenset(reachable(at, following, ends)):
             yield trip(NAME, compiled, at, "a failure leads to sc again without ll")
