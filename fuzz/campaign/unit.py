@@ -211,8 +211,13 @@ class _Examination:
         seconds = self.result.seconds
         clock = _Clock(seconds)
         images = _Images(self.compiler)
+        verdicts: list[Verdict] = []
         try:
-            verdicts = list(judge_all(program, inputs, configs, self.target, images.compiler, wires=wires, lockstep=lockstep, cpu=machine))
+            for verdict in judge_all(program, inputs, configs, self.target, images.compiler, wires=wires, lockstep=lockstep, cpu=machine):
+                if verdict.input == 0:
+                    # Another image: a case that runs for long has many of them, and is alive.
+                    tell(self.number)
+                verdicts.append(verdict)
             clock.lap("judging")
             found = reached_in(verdicts, program, inputs[0]) if lockstep else reached_by(program, inputs, configs)
         except ProgramError as error:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from ebpf.assembler import assemble
 from ebpf.program import ProgramError
 from ebpf.trampoline import parse
-from fuzz.campaign import run
+from fuzz.campaign import run, unit
 from fuzz.campaign.coverage import reached_by
 from fuzz.campaign.generation import BATCH, SYSTEMATIC, _order, generate
 from fuzz.campaign.minimise import features_of, minimise
@@ -260,3 +260,11 @@ def test_a_campaign_in_use_is_refused(tmp_path: Path) -> None:
     state.apply(_result(0, 1), 1.0)
     with pytest.raises(ProgramError, match="another campaign"):
         State(tmp_path / "campaign").resume()
+
+
+def test_a_case_shows_with_each_image_that_it_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A case that runs for long on many configurations is none that hangs."""
+    told: list[object] = []
+    monkeypatch.setattr(unit, "tell", told.append)
+    unit.run_batch(unit.Task(1, 0, "block", 2, CONFIGS, tripwires="none"), compile_program)
+    assert [told.count(number) for number in (0, 1)] == [1 + len(CONFIGS)] * 2
