@@ -3,8 +3,9 @@
 Usage: python bench/throughput.py [--programs N] [--no-scaling]; writes bench/throughput.md. To be run on a machine that does nothing else.
 
 A judged execution is one program, compiled for one configuration, run on one input with all tripwires and lockstep, everything compared. Programs are
-made by the generator, of about 64 instructions, with eight inputs each, and judged as in a campaign: on some configurations, others each time, by
-the model, of which Unicorn confirms one image in so many. Counted are executions that were run, not those for which the same image stands.
+made by the generator, of about 64 instructions, with eight inputs each, and judged as a campaign does by default: on some configurations, with and
+without options, others each time, by the model, of which Unicorn confirms one image in so many. Beside it stands what Unicorn alone takes for
+everything. Counted are executions that were run, not those for which the same image stands.
 
 The bare engine is Unicorn without hooks: image and inputs are put into memory, registers are written, the code is translated and run. The obvious
 alternative is a process of QEMU in user mode for each execution, with the image and its input in a static executable, which ends with the low byte
@@ -31,8 +32,9 @@ from typing import Any, NamedTuple
 from ebpf.program import Program
 from fuzz import judge
 from fuzz.abi import A0, A1, RA, V0
-from fuzz.campaign.configurations import sampled
+from fuzz.campaign.configurations import drawn, sampled
 from fuzz.campaign.generation import BATCH
+from fuzz.campaign.pool import rarely_collect
 from fuzz.case import Case, Input
 from fuzz.cli.fuzz import CONFIRM
 from fuzz.cpu.machine import machine
@@ -46,7 +48,7 @@ from fuzz.unicorn.engine import INTERRUPT_HOOK, Engine, HostMemory
 from fuzz.verdict import Status, Verdict
 from jit.compiled import Addresses
 from jit.compiler import compile_program
-from jit.config import BASE_CONFIGS, Config
+from jit.config import BASE_CONFIGS, Config, all_configs
 from jit.image import elf_flags
 from jit.mips import rows
 
@@ -85,9 +87,16 @@ def subjects(count: int) -> Iterator[Subject]:
     while found < count:
         case = made(number)
         if case is not None and len(case.program.slots) in LENGTHS:
-            yield Subject(case.program, case.inputs, sampled(SEED, 0, found, BASE_CONFIGS), number)
+            yield Subject(case.program, case.inputs, configurations(found), number)
             found += 1
         number += 1
+
+
+def configurations(number: int) -> tuple[Config, ...]:
+    """Those of a case of a campaign."""
+    others = tuple(str(config) for config in all_configs() if config not in BASE_CONFIGS)
+    chosen = [*BASE_CONFIGS, *map(Config.parse, drawn(SEED, number // BATCH, others))]
+    return sampled(SEED, number // BATCH, number % BATCH, chosen)
 
 
 def judged(subject: Subject, target: Target) -> list[Verdict]:
@@ -286,18 +295,20 @@ def campaign(jobs: int, cases: int) -> tuple[float, float]:
 
 
 class Figures(NamedTuple):
-    """What was measured: microseconds per execution, and executions."""
+    """What was measured: microseconds per execution, and executions. `unicorn` is judged, with Unicorn alone."""
 
     executions: int
     shared: int
     judged: float
     bare: float
+    unicorn: float
     generated: float
 
 
 def measure(chosen: Sequence[Subject], target: Target) -> Figures:
-    """Both ways take turns on each program; of several turns the fastest counts."""
-    bare, run_bare, run_judged = Bare(), 0.0, 0.0
+    """All ways take turns on each program; of several turns the fastest counts, of Unicorn alone there is one."""
+    bare, second = Bare(), engine("unicorn")
+    run_bare = run_judged = run_second = 0.0
     executions = shared = 0
     for subject in chosen:
         found = judged(subject, target)
@@ -309,8 +320,9 @@ def measure(chosen: Sequence[Subject], target: Target) -> Figures:
         for _ in range(TURNS):
             best = [min(best[0], _seconds(lambda subject=subject: judged(subject, target))), min(best[1], sum(map(_seconds, images)))]  # type: ignore[misc]
         run_judged, run_bare = run_judged + best[0], run_bare + best[1]
+        run_second += _seconds(lambda subject=subject: judged(subject, second))  # type: ignore[misc]
     generated = sum(min(_seconds(lambda subject=subject: made(subject.number)) for _ in range(TURNS)) for subject in chosen)  # type: ignore[misc]
-    return Figures(executions, shared, *(1e6 * seconds / executions for seconds in (run_judged, run_bare, generated)))
+    return Figures(executions, shared, *(1e6 * seconds / executions for seconds in (run_judged, run_bare, run_second, generated)))
 
 
 def _seconds(function: Callable[[], object]) -> float:
@@ -334,6 +346,7 @@ def report(
     total = figures.judged + figures.generated
     yield f"| judged, everything on | {figures.judged:.0f} | {1e6 / figures.judged:.0f} | {BAR_RATE} |"
     yield f"| the same, and the program generated | {total:.0f} | {1e6 / total:.0f} | {BAR_RATE} |"
+    yield f"| judged, everything on, by Unicorn alone | {figures.unicorn:.0f} | {1e6 / figures.unicorn:.0f} | |"
     yield f"| bare engine | {figures.bare:.0f} | {1e6 / figures.bare:.0f} | |"
     if process is None:
         yield "| a process of QEMU | not installed | | |"
@@ -373,6 +386,8 @@ def main() -> int:
     given = parser.parse_args()
     chosen, target = list(subjects(given.programs)), engine("model", CONFIRM)
     judged(chosen[0], target)
+    # As workers do.
+    rarely_collect()
     figures = measure(chosen, target)
     parts = shares(chosen, target)
     process = processes(chosen)

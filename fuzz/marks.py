@@ -14,6 +14,7 @@ from ebpf.instruction import TAIL_CALL, Instruction
 from ebpf.opcodes import BY_NAME, Row, lookup
 from ebpf.program import Program
 from ebpf.validity import LEAVES, refers_to_function, target
+from fuzz.recording.kept import kept
 from oracle.halves import widths
 
 _ZEXT = BY_NAME["ZEXT"]
@@ -21,6 +22,7 @@ _ARGUMENTS = 0b111110
 _SCRATCH = 0b111111
 
 
+@kept(16)
 def marked(program: Program) -> Program:
     """A valid program with its marks. Raises ProgramError when a jump no longer reaches its target."""
     places = missing(program.slots)

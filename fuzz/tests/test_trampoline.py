@@ -64,6 +64,15 @@ def traced(text: str, signature: Signature = SIGNATURE) -> Traced:
     return Traced("test", Trampoline(signature, fentry=(Attached(program),)), (((5,) * len(signature.arguments), 7),))
 
 
+def test_where_bits_of_addresses_are_cleared_functions_are_near(target: TrampolineTarget) -> None:
+    for name in ("mips3-64le+loongson2f-jump", "mips3-32le+loongson2f-jump"):
+        assert judge(traced("r0 = 0; exit"), Config.parse(name), target) == ()
+    wrong = Parts(layout=lambda trampoline, config: layout(trampoline, config)._replace(result=layout(trampoline, config).saved))
+    found = judge(traced("r0 = 0; exit"), Config.parse("mips3-64le+loongson2f-jump"), target, partial(compile_trampoline, parts=wrong))
+    assert any(difference.place.startswith("call 0, memory from") for difference in found)
+    assert not any("far functions" in difference.place for difference in found)
+
+
 def test_a_difference_says_which_call_and_where(target: TrampolineTarget) -> None:
     wrong = Parts(layout=lambda trampoline, config: layout(trampoline, config)._replace(result=layout(trampoline, config).saved))
     found = judge(traced("r0 = 0; exit"), CONFIGS[0], target, partial(compile_trampoline, parts=wrong))

@@ -227,9 +227,11 @@ def _watched(built: Built, ran: Ran) -> Iterator[Difference]:
             yield Difference("sign-extension", f"word {event.word - built.first_word}", "a sign-extended word", f"{event.value:#x}")
 
 
-def _layouts(width: int) -> Mapping[str, Layout]:
-    named = {"": LAYOUTS[width], "far functions": FAR_LAYOUTS[width]}
-    return named | {f"memory from {area:#x} on": moved(LAYOUTS[width], area) for area in KERNEL_AREAS[width]}
+def _layouts(config: Config) -> Mapping[str, Layout]:
+    width = config.width
+    # Where bits 28 and 29 of addresses are cleared nothing lies as far away.
+    far = {} if "loongson2f-jump" in config.options else {"far functions": FAR_LAYOUTS[width]}
+    return {"": LAYOUTS[width], **far} | {f"memory from {area:#x} on": moved(LAYOUTS[width], area) for area in KERNEL_AREAS[width]}
 
 
 def judge(traced: Traced, config: Config, target: TrampolineTarget, compiler: Compiler = compile_trampoline) -> tuple[Difference, ...]:
@@ -238,7 +240,7 @@ def judge(traced: Traced, config: Config, target: TrampolineTarget, compiler: Co
     Raises ProgramError for a program that has a fault, or that has no place in a trampoline.
     """
     found: dict[Difference, None] = {}
-    for name, layout in _layouts(config.width).items():
+    for name, layout in _layouts(config).items():
         built = build(traced, config, layout, compiler)
         found |= dict.fromkeys(_of_words(built, traced, config, layout))
         for number in range(len(traced.calls)):
