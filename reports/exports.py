@@ -43,7 +43,8 @@ def _expected(finding: Finding) -> int | None:
 def c_array(finding: Finding) -> str:
     """The program as an array of `struct bpf_insn`, whose fields are those of linux/bpf.h; the context of the input as bytes."""
     slots, texts = finding.program.slots, disassemble(finding.program.slots)
-    lines = [f"/* {finding.fingerprint}: {finding.condition or finding.config} */", "static const struct bpf_insn program[] = {"]
+    head = f"{finding.fingerprint}: {finding.condition or finding.config}".replace("*/", "* /")
+    lines = [f"/* {head} */", "static const struct bpf_insn program[] = {"]
     for slot, text in zip(slots, texts, strict=True):
         fields = f".code = {slot.opcode:#04x}, .dst_reg = {slot.dst}, .src_reg = {slot.src}, .off = {slot.offset}, .imm = {_imm(slot.imm)}"
         lines.append(f"\t{{ {fields} }},{f'  /* {text} */' if text else ''}")

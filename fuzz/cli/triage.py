@@ -55,6 +55,9 @@ def between(ctx: click.Context, before: str | None, after: str | None, known_fil
         refuse("triage: --move is for the findings of this working tree")
     elif Path(before).is_dir() and Path(after).is_dir():
         found = work.between_campaigns(Path(before), Path(after), known, work.replayed())
+    elif Path(before).is_dir() != Path(after).is_dir():
+        campaign, other = (before, after) if Path(before).is_dir() else (after, before)
+        refuse(f"triage: {campaign!r} is a directory and {other!r} is none: give two campaigns or two commits")
     else:
         found = work.between_commits(before, after, known)
     for one in found:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ebpf.program import ProgramError
 from fuzz.findings.finding import read
-from fuzz.findings.triage import ROOT, git, working_tree
+from fuzz.findings.triage import ROOT, commit, git, working_tree
 
 _FIRST_BAD = re.compile(r"^([0-9a-f]{40}) is the first bad commit", re.MULTILINE)
 _IMAGE = """
@@ -61,6 +61,7 @@ class Culprit(NamedTuple):
 def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culprit:
     """Find the commit. Raises ProgramError, one line, when the revisions are none, or do not differ in what they make of the finding."""
     read(str(finding))
+    commit(good, repository)
     with working_tree(bad, repository) as tree:
         copy = tree.parent / "finding.toml"
         shutil.copy(finding, copy)
@@ -78,10 +79,10 @@ def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culpr
             git("bisect", "reset", where=tree)
         if (found := _FIRST_BAD.search(said)) is None:
             raise ProgramError(f"git bisect: no single commit; replay with {shlex.join(command[1:3])} cannot judge those that are left")
-        commit = found[1]
-        images = [_image(tree, revision, copy) for revision in (f"{commit}^", commit)]
-        subject = git("log", "-1", "--format=%s", commit, where=tree)
-        return Culprit(commit, subject, said.count("running "), *_first_word(*images))
+        culprit = found[1]
+        images = [_image(tree, revision, copy) for revision in (f"{culprit}^", culprit)]
+        subject = git("log", "-1", "--format=%s", culprit, where=tree)
+        return Culprit(culprit, subject, said.count("running "), *_first_word(*images))
 
 
 def _image(tree: Path, revision: str, finding: Path) -> list[tuple[int, str]]:

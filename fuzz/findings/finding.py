@@ -7,7 +7,7 @@ A campaign sorts what it sees by symptom at once (`fuzz.findings.diagnosis`). A 
 
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +17,7 @@ from ebpf.program import Program, ProgramError
 from fuzz.case import Input
 from fuzz.casefile import case_of, document, read_document, text_of
 from fuzz.findings.side_by_side import Step
+from jit.config import Config
 
 FORMAT = 2
 _NAME = 80
@@ -130,6 +131,7 @@ def read(path: str) -> Finding:
     def lines(name: str) -> tuple[str, ...]:
         return tuple(map(str, entry(name, list)))
 
+    _check(path, entry("fingerprint", str), entry("condition", str), (entry("config", str), *lines("configs")))
     given = {name: entry(name, str) for name in ("symptom", "fingerprint", "status", "config", "wrong", "origin", "condition", "row", "trampoline")}
     return Finding(
         program=program,
@@ -142,6 +144,19 @@ def read(path: str) -> Finding:
         steps=_steps(entry("steps", list), path),
         **given,
     )
+
+
+def _check(path: str, fingerprint: str, condition: str, configs: Sequence[str]) -> None:
+    """What others rely on: names of files, of configurations, and lines of reports are made of these."""
+    if not fingerprint.strip() or not fingerprint.isprintable():
+        raise ProgramError(f"{path}: fingerprint: {fingerprint!r} is not a line of text")
+    if not condition.isprintable():
+        raise ProgramError(f"{path}: condition: {condition!r} is not a line of text")
+    for name in configs:
+        try:
+            Config.parse(name)
+        except ValueError as error:
+            raise ProgramError(f"{path}: {error}") from None
 
 
 def _steps(found: list[Any], path: str) -> tuple[Step, ...]:

@@ -41,9 +41,9 @@ class Triaged(NamedTuple):
     note: str = ""
 
 
-def findings_in(directory: Path) -> dict[str, Path]:
-    """By fingerprint the files of findings in a directory; it need not exist. Raises ProgramError for a bad file."""
-    return {read(str(path)).fingerprint: path for path in sorted(directory.glob("*.toml"))}
+def findings_in(directory: Path) -> list[tuple[str, Path]]:
+    """The fingerprints and files of the findings in a directory, which need not exist. Raises ProgramError for a bad file."""
+    return [(read(str(path)).fingerprint, path) for path in sorted(directory.glob("*.toml"))]
 
 
 def replayed(root: Path = ROOT) -> Judge:
@@ -59,7 +59,7 @@ def replayed(root: Path = ROOT) -> Judge:
 def between_campaigns(before: Path, after: Path, known: Mapping[str, Known], judge: Judge, regressions: Path = REGRESSIONS) -> tuple[Triaged, ...]:
     """Compare two campaigns."""
     earlier, later = ({bucket.finding.fingerprint: bucket for bucket in load(directory).buckets} for directory in (before, after))
-    fixed_before = set(findings_in(regressions))
+    fixed_before = {name for name, _ in findings_in(regressions)}
     found = [Triaged(_state(name, earlier, known, fixed_before), name, _file(after, bucket), _note(bucket.finding)) for name, bucket in later.items()]
     for name, bucket in earlier.items():
         if name not in later:
@@ -89,9 +89,10 @@ def _state(name: str, earlier: Mapping[str, Bucket], known: Mapping[str, Known],
 
 def between_commits(before: str, after: str, known: Mapping[str, Known], repository: Path = ROOT) -> tuple[Triaged, ...]:
     """Compare two commits by the findings and regressions of the later one."""
+    before = commit(before, repository)
     with working_tree(after, repository) as later, working_tree(before, repository) as earlier:
-        files = {**findings_in(later / "corpus" / "findings"), **findings_in(later / "corpus" / "regressions")}
-        return _sorted([_between(name, path, replayed(earlier)(path), replayed(later)(path), known) for name, path in files.items()])
+        files = [*findings_in(later / "corpus" / "findings"), *findings_in(later / "corpus" / "regressions")]
+        return _sorted([_between(name, path, replayed(earlier)(path), replayed(later)(path), known) for name, path in files])
 
 
 def _between(name: str, path: Path, was: int, now: int, known: Mapping[str, Known]) -> Triaged:
@@ -110,12 +111,12 @@ def _between(name: str, path: Path, was: int, now: int, known: Mapping[str, Know
 def of_repository(known: Mapping[str, Known], judge: Judge, findings: Path = FINDINGS, regressions: Path = REGRESSIONS) -> tuple[Triaged, ...]:
     """All findings and regressions of this working tree, judged now. What is fixed can be moved, by `settle`."""
     found = []
-    for name, path in findings_in(findings).items():
+    for name, path in findings_in(findings):
         status = judge(path)
         state = {PASS: FIXED, FAIL: KNOWN if name in known else STILL}.get(status, UNCLEAR)
         note = "known, but passes: the entry can go" if state == FIXED and name in known else ""
         found.append(Triaged(state, name, path, note))
-    for name, path in findings_in(regressions).items():
+    for name, path in findings_in(regressions):
         if (status := judge(path)) != PASS:
             found.append(Triaged(REOPENED if status == FAIL else UNCLEAR, name, path))
     return _sorted(found)
@@ -123,15 +124,16 @@ def of_repository(known: Mapping[str, Known], judge: Judge, findings: Path = FIN
 
 def settle(triaged: Sequence[Triaged], regressions: Path = REGRESSIONS) -> tuple[Path, ...]:
     """Move what is fixed to the regressions; the new paths. Raises ProgramError where a file of the name is there."""
-    moved = []
-    for one in triaged:
-        if one.state == FIXED:
-            target = regressions / one.path.name
-            if target.exists():
-                raise ProgramError(f"{target}: is there already; {one.path} stays")
-            one.path.rename(target)
-            moved.append(target)
-    return tuple(moved)
+    moves = [(one.path, regressions / one.path.name) for one in triaged if one.state == FIXED]
+    for path, target in moves:
+        if target.exists():
+            raise ProgramError(f"{target}: is there already; {path} stays, and all others do")
+    for path, target in moves:
+        try:
+            path.rename(target)
+        except OSError as error:
+            raise ProgramError(f"{path}: cannot be moved to {target}: {error.strerror}") from None
+    return tuple(target for _, target in moves)
 
 
 def _sorted(found: Sequence[Triaged]) -> tuple[Triaged, ...]:
@@ -143,15 +145,26 @@ def working_tree(revision: str, repository: Path = ROOT) -> Iterator[Path]:
     """A working tree of a commit, for as long as it is needed. Raises ProgramError where git has none."""
     with tempfile.TemporaryDirectory(prefix="bpfmips-") as directory:
         path = Path(directory) / "tree"
-        git("worktree", "add", "--detach", "--quiet", str(path), revision, where=repository)
+        git("worktree", "add", "--detach", "--quiet", str(path), commit(revision, repository), where=repository)
         try:
             yield path
         finally:
             git("worktree", "remove", "--force", str(path), where=repository)
 
 
+def commit(revision: str, repository: Path) -> str:
+    """The hash of a commit. Raises ProgramError where there is none of this name."""
+    git("rev-parse", "--git-dir", where=repository)
+    try:
+        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", where=repository)
+    except ProgramError:
+        raise ProgramError(f"{revision!r}: no commit of {repository}") from None
+
+
 def git(*arguments: str, where: Path) -> str:
     """Run git; its output. Raises ProgramError with the last line that git says."""
+    if not where.is_dir():
+        raise ProgramError(f"{where}: not a directory")
     try:
         found = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, check=False)
     except FileNotFoundError:

@@ -224,6 +224,9 @@ def test_a_finding_is_the_same_when_it_is_read_again(small: Finding, tmp_path: o
     [
         ("format = 2", "format = 1", "not a finding of format 2"),
         ("reduced = true", 'reduced = "yes"', "reduced: not a bool"),
+        ('config = "mips32r2-32be"', 'config = "mips9"', "unknown configuration 'mips9'"),
+        ('fingerprint = "value SUB64_REG o32"', 'fingerprint = " "', "fingerprint: ' ' is not a line of text"),
+        ('condition = "o32"', 'condition = "o32\\n"', "is not a line of text"),
         ("slot = 0", "place = 0", "steps: not those of a finding"),
         ("\nexit\n", "\nleave\n", "finding.toml"),
     ],

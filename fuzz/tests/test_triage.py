@@ -92,8 +92,41 @@ def test_not_a_campaign_is_one_line(tmp_path: Path) -> None:
     assert found.stderr == f"{tmp_path / 'a'}: no campaign: campaign.sqlite is missing\n"
     found = CliRunner().invoke(main, ["triage", "no-such-revision", "HEAD"])
     assert found.exit_code == 2
-    assert "git worktree" in found.stderr
+    assert found.stderr.startswith("'no-such-revision': no commit of ")
     assert len(found.stderr.splitlines()) == 1
+    found = CliRunner().invoke(main, ["triage", str(tmp_path / "a"), "HEAD"])
+    assert (found.exit_code, len(found.stderr.splitlines())) == (2, 1)
+    assert "is a directory and 'HEAD' is none" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--good", "no-such-revision"], "'no-such-revision': no commit of "),
+        (["--good", "--help"], "'--help': no commit of "),
+        (["--good", "HEAD", "--repository", "missing"], "missing: not a directory"),
+        (["--good", "HEAD", "--repository", "."], "not a git repository"),
+    ],
+)
+def test_what_cannot_be_bisected_is_one_line(options: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = CliRunner().invoke(main, ["triage", "bisect", str(_finding(tmp_path / "finding.toml", "SUB64_REG", "r0 -= r1")), *options])
+    assert (found.exit_code, len(found.stderr.splitlines())) == (2, 1)
+    assert reason in found.stderr
+
+
+def test_two_files_of_one_fingerprint_are_both_judged(tmp_path: Path) -> None:
+    """A finding that was fixed, and is seen again."""
+    findings, regressions = tmp_path / "findings", tmp_path / "regressions"
+    files = [_finding(findings / name, "SUB64_REG", "r0 -= r1") for name in ("first.toml", "second.toml")]
+    files.append(_finding(regressions / "first.toml", "SUB64_REG", "r0 -= r1"))
+    found = of_repository({}, lambda path: FAIL, findings, regressions)
+    assert sorted(one.path for one in found) == sorted(files)
+    assert sorted(one.state for one in found) == sorted((STILL, STILL, REOPENED))
+    passing = of_repository({}, lambda path: PASS, findings, regressions)
+    with pytest.raises(ProgramError, match="is there already"):
+        settle(passing, regressions)
+    assert all(path.exists() for path in files)
 
 
 def _git(directory: Path, *arguments: str) -> str:
