@@ -32,6 +32,8 @@ def main(count: int) -> None:
         by_isa[config.isa].add(found)
         rows[config.isa] += 1
         total.add(found)
+        if sum(rows.values()) % 100 == 0:
+            print(f"{sum(rows.values())} rows × ISA × byte order, {time.process_time() - start:.0f} s", file=sys.stderr, flush=True)
     seconds = time.process_time() - start
     others = [name for name in engines() if name != MODEL]
     lines = [

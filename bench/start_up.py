@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-ROUNDS = 7
+ROUNDS = 5
 
 PROGRAM = "r0 = 1\nexit\n"
 

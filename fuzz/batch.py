@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
+from fuzz.lasting import lasting
 from fuzz.sources import Subject
 from fuzz.tally import Result
 from jit.config import Config
@@ -38,7 +39,8 @@ def judge_subjects(
     `tripwires` names them as `fuzz.wires.select` understands it, `engine` is one of `fuzz.engine.engines`; findings are `explained` if so asked.
     `tick` is called at least five times a second, and may raise. A subject that kills its process twice becomes a Result with a failure.
     """
-    from fuzz.worker import judge_subject
+    with lasting():
+        from fuzz.worker import judge_subject
 
     yield from run_all(subjects, partial(judge_subject, configs=tuple(configs), tripwires=tripwires, engine=engine, explained=explained), jobs, tick)
 

@@ -25,6 +25,7 @@ from fuzz.cli.options import (
     section,
     select_configs,
 )
+from fuzz.lasting import lasting
 from jit.config import Config
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ _jobs = click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_coun
 
 
 def _check_tripwires(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
-    from fuzz.wires import select
+    with lasting():
+        from fuzz.wires import select
 
     try:
         select(value)

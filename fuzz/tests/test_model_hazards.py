@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fuzz.model.target import ModelTarget
+from fuzz.selftest.selftest import bugs, examine
 from fuzz.tests.images import A0, T0, V0, V1, Line, image, placement
 from jit.config import Config
 from jit.mips import ROWS, rows
@@ -132,3 +133,16 @@ def test_words_above_the_isa_are_reserved_instructions(model: ModelTarget, name:
         compiled = image(config, [NOP, NOP])
         model.load(replace(compiled, words=(compiled.words[0], word, *compiled.words[2:])), at)
         assert "reserved instruction at word 1" in str(model.run(at).outcome.fault)
+
+
+_BUGS = {bug.name: bug for bug in bugs()}
+
+
+@pytest.mark.parametrize(
+    "name", ["load-delay", "load-in-slot", "load-delay-over-label", "hilo-none", "hilo-one", "mul-before-mips32", "likely-before-mips2"]
+)
+def test_what_an_emulator_computes_as_if_nothing_were_wrong_is_a_wrong_value(model: ModelTarget, name: str) -> None:
+    """Seeded bugs of hazards and of levels: tripwires aside, the model shows them."""
+    bug = _BUGS[name]
+    (capture,) = examine(bug, model, bug.applies()[:1]).captures
+    assert capture.values

@@ -1,10 +1,13 @@
 """What starts quickly does not import what takes long to import."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fuzz.lasting import lasting
 
 _RUN = """
 import sys
@@ -26,3 +29,18 @@ def test_commands_that_judge_nothing_start_no_engine(command: list[str], tmp_pat
 def test_judging_needs_what_only_tests_and_campaigns_need_not() -> None:
     code = "import sys, fuzz.worker; print({'hypothesis', 'pytest', 'matplotlib', 'jinja2', 'capstone', 'qiling'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_what_lasts_is_no_garbage_and_collecting_goes_on_as_before(enabled: bool) -> None:
+    before, was = gc.get_freeze_count(), gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with lasting():
+            assert not gc.isenabled()
+            made = [[number] for number in range(1000)]
+        assert gc.isenabled() is enabled
+        assert gc.get_freeze_count() >= before + len(made)
+    finally:
+        gc.unfreeze()
+        (gc.enable if was else gc.disable)()
