@@ -24,6 +24,7 @@ from fuzz.campaign.run import Run
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import target
 from fuzz.findings.finding import Finding
+from fuzz.findings.fingerprint import operation
 from fuzz.findings.reporting import write_report
 from fuzz.selftest.seeded_compiler import SeededCompiler
 from fuzz.wires import WIRES
@@ -92,13 +93,15 @@ def report(record: CampaignRecord, seconds: float, reporting: float, jobs: int) 
     yield ""
     figures = f"{record.judged} judged pairs, {len(record.buckets)} buckets"
     times = f"{seconds:.0f} s to the last batch (reductions end later), {reporting:.1f} s for the report"
-    yield f"`python bench/ten_bugs.py`, {datetime.now(tz=UTC):%Y-%m-%d}, {jobs} processes: {figures}; {times}."
+    cases = record.plan["cases"]
+    yield f"`python bench/ten_bugs.py DIR --cases {cases}`, {datetime.now(tz=UTC):%Y-%m-%d}, {jobs} processes: {figures}; {times}."
     yield ""
     yield "| bug | buckets | fingerprint | slots | fails | wanted | first wrong |"
     yield "|---|---|---|---|---|---|---|"
-    for name, (operation, wanted) in TEN.items():
+    for name, (wanted_operation, wanted) in TEN.items():
         for finding in owners[name]:
-            right = "" if operation in finding.fingerprint.split() else " (another operation)"
+            # A form that nobody can tell is left open.
+            right = "" if {wanted_operation, operation(wanted_operation)} & set(finding.fingerprint.split()) else " (another operation)"
             cells = (finding.fingerprint + right, len(finding.program.slots), finding.condition, wanted, f"`{finding.wrong}`")
             yield f"| {name} | {len(owners[name])} | {' | '.join(map(str, cells)).replace('|=', '&#124;=')} |"
         if not owners[name]:
