@@ -1,6 +1,6 @@
 """Programs as long as a kernel takes them, and branches of 21 bits at exactly their reach, run from end to end: compiled, run, compared.
 
-Usage: python bench/long_programs.py [--part reach|million] [CONFIG…]; writes bench/long_programs.md when it has done all.
+Usage: python bench/long_programs.py [--part reach|million] [--jobs N] [CONFIG…]; writes bench/long_programs.md when it has done all.
 
 reach     `beqzc` and `bnezc` of release 6 over 2**20 words, forwards and backwards, one less and one more. An eBPF jump reaches 32767 slots, so that
           most of these are divisions of 64 bits in 32-bit code, which are calls that keep all registers; 64-bit code has no instruction that takes
@@ -14,8 +14,11 @@ Tripwires are off, but for the comparison at every instruction: those that look 
 
 import argparse
 import random
+import sys
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 
@@ -125,35 +128,46 @@ def reach(name: str, target: Target) -> Iterator[str]:
             yield f"| {name} | {form} | {len(image.words):,} | {compiling:.1f} | {seconds:.1f} | {verdict} |"
 
 
+def million_on(name: str, target: Target) -> Iterator[str]:
+    """The line of a configuration."""
+    suite = million()
+    image, compiling, seconds, verdict = judged(suite, Config.parse(name), target)
+    yield f"| {name} | {len(suite.program.slots):,} slots | {len(image.words):,} | {compiling:.1f} | {seconds:.1f} | {verdict} |"
+
+
+PARTS = {"reach": (reach, REACHING), "million": (million_on, MILLION)}
+
+
+def lines_of(task: tuple[str, str]) -> list[str]:
+    """The lines of a part on a configuration."""
+    part, name = task
+    lines = []
+    for line in PARTS[part][0](name, ENGINES["both"]()):
+        lines.append(line)
+        print(line, file=sys.stderr, flush=True)
+    return lines
+
+
 def main() -> None:
     """Run it."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--part", choices=("reach", "million"))
+    arguments.add_argument("--part", choices=tuple(PARTS))
+    arguments.add_argument("--jobs", type=int, default=1, help="so many configurations at once, each of which takes some gigabytes")
     arguments.add_argument("configs", nargs="*", metavar="CONFIG")
     given = arguments.parse_args()
-    target = ENGINES["both"]()
+    tasks = [(part, name) for part, (_, names) in PARTS.items() if given.part in (None, part) for name in given.configs or names]
+    with ProcessPoolExecutor(given.jobs, max_tasks_per_child=1, mp_context=get_context("spawn")) as pool:
+        found = [line for lines in pool.map(lines_of, tasks) for line in lines]
     lines = [
         "# Long programs",
         "",
         "`python bench/long_programs.py`: see there. Seconds of wall time, on both engines, compared at every instruction.",
         "",
+        "| configuration | what | words | compiled in s | all in s | verdict |",
+        "|---|---|---:|---:|---:|---|",
+        *found,
     ]
-    lines += ["| configuration | what | words | compiled in s | all in s | verdict |", "|---|---|---:|---:|---:|---|"]
-    for line in lines:
-        print(line, flush=True)
-
-    def tell(line: str) -> None:
-        lines.append(line)
-        print(line, flush=True)
-
-    for name in given.configs or REACHING if given.part != "million" else ():
-        for line in reach(name, target):
-            tell(line)
-    suite = million() if given.part != "reach" else None
-    for name in given.configs or MILLION if suite is not None else ():
-        assert suite is not None
-        image, compiling, seconds, verdict = judged(suite, Config.parse(name), target)
-        tell(f"| {name} | {len(suite.program.slots):,} slots | {len(image.words):,} | {compiling:.1f} | {seconds:.1f} | {verdict} |")
+    print("\n".join(lines))
     if not given.part and not given.configs:
         (Path(__file__).parent / "long_programs.md").write_text("\n".join(lines) + "\n")
 
