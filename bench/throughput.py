@@ -337,7 +337,9 @@ def report(
     """The file."""
     yield "# Throughput"
     yield ""
-    yield f"Made by `{COMMAND}` (Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} processors): {count} generated programs"
+    command = " ".join((COMMAND, *sys.argv[1:]))
+    made_with = f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} processors"
+    yield f"Made by `{command}` ({made_with}): {count} generated programs"
     yield f"of {LENGTHS.start} to {LENGTHS.stop - 1} instructions with 8 inputs each, {figures.executions} executions that were run, and"
     yield f"{figures.shared} more for which the same image stands. Microseconds of processor time per execution, fastest of {TURNS} turns."
     yield ""

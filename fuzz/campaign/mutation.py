@@ -6,6 +6,7 @@ A mutant is any program. What a verifier would refuse, or what does not end soon
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME, ROWS, Row, lookup
@@ -54,11 +55,11 @@ def _mutant(draw: random.Random, parents: Sequence[Generated]) -> Generated | No
 
 
 def _is_sound(mutant: Generated) -> bool:
-    """Whether a verifier might accept the program: it is well-formed, ends soon, and does nothing forbidden on the first input."""
+    """Whether a verifier might accept the program: it is well-formed, ends soon, and does nothing forbidden on any input."""
     try:
         check(mutant.program)
-        for config in _STRICTEST:
-            placement = place(Case(mutant.program, mutant.inputs[0]), config)
+        for config, given in product(_STRICTEST, mutant.inputs):
+            placement = place(Case(mutant.program, given), config)
             outcome = interpreter.run(placement.slots, replace(placement.fresh_world()[0], instruction_limit=_EXECUTED))
             if outcome.fault is not None and outcome.fault.kind is not FaultKind.MISALIGNED:
                 return False

@@ -16,8 +16,9 @@ from ebpf.program import ProgramError
 from ebpf.trampoline import parse
 from fuzz.campaign import run, unit
 from fuzz.campaign.coverage import reached_by
-from fuzz.campaign.generation import BATCH, SYSTEMATIC, _order, generate
+from fuzz.campaign.generation import BATCH, SYSTEMATIC, Generated, _order, generate
 from fuzz.campaign.minimise import features_of, minimise
+from fuzz.campaign.mutation import _is_sound
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult
 from fuzz.case import Input
@@ -252,6 +253,15 @@ def test_what_is_reached_is_told_by_the_slots_of_each_program() -> None:
         assert [row for ((row, _),) in plain.values()] == ["MOV32_IMM", "ADD32_IMM", "MOV64_REG", "MOV64_REG", "EXIT"]
         assert len(marked) > len(plain)
         assert [row for ((row, _),) in marked.values()][-1] == "EXIT"
+
+
+def test_a_mutant_does_nothing_forbidden_on_any_input() -> None:
+    # The second input makes the program read behind its context.
+    program = assemble("r3 = *(u8 *)(r1 + 0)\nif r3 == 0 goto out\nr1 += 64\nr0 = *(u8 *)(r1 + 0)\nout:\nr0 = 0\nexit")
+    good, bad = Input(bytes(64)), Input(b"\x01" + bytes(63))
+    assert _is_sound(Generated(program, (good, good)))
+    assert not _is_sound(Generated(program, (good, bad)))
+    assert not _is_sound(Generated(program, (bad, good)))
 
 
 def test_a_campaign_in_use_is_refused(tmp_path: Path) -> None:
