@@ -32,6 +32,7 @@ from fuzz.recording.record import NOTHING_RECORDED, Recording
 from fuzz.unicorn.fault import explain, in_delay_slot
 from jit.compiled import Compiled
 from jit.config import Config, ancestry
+from jit.mips import decode
 from oracle.outcome import Fault, FaultKind
 
 BREAK, _SYSCALL = 0x0000000D, 0x0C
@@ -177,7 +178,9 @@ class QemuTarget:
                 return None, registers, left
             passed = exits if running else returns
             if stop.signal == SIGTRAP and (stop.pc in passed or _raised_at(compiled, stop.pc) in passed):
-                left, pc, running = registers if running else left, stop.pc, not running
+                # From a word in a forbidden slot it goes on there, because the branch has been executed; a delay slot needs its branch once more.
+                pc = _raised_at(compiled, stop.pc) if _is_compact(compiled, stop.pc) else stop.pc
+                left, running = registers if running else left, not running
                 if not running:
                     self._resume_at(compiled, (pc - compiled.base) // 4)
                 machine = self._machine(compiled, placement, running)
@@ -251,6 +254,13 @@ def _at(compiled: Compiled, fault: Fault, address: int) -> Fault:
     word = (address - compiled.base) // 4
     slot = compiled.slot_of[word] if 0 <= word < len(compiled.words) else -1
     return Fault(fault.kind, slot if slot >= 0 else None, fault.address, fault.size, fault.detail)
+
+
+def _is_compact(compiled: Compiled, address: int) -> bool:
+    """Whether a compact branch with a forbidden slot is there."""
+    word = (address - compiled.base) // 4
+    decoded = decode(compiled.words[word], compiled.config.isa) if 0 <= word < len(compiled.words) else None
+    return decoded is not None and "forbidden" in decoded[0].facts
 
 
 def _raised_at(compiled: Compiled, pc: int) -> int:
