@@ -25,6 +25,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+from fuzz.processor_time import ASLEEP, processor_time
+
 _LOOK = 0.5
 """Seconds between two looks at the workers."""
 
@@ -32,10 +34,6 @@ _TRIES = 3
 """So often a task is given to another worker when one dies that had not begun with it."""
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
-
-_ASLEEP = 10
-"""On a machine with much else to do a worker gets little done in a long time: one that does nothing at all is given so many times as long."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -173,7 +171,7 @@ class WorkerPool(Executor):
         if not task.future.running() and not task.future.set_running_or_notify_cancel():
             return
         worker.task, worker.note, worker.begun = task, None, False
-        worker.heard, worker.spent = monotonic(), _processor_time(worker.process.pid)
+        worker.heard, worker.spent = monotonic(), processor_time(worker.process.pid)
         try:
             worker.pipe.send((task.function, task.arguments, task.keywords))
         except OSError:
@@ -192,7 +190,7 @@ class WorkerPool(Executor):
         except (EOFError, OSError):
             self._bury(worker)
             return
-        worker.heard, worker.spent = monotonic(), _processor_time(worker.process.pid)
+        worker.heard, worker.spent = monotonic(), processor_time(worker.process.pid)
         if kind == "begun":
             worker.begun = True
             return
@@ -222,7 +220,7 @@ class WorkerPool(Executor):
         quiet = monotonic() - worker.heard
         if quiet < self._silence:
             return False
-        return quiet >= _ASLEEP * self._silence or _processor_time(worker.process.pid) - worker.spent >= self._silence
+        return quiet >= ASLEEP * self._silence or processor_time(worker.process.pid) - worker.spent >= self._silence
 
     def _bury(self, worker: _Worker) -> None:
         worker.process.join()
@@ -252,16 +250,6 @@ def _resident(pid: int) -> int:
     """Bytes that a process has in memory, 0 where that cannot be told."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
-
-
-def _processor_time(pid: int) -> float:
-    """Seconds of processor time that a process has spent, 0 where that cannot be told."""
-    try:
-        # Fields 14 and 15; the name of the program before them is in parentheses, and may have any characters.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return _TICK * (int(fields[11]) + int(fields[12]))
     except (OSError, IndexError):
         return 0
 

@@ -86,10 +86,13 @@ def in_kernel_area(placement: Placement) -> bool:
 def _told(name: str, first: Run, other: Run) -> Iterator[Difference]:
     """What the other engine tells differently, as its own."""
     faults = first.outcome.fault, other.outcome.fault
-    for fault in faults:
-        # Where an image that runs on is stopped, and to which instruction a wild jump belongs, engines tell as well as they can.
-        if fault is not None and fault.kind is FaultKind.INSTRUCTION_LIMIT:
-            return
+    if faults[0] is not None and faults[0].kind is FaultKind.INSTRUCTION_LIMIT:
+        # Where an image that runs on is stopped engines tell as well as they can.
+        return
+    if other.disagreements:
+        yield from other.disagreements
+        return
     if all(fault is not None and fault.kind is FaultKind.ENGINE for fault in faults):
+        # So do they to which instruction a wild jump belongs.
         return
     yield from (replace(difference, place=f"{name}: {difference.place}") for difference in disagreements(first, other))

@@ -15,8 +15,10 @@ import signal as signals
 import struct
 import subprocess
 from collections.abc import Sequence
+from time import monotonic
 from typing import NamedTuple
 
+from fuzz.processor_time import ASLEEP, processor_time
 from fuzz.qemu.agent import (
     ABIS,
     AGENT,
@@ -131,7 +133,7 @@ class Machine:
         self._mapped = new
 
     def resume(self, registers: Sequence[int], pc: int, seconds: float) -> Stop:
-        """Go on there with these registers, for so long at most: a machine that runs on is stopped with SIGALRM. Raises MachineError."""
+        """Go on there with these registers, for so many seconds of its own time; one that runs on is stopped with SIGALRM. Raises MachineError."""
         calls, self._calls = self._calls, []
         self._write(TABLE, table(self._abi, calls, self._order))
         at = self._frame()
@@ -164,7 +166,7 @@ class Machine:
         return self._control + self._words(0, 2)[1] - SHARED
 
     def _wait(self, seconds: float) -> Stop:
-        if not select.select([self._output], [], [], seconds)[0]:
+        if not self._answers(seconds):
             self._process.send_signal(signals.SIGALRM)
             if not select.select([self._output], [], [], _GRACE)[0]:
                 self.close()
@@ -177,6 +179,14 @@ class Machine:
             struct.unpack_from(f"{self._order}Q", self._memory.bytes, at + offset)[0] for offset in (self._abi.hi, self._abi.lo, self._abi.pc)
         )
         return Stop(signal, pc, (*values, hi, lo))
+
+    def _answers(self, seconds: float) -> bool:
+        """Whether the process stops within so many seconds of its own time."""
+        begun, spent = monotonic(), processor_time(self.pid)
+        while not select.select([self._output], [], [], seconds)[0]:
+            if processor_time(self.pid) - spent >= seconds or monotonic() - begun >= ASLEEP * seconds:
+                return False
+        return True
 
     def _obituary(self) -> str:
         self._process.stdin = None

@@ -15,11 +15,13 @@ There are no recordings, and instructions are not counted: an image that runs on
 
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from fuzz.abi import GP, RA
 from fuzz.compare import compare
 from fuzz.engine.conclude import Ending, conclude
+from fuzz.engine.disagreements import ENGINE
 from fuzz.engine.entry import check, entry_registers, instruction_limit
 from fuzz.engine.target import Ability, Run
 from fuzz.environment.calls import Bytes, Service
@@ -30,6 +32,7 @@ from fuzz.qemu.machine import Machine, MachineError, Mapping, Memory, Stop
 from fuzz.qemu.models import Model, missing, model
 from fuzz.recording.record import NOTHING_RECORDED, Recording
 from fuzz.unicorn.fault import explain, in_delay_slot
+from fuzz.verdict import Difference
 from jit.compiled import Compiled
 from jit.config import Config, ancestry
 from jit.mips import decode
@@ -150,14 +153,18 @@ class QemuTarget:
         entry = entry_registers(placement, compiled.frame_pointer)
         entry = entry if compiled.config.cpu_64 else [value & 0xFFFFFFFF for value in entry]
         service = Service(placement, compiled.config, _access(memory), entry[GP])
+        failure: tuple[Difference, ...] = ()
         try:
             fault, registers, left = self._execute(compiled, placement, entry, service)
         except MachineError as error:
             for key in [key for key in self._machines if key.model == model(compiled.config)]:
                 self._machines.pop(key).close()
+            # Nobody but the engine is to blame.
+            failure = (Difference(ENGINE, "QEMU", "an answer", str(error)),)
             fault, registers, left = Fault(FaultKind.ENGINE, None, detail=f"QEMU: {error}"), entry, None
         after = [bytes(memory.bytes[(at := _offset(segment.address)) : at + len(segment.initial)]) for segment in placement.segments]
-        return conclude(compiled, placement, Ending(fault, 0, entry, registers, left), after, service, NOTHING_RECORDED)
+        run = conclude(compiled, placement, Ending(fault, 0, entry, registers, left), after, service, NOTHING_RECORDED)
+        return replace(run, disagreements=failure)
 
     def _execute(
         self, compiled: Compiled, placement: Placement, entry: Sequence[int], service: Service

@@ -252,8 +252,13 @@ class QilingTarget:
         compiled = self._image[0]
         if any(segment.address >> 31 for segment in placement.segments):
             raise ValueError(f"a process has no memory at {placement.layout.context:#x}")
-        process = self._ready(placement)
-        if not self._finished(process, placement) and self._fault is None:
+        for slower in (1, _STEPPING):
+            process = self._ready(placement)
+            finished = self._finished(process, placement, slower)
+            if self._fault is None or self._fault.kind is not FaultKind.INSTRUCTION_LIMIT:
+                # Time goes by the clock here: where it was up, the processor may have been elsewhere.
+                break
+        if not finished and self._fault is None:
             # Where it went wrong is known of a run that sees each word.
             process = self._ready(placement, stepping=True)
             if self._finished(process, placement, slower=_STEPPING):

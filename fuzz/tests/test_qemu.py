@@ -23,7 +23,7 @@ from fuzz.findings.explain import explain
 from fuzz.judge import judge_all
 from fuzz.layout import KERNEL_AREAS, LAYOUTS, Placement, moved, place
 from fuzz.model.target import ModelTarget
-from fuzz.qemu.machine import Machine, Stop
+from fuzz.qemu.machine import Machine, MachineError, Stop
 from fuzz.qemu.models import missing, model
 from fuzz.qemu.target import QemuTarget
 from fuzz.recording.record import Recording
@@ -33,7 +33,7 @@ from fuzz.verdict import Status
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config, all_configs
 from jit.mips import decode
-from oracle.outcome import FaultKind
+from oracle.outcome import Fault, FaultKind
 
 installed = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -251,3 +251,33 @@ def test_an_exit_word_in_a_forbidden_slot_is_left_behind(name: str, monkeypatch:
     compiled = compile_program(at.slots, config, at.addresses)
     before = [decode(compiled.words[word - 1], config.isa) for word in compiled.exits]
     assert any("forbidden" in decoded[0].facts for decoded in before if decoded)
+
+
+class Hanging(QemuTarget):
+    """An engine that never comes to an end."""
+
+    def run(self, placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
+        run = super().run(placement, recordings)
+        return replace(run, outcome=replace(run.outcome, fault=Fault(FaultKind.INSTRUCTION_LIMIT, None, detail="more than 2.0 s")))
+
+
+@installed
+def test_an_engine_that_runs_on_where_another_one_ends_disagrees() -> None:
+    target = All(ModelTarget(), {"qemu": Hanging()})
+    for verdict in judge_all(assemble("r0 = 1\nexit"), (Input(b""),), (Config.parse("mips32r2-32le"),), target, compile_program):
+        assert verdict.status is Status.ENGINE, str(verdict)
+        assert "more than 2.0 s" in str(verdict)
+
+
+@installed
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_engine_that_dies_is_not_blamed_on_the_compiler(alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(machine: Machine, registers: Sequence[int], pc: int, seconds: float) -> Stop:
+        raise MachineError("the process died with status 3: nope")
+
+    monkeypatch.setattr(Machine, "resume", dies)
+    target = QemuTarget() if alone else All(ModelTarget(), {"qemu": QemuTarget()})
+    program, config = assemble("r0 = 1\nexit"), Config.parse("mips32r2-32le")
+    for verdict in judge_all(program, (Input(b""),), (config,), target, compile_program, wires=(), lockstep=False):
+        assert verdict.status is Status.ENGINE, str(verdict)
+        assert "the process died with status 3: nope" in str(verdict)
