@@ -5,7 +5,9 @@ A pipe is read as standard input where a command takes `-`, up to the same size.
 
 import os
 import stat
-from typing import BinaryIO
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NoReturn
 
 from ebpf.program import ProgramError
 
@@ -34,6 +36,16 @@ def read_stream(stream: BinaryIO, name: str) -> bytes:
         if size > MAXIMUM_FILE:
             raise ProgramError(f"{name}: more than {MAXIMUM_FILE} bytes")
     return b"".join(parts)
+
+
+def files_below(directory: str) -> Iterator[Path]:
+    """What is no directory, in a directory and those in it; links to directories are not followed. Raises ProgramError where one cannot be read."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise ProgramError(f"{error.filename}: {error.strerror}")
+
+    for parent, _, names in os.walk(directory, onerror=refuse):
+        yield from (Path(parent) / name for name in names)
 
 
 def read_text(path: str) -> str:

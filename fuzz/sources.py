@@ -30,7 +30,7 @@ from ebpf.classic_text import is_classic, read_classic
 from ebpf.context import ContextKind
 from ebpf.context import size as context_size
 from ebpf.context_access import context_accesses
-from ebpf.files import read_bytes, read_text
+from ebpf.files import files_below, read_bytes, read_text
 from ebpf.instruction import LOOP, TAIL_CALL
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import ByteOrder, Program, ProgramError, printable
@@ -184,7 +184,7 @@ def file_subjects(paths: Sequence[str], section: str | None, memory: bytes | Non
 def _files(path: str) -> tuple[str, ...]:
     if not os.path.isdir(path):
         return (path,)
-    found = tuple(sorted(str(file) for file in Path(path).rglob("*") if not file.is_dir() and _is_program(file)))
+    found = tuple(sorted(str(file) for file in files_below(path) if _is_program(file)))
     if not found:
         raise ProgramError(f"{path}: no programs: no file ends in {', '.join(_SUFFIXES)}, and none is a classic filter in .txt")
     return found

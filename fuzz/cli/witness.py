@@ -41,6 +41,8 @@ def ask_kernel(path: str, section: str | None, memory: bytes | None) -> int:
                 refused[statement.said, statement.reason] += 1
             compared += statement.compared
             undetermined += statement.undetermined
+    if unusable and not programs:
+        return 2
     if not programs:
         refuse("--witness kernel: no program of this machine's byte order")
     click.echo(f"programs {programs}, inputs {count.total()}; {compared} registers and bytes compared, {undetermined} not determined by the program")

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ebpf.data_dialect import ConformanceTest, read
-from ebpf.files import read_text
+from ebpf.files import files_below, read_text
 from ebpf.program import ProgramError, printable
 from fuzz.case import Case, Compiler, Input
 from fuzz.conformance.judgement import Judgement, Kind
@@ -39,10 +39,10 @@ SUFFIX = ".data"
 
 
 def files(path: str) -> tuple[str, ...]:
-    """The tests of a directory and the directories in it, or the one that is named. Raises ProgramError when there is no such place."""
+    """The tests of a directory and the directories in it, or the one that is named. Raises ProgramError where one cannot be read."""
     if not Path(path).is_dir():
         return (path,)
-    return tuple(sorted(str(file) for file in Path(path).rglob(f"*{SUFFIX}") if not file.is_dir()))
+    return tuple(sorted(str(file) for file in files_below(path) if file.suffix == SUFFIX))
 
 
 def load(path: str) -> ConformanceTest:

@@ -274,3 +274,13 @@ def test_a_byte_of_a_value_that_is_none_is_refused(put: Callable[[str, str | byt
             f"value.s: .text: instruction 0: lddw refers to byte {offset} of a value of map m, which has 8\n",
         )
     assert run("oracle", put("value.s", ".map m array 4 8 1\nr1 = map_value 0 7\nr0 = *(u8 *)(r1 + 0)\nexit\n")).exit_code == 0
+
+
+@pytest.mark.parametrize("command", [("check",), ("conform",), ("oracle", "--witness", "kernel")], ids=lambda command: command[0])
+def test_a_directory_that_cannot_be_read(command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: object) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("fuzz.cli.witness.permitted", lambda: "")
+    monkeypatch.setattr(os, "scandir", denied)
+    refused(run(*command, tmp_path), f"{tmp_path}: Permission denied")
