@@ -155,6 +155,13 @@ class Expectations:
     plans: dict[tuple[int, ...], _Plan] = field(default_factory=dict)
 
 
+def variation(placement: Placement) -> str:
+    """What may be other than usual in a placement, for people."""
+    fill = "zeros" if placement.fill == ZEROS else placement.fill
+    broken = f", {placement.interference} attempts of atomic operations broken" if placement.interference else ""
+    return f"with memory from {placement.layout.context:#x} on, fill {fill}, seed {placement.addresses.seed}{broken}"
+
+
 class _Variant(NamedTuple):
     """How an image did on a variant of the first input for a wire; `fault` is why nothing is to be expected of it, else empty.
 
@@ -170,10 +177,7 @@ class _Variant(NamedTuple):
     def trips(self, first: Placement, known: Sequence[Difference]) -> Iterator[Trip]:
         """A trip for each difference that the first input itself has not, and where the program sees the same for each that the variant has not."""
         yield from self.found
-        fill = "zeros" if self.placement.fill == ZEROS else self.placement.fill
-        place = f"with memory from {self.placement.layout.context:#x} on, fill {fill}, seed {self.placement.addresses.seed}"
-        if self.placement.interference:
-            place += f", {self.placement.interference} attempts of atomic operations broken"
+        place = variation(self.placement)
         same = self.placement.world == first.world
         places = {(difference.kind, difference.place) for difference in known}
         for difference in self.differences:

@@ -332,6 +332,8 @@ def replay(ctx: click.Context, file: str, globs: tuple[str, ...], explained: boo
 
 def _debug(file: str, configs: "Sequence[Config] | None", gdb: str, out: Path) -> None:
     """Have a finding debugged. Raises ProgramError."""
+    from shlex import quote
+
     from fuzz.findings.finding import read
     from fuzz.findings.replay import own_configs
     from fuzz.qiling.debug import Address, serve, session, write_files
@@ -344,4 +346,6 @@ def _debug(file: str, configs: "Sequence[Config] | None", gdb: str, out: Path) -
     chosen = tuple(configs) if configs is not None else own_configs(finding, file)
     found = session(finding, next((config for config in chosen if not config.cpu_64), chosen[0]))
     commands = write_files(found, out, address)
-    serve(found, address, lambda: click.echo(f"{found.compiled.config}: waiting for gdb-multiarch -x {commands}"))
+    if found.remark:
+        click.echo(found.remark)
+    serve(found, address, lambda: click.echo(f"{found.compiled.config}: waiting for gdb-multiarch -x {quote(str(commands))}"))
