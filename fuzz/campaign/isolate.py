@@ -52,7 +52,9 @@ def alone(case: Case, config: Config, slot: int) -> Iterator[Program]:
             code += [*_zero(), instruction[0]._replace(offset=1), *_load(0, 1), _EXIT]
         else:
             code += [*instruction, *([] if 0 in written(slots[slot]) else _zero()), _EXIT]
-        yield replace(case.program, slots=tuple(code), lines={}, labels={})
+        # The other programs and functions are gone; the maps stay, for what refers to them.
+        maps = tuple(replace(declared, programs=()) for declared in case.program.maps)
+        yield replace(case.program, slots=tuple(code), lines={}, labels={}, maps=maps, exception_callback=None)
 
 
 def ended(program: Program, slot: int) -> Program | None:
@@ -66,7 +68,10 @@ def executed(case: Case, config: Config) -> Program | None:
     slots = case.program.slots
     seen = {slot for at, _ in interpret(place(case, config), trace=True).outcome.trace for slot in unit(slots, at)}
     gone = set(range(len(slots))) - seen
-    return without(case.program, gone) if gone else None
+    maps = tuple(
+        replace(declared, programs=tuple((index, start) for index, start in declared.programs if start in seen)) for declared in case.program.maps
+    )
+    return without(replace(case.program, maps=maps), gone) if gone else None
 
 
 def _zero() -> Sequence[Instruction]:

@@ -205,6 +205,15 @@ def _ends(case: Case, config: Config) -> bool:
 # The passes.
 
 
+def _programs(reducer: _Reducer) -> None:
+    """A prog array without one of its programs, which then may be left out itself."""
+    for number, declared in enumerate(reducer.program.maps):
+        for entry in declared.programs:
+            maps = reducer.program.maps
+            rest = tuple(other for other in maps[number].programs if other != entry)
+            reducer.try_program(replace(reducer.program, maps=(*maps[:number], replace(maps[number], programs=rest), *maps[number + 1 :])))
+
+
 def _leave_out(reducer: _Reducer) -> None:
     size = max(1, len(starts(reducer.program.slots)) // 2)
     while True:
@@ -348,6 +357,7 @@ class Pass(NamedTuple):
 
 
 PASSES = (
+    Pass("prog arrays without one of their programs", _programs),
     Pass("runs of instructions left out, half of the program at first, single ones at last", _leave_out),
     Pass("constants in the place of loads and calls", _constants),
     Pass("smaller immediates, no offset, lower source registers", _simplify),

@@ -54,7 +54,7 @@ def without(program: Program, gone: set[int]) -> Program | None:
             value = new[to] - new[at] - 1
             slot = slot._replace(offset=value) if field == "offset" else slot._replace(imm=value)
         kept.append(slot)
-    return replace(program, slots=tuple(kept), lines={}, labels={}) if kept else None
+    return _moved(program, kept, new) if kept else None
 
 
 def inserted(program: Program, at: int, slots: tuple[Instruction, ...]) -> Program | None:
@@ -72,4 +72,15 @@ def inserted(program: Program, at: int, slots: tuple[Instruction, ...]) -> Progr
                 return None
             slot = slot._replace(offset=value) if field == "offset" else slot._replace(imm=value)
         kept.append(slot)
-    return replace(program, slots=tuple(kept), lines={}, labels={})
+    return _moved(program, kept, [start + (len(slots) if start > at else 0) for start in range(len(program.slots) + 1)])
+
+
+def _moved(program: Program, slots: Sequence[Instruction], to: Sequence[int]) -> Program:
+    """The program with other slots; `to` has the new place of each old one. Programs of prog arrays and the exception callback move along, or go."""
+    maps = tuple(
+        replace(declared, programs=tuple((index, to[start]) for index, start in declared.programs if to[start] < len(slots)))
+        for declared in program.maps
+    )
+    callback = None if program.exception_callback is None else to[program.exception_callback]
+    callback = callback if callback and callback < len(slots) else None
+    return replace(program, slots=tuple(slots), lines={}, labels={}, maps=maps, exception_callback=callback)

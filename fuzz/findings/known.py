@@ -72,6 +72,9 @@ def _entry(entry: Any, where: str) -> Known:
             raise ProgramError(f"{where}: {name} is not {what}")
         if value == "":
             raise ProgramError(f"{where}: {name} is empty")
+    # It becomes a link of a page.
+    if not entry["link"].startswith(("http://", "https://")):
+        raise ProgramError(f"{where}: link is not an address that begins with http:// or https://")
     return Known(**entry)
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from ebpf.assembler import assemble
 from ebpf.program import Program, ProgramError
+from ebpf.validity import check
 from fuzz.campaign.reduce import Bench, reduce
-from fuzz.campaign.shape import starts, unit, without
+from fuzz.campaign.shape import inserted, starts, unit, without
 from fuzz.case import Case, Input
 from fuzz.findings.condition import Condition
 from fuzz.findings.diagnosis import Diagnosis, Symptom, rule_of
@@ -178,6 +179,51 @@ def test_what_is_needed_is_the_wrong_instruction_and_its_operands(
     small = reduce(Finding(symptom, symptom, "DIFFER", program, (given,), config, (config,), ()), target, SeededCompiler(bug), WIRES)
     assert len(small.program.slots) <= slots
     assert wrong in small.wrong
+
+
+TAIL_CALLS = """
+.map table prog_array 4 4 86
+.program table 0 first
+.program table 2 second
+    r6 = r1; {noise}
+    {entry}
+    r1 = r6; r2 = map_fd 0; r3 = 0; call 12
+    r0 = 0; exit
+first: r6 = r1; {noise}
+    {reached}
+    r0 = r7; exit
+second: {noise}
+    r0 = 2; exit
+"""
+
+
+@pytest.mark.parametrize(
+    ("entry", "reached"),
+    [("r7 = 0", "r8 = 77; r7 = 1; if r8 <= 77 goto next; r7 = 2; next: r7 += 0"), ("r8 = 77; if r8 <= 77 goto +1; r8 = 1", "r7 = 1")],
+)
+def test_other_programs_of_prog_arrays_are_left_out(entry: str, reached: str, target: UnicornTarget) -> None:
+    """They are not a part of the candidates, so what prog arrays hold must go with them."""
+    noise = "; ".join(f"r{number} = {number}; w{number} *= 3; r{number} <<= 7" for number in (2, 3, 4, 5, 9))
+    program = assemble(TAIL_CALLS.format(noise=noise, entry=entry, reached=reached), "made")
+    shown = Bench(target, SeededCompiler("jle-imm-bound"), WIRES).shown(program, Input(MEMORY), Config.parse("mips64r2-64le"))
+    assert shown is not None
+    symptom = str(shown.diagnosis.symptom)
+    finding = Finding(symptom, symptom, "DIFFER", program, (Input(MEMORY),), "mips64r2-64le", ("mips64r2-64le",), ())
+    small = reduce(finding, target, SeededCompiler("jle-imm-bound"), WIRES)
+    assert len(small.program.slots) <= 5
+    assert not small.program.maps
+
+
+def test_what_moves_takes_programs_of_prog_arrays_along() -> None:
+    program = assemble(".map a prog_array 4 4 3\n.program a 0 x\n.program a 2 y\nr0 = 0; r0 = 1; exit; x: r0 = 2; exit; y: r0 = 3; exit", "made")
+    later = inserted(program, 1, program.slots[:2])
+    assert later is not None
+    assert later.maps[0].programs == ((0, 5), (2, 7))
+    earlier = without(program, {0, 5, 6})
+    assert earlier is not None
+    assert earlier.maps[0].programs == ((0, 2),)
+    check(later)
+    check(earlier)
 
 
 def test_a_small_case_is_1_minimal(small: Finding, target: UnicornTarget) -> None:

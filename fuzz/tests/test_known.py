@@ -42,6 +42,7 @@ def test_an_entry_counts_up_to_its_day(tmp_path: Path) -> None:
         (ENTRY.replace("2027-01-31", "2027-01-31T00:00:00"), "entry 1: expiry is not a date"),
         (ENTRY.replace('"later"', "7"), "entry 1: reason is not text"),
         (ENTRY.replace('"later"', '""'), "entry 1: reason is empty"),
+        (ENTRY.replace("https:", "javascript:"), "entry 1: link is not an address that begins with http:// or https://"),
         (ENTRY + "until = 1\n", "entry 1: unknown field 'until'"),
         (ENTRY + ENTRY, "'value DIV64 o32' is there twice"),
         ("known = 1\n", "known: not a list of tables"),
