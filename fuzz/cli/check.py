@@ -282,7 +282,6 @@ def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], opt
     from fuzz.batch import judge_subjects
     from fuzz.engine.native import make_ready
 
-    make_ready(options.engine, lambda text: click.echo(f"bpfmips: {text}", err=True))
     console = Console(stderr=True)
     bar = Progress(TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
     task = bar.add_task("judging", total=len(subjects))
@@ -306,6 +305,8 @@ def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], opt
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
+        make_ready(options.engine, lambda text: click.echo(f"bpfmips: {text}", err=True))
+        tick()
         jobs, explained = min(options.jobs, len(subjects)), options.explained
         for result in judge_subjects(subjects, configs, jobs, tick, tripwires=options.tripwires, engine=options.engine, explained=explained):
             bar.advance(task)

@@ -249,7 +249,6 @@ def _campaign(plan: "Plan", state: "State", executor: "Executor", ahead: "Callab
     from fuzz.engine.native import make_ready
     from jit.compiler import compile_program
 
-    make_ready(plan.engine, lambda text: click.echo(text, err=True))
     progress = Progress(Console(stderr=True), lambda text: click.echo(text, err=True))
     run = Run(plan, state, executor, compile_program, ahead, seconds, progress.show)
 
@@ -258,6 +257,7 @@ def _campaign(plan: "Plan", state: "State", executor: "Executor", ahead: "Callab
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        make_ready(plan.engine, lambda text: click.echo(text, err=True))
         run.run()
     finally:
         with suppress(Exception):
