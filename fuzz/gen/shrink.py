@@ -25,7 +25,7 @@ Fails = Callable[[GeneratedCase], bool]
 """Whether a case still shows what is to be shown."""
 
 SECONDS = 60.0
-"""Time that shrinking may take, unless told otherwise."""
+"""Seconds of processor time that shrinking may take, unless told otherwise."""
 
 _WORDS = (0, 1, (1 << 64) - 1)
 
@@ -39,7 +39,7 @@ def shrink(features: Features, choices: bytes, fails: Fails, seconds: float = SE
 
     `features` and `choices` are what `fuzz.gen.batch.make_case` was given. Raises ValueError when the case does not fail.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.process_time() + seconds
     case = make_case(features, choices)
     if case is None or not fails(case):
         raise ValueError("the case that is to be shrunk does not fail")
@@ -70,7 +70,7 @@ def _smallest(features: Features, choices: bytes, fails: Callable[[Program], boo
     @given(programs(features))
     def attempt(program: Program) -> None:
         # When the time is over nothing fails any more, and Hypothesis ends.
-        if time.monotonic() < deadline and fails(program):
+        if time.process_time() < deadline and fails(program):
             found.append(program)
             raise _FailureError
 
@@ -88,7 +88,7 @@ def _simplest_input(case: GeneratedCase, fails: Fails, deadline: float) -> Gener
         for word in _WORDS:
             memory = case.inputs[0].memory
             simpler = memory[:at] + word.to_bytes(8, "little")[: len(memory) - at] + memory[at + 8 :]
-            if simpler == memory or time.monotonic() >= deadline:
+            if simpler == memory or time.process_time() >= deadline:
                 break
             candidate = replace(case, inputs=(replace(case.inputs[0], memory=simpler),))
             if fails(candidate):
