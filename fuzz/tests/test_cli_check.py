@@ -340,7 +340,7 @@ def test_an_interrupt_ends_without_a_traceback() -> None:
         os.killpg(process.pid, signal.SIGINT)
         try:
             # What numba compiles at the first use, it compiles to the end.
-            output, errors = process.communicate(timeout=90)
+            output, errors = process.communicate(timeout=240)
         finally:
             process.kill()
     assert errors == "bpfmips: interrupted\n"
