@@ -1,5 +1,5 @@
 """`python -m fuzz` is `bpfmips`."""
 
-from fuzz.cli.main import main
+from fuzz.cli.start import start
 
-main(prog_name="bpfmips")
+start()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ebpf.program import ProgramError
+from ebpf.program import ProgramError, printable
 from fuzz.cli.options import ENGINE_NAMES, INTERRUPTED, UNUSABLE, config_globs, engine, refuse, select_configs
 from jit.config import BASE_CONFIGS, Config, all_configs
 
@@ -311,12 +311,12 @@ def replay(ctx: click.Context, file: str, globs: tuple[str, ...], explained: boo
     Example: bpfmips replay campaign/findings/value-ADD64-REG-o32.toml
              bpfmips replay campaign/findings/value-ADD64-REG-o32.toml --engine qiling --gdb :9999
     """
-    from fuzz.findings.replay import judge_again
-
     if gdb is not None and engine != "qiling":
         raise click.UsageError("--gdb is of --engine qiling")
 
     try:
+        from fuzz.findings.replay import judge_again
+
         configs = select_configs(globs) if globs else None
         if gdb is not None:
             _debug(file, configs, gdb, out)
@@ -325,6 +325,10 @@ def replay(ctx: click.Context, file: str, globs: tuple[str, ...], explained: boo
     except ProgramError as error:
         click.echo(str(error), err=True)
         ctx.exit(CANNOT_JUDGE)
+    except Exception as error:
+        # Modules that cannot be imported, and compilers that raise: of a commit, to `git bisect`, this says nothing.
+        click.echo(f"{printable(file)}: cannot be judged: {type(error).__name__}: {printable(' '.join(str(error).split()))}", err=True)
+        ctx.exit(CANNOT_JUDGE)
     for line in lines:
         click.echo(line)
     ctx.exit(status)
@@ -332,8 +336,6 @@ def replay(ctx: click.Context, file: str, globs: tuple[str, ...], explained: boo
 
 def _debug(file: str, configs: "Sequence[Config] | None", gdb: str, out: Path) -> None:
     """Have a finding debugged. Raises ProgramError."""
-    from shlex import quote
-
     from fuzz.findings.finding import read
     from fuzz.findings.replay import own_configs
     from fuzz.qiling.debug import Address, serve, session, write_files
@@ -346,6 +348,4 @@ def _debug(file: str, configs: "Sequence[Config] | None", gdb: str, out: Path) -
     chosen = tuple(configs) if configs is not None else own_configs(finding, file)
     found = session(finding, next((config for config in chosen if not config.cpu_64), chosen[0]))
     commands = write_files(found, out, address)
-    if found.remark:
-        click.echo(found.remark)
-    serve(found, address, lambda: click.echo(f"{found.compiled.config}: waiting for gdb-multiarch -x {quote(str(commands))}"))
+    serve(found, address, lambda: click.echo(f"{found.compiled.config}: waiting for gdb-multiarch -x {commands}"))

@@ -14,7 +14,7 @@ from fuzz.engine.engines import ENGINES
 from fuzz.engine.target import Target
 from fuzz.findings.diagnosis import diagnose
 from fuzz.findings.explain import explain
-from fuzz.findings.finding import Finding, read
+from fuzz.findings.finding import HARNESS, Finding, read
 from fuzz.findings.side_by_side import rendered, side_by_side
 from fuzz.judge import judge_all
 from fuzz.trampoline.judge import Compiler as TrampolineCompiler
@@ -57,6 +57,11 @@ def judge_again(
         return pool.submit(_judge, finding, chosen, explained, compiler, engine).result()
     except DeadWorkerError as death:
         return Again((f"FAIL {path}: the engine died: {death.reason}",), FAIL)
+    except Exception as error:
+        # That judging raises is what such a finding is about; of others it leaves open what they would do.
+        if finding.status != HARNESS:
+            raise
+        return Again((f"FAIL {path}: judging raised {type(error).__name__}: {error}",), FAIL)
     finally:
         pool.shutdown(cancel_futures=True)
 

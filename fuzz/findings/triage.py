@@ -7,12 +7,15 @@
 Judging is `bpfmips replay` in a process of its own, with exit status 0, 1 or 125.
 """
 
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 from ebpf.program import ProgramError
@@ -30,6 +33,14 @@ NEW, KNOWN, FIXED, REOPENED, STILL, UNCLEAR = "new", "known", "fixed", "reopened
 STATES = (NEW, REOPENED, STILL, KNOWN, FIXED, UNCLEAR)
 
 Judge = Callable[[Path], int]
+
+JUDGE = """
+import subprocess, sys
+found = subprocess.run([sys.executable, "-m", "fuzz", "replay", sys.argv[1]], stdout=subprocess.PIPE, text=True)
+said = {line.split(" ")[0] for line in found.stdout.splitlines()}
+sys.exit(0 if found.returncode == 0 and "PASS" in said else 1 if found.returncode == 1 and "FAIL" in said else 125)
+"""
+"""Judges a finding with the compiler in the working directory. Python has status 1 for a traceback as well, so FAIL and PASS must have been said."""
 
 
 class Triaged(NamedTuple):
@@ -50,7 +61,7 @@ def replayed(root: Path = ROOT) -> Judge:
     """Judges a finding with the compiler in a working tree."""
 
     def judge(path: Path) -> int:
-        found = subprocess.run([sys.executable, "-m", "fuzz", "replay", str(path.resolve())], cwd=root, capture_output=True, check=False)
+        found = subprocess.run([sys.executable, "-c", JUDGE, str(path.resolve())], cwd=root, capture_output=True, check=False)
         return found.returncode if found.returncode in (PASS, FAIL) else CANNOT_JUDGE
 
     return judge
@@ -142,14 +153,34 @@ def _sorted(found: Sequence[Triaged]) -> tuple[Triaged, ...]:
 
 @contextmanager
 def working_tree(revision: str, repository: Path = ROOT) -> Iterator[Path]:
-    """A working tree of a commit, for as long as it is needed. Raises ProgramError where git has none."""
-    with tempfile.TemporaryDirectory(prefix="bpfmips-") as directory:
+    """A working tree of a commit, for as long as it is needed; SIGTERM ends it as well. Raises ProgramError where git has none."""
+    found = commit(revision, repository)
+    git("worktree", "prune", where=repository)
+    with _terminated(), tempfile.TemporaryDirectory(prefix="bpfmips-", ignore_cleanup_errors=True) as directory:
         path = Path(directory) / "tree"
-        git("worktree", "add", "--detach", "--quiet", str(path), commit(revision, repository), where=repository)
         try:
+            git("worktree", "add", "--detach", "--quiet", str(path), found, where=repository)
             yield path
         finally:
-            git("worktree", "remove", "--force", str(path), where=repository)
+            # A git that was ended may have left locks, for which `worktree remove` would fail.
+            with suppress(ProgramError):
+                git("worktree", "unlock", str(path), where=repository)
+            shutil.rmtree(path, ignore_errors=True)
+            git("worktree", "prune", where=repository)
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """SIGTERM raises SystemExit, so that what is to be tidied up is."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def commit(revision: str, repository: Path) -> str:

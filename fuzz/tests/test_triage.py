@@ -1,7 +1,11 @@
 """Triage: the states of findings between two campaigns, and a bisection over a real branch."""
 
+import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +18,7 @@ from fuzz.findings import triage
 from fuzz.findings.bisect import bisect
 from fuzz.findings.finding import Finding, read, text
 from fuzz.findings.known import Known
-from fuzz.findings.replay import FAIL, PASS
+from fuzz.findings.replay import CANNOT_JUDGE, FAIL, PASS
 from fuzz.findings.triage import FIXED, KNOWN, NEW, REOPENED, STILL, between_campaigns, between_commits, of_repository, settle
 from fuzz.tests.campaigns import Seeded, campaign
 
@@ -208,3 +212,56 @@ def test_bisection_names_the_commit_and_the_word(branch: tuple[Path, str], tmp_p
     assert _git(repository, "worktree", "list").count("\n") == 0
     with pytest.raises(ProgramError, match="fails at work, which is to be the good one"):
         bisect(tmp_path / "finding.toml", "work", "work", repository)
+
+
+def _replay(tree: Path, finding: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    command = [sys.executable, "-m", "fuzz", "replay", str(finding), *options]
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("module", "line"), [("jit/compiler.py", "def ("), ("jit/config.py", "1 / 0"), ("fuzz/cli/check.py", "import no_such_module")]
+)
+def test_where_modules_cannot_be_imported_nothing_is_judged(branch: tuple[Path, str], tmp_path: Path, module: str, line: str) -> None:
+    repository, _ = branch
+    finding = _finding(tmp_path / "finding.toml", "SUB64_REG", "r0 -= r1")
+    with triage.working_tree("work", repository) as tree:
+        with (tree / module).open("a") as file:
+            file.write(f"\n{line}\n")
+        found = _replay(tree, finding)
+        assert (found.returncode, found.stdout, len(found.stderr.splitlines())) == (125, "", 1)
+        assert triage.replayed(tree)(finding) == CANNOT_JUDGE
+
+
+def test_a_wrong_command_line_is_no_bad_commit(tmp_path: Path) -> None:
+    finding = _finding(tmp_path / "finding.toml", "SUB64_REG", "r0 -= r1")
+    found = _replay(ROOT, finding, "--no-such-option")
+    assert (found.returncode, len(found.stderr.splitlines())) == (125, 1)
+
+
+def test_a_traceback_is_no_failure(tmp_path: Path) -> None:
+    """Of commits that know nothing of this: Python ends with status 1 for a traceback."""
+    package = tmp_path / "fuzz"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    for program, status in (
+        ("raise ValueError", CANNOT_JUDGE),
+        ("print('FAIL x'); raise SystemExit(1)", FAIL),
+        ("print('PASS x')", PASS),
+        ("", CANNOT_JUDGE),
+    ):
+        (package / "__main__.py").write_text(program)
+        assert triage.replayed(tmp_path)(tmp_path / "finding.toml") == status
+
+
+def test_an_ended_bisection_leaves_no_working_tree(branch: tuple[Path, str], tmp_path: Path) -> None:
+    repository, _ = branch
+    finding = _finding(tmp_path / "finding.toml", "SUB64_REG", "r0 -= r1")
+    command = [sys.executable, "-m", "fuzz", "triage", "bisect", str(finding), "--good", "good", "--bad", "work", "--repository", str(repository)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        while running.poll() is None and _git(repository, "worktree", "list").count("\n") == 0:
+            time.sleep(0.1)
+        running.terminate()
+        assert running.wait() == 128 + signal.SIGTERM
+    assert _git(repository, "worktree", "list").count("\n") == 0
