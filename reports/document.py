@@ -130,10 +130,13 @@ def _series(record: CampaignRecord) -> dict[str, list[list[float]]]:
     if batches and (not chosen or chosen[-1] is not batches[-1]):
         chosen.append(batches[-1])
     width = max(1.0, record.elapsed / max(1, min(_WINDOWS, len(batches) // _BATCHES)))
+    # Whole windows; the last one goes on as far as the end.
+    count = max(1, int(record.elapsed / width + 1e-6)) if batches else 0
     judged = Counter[int]()
     for batch in batches:
-        judged[int(batch.elapsed // width)] += batch.judged
-    speed = [[round((at + 1) * width, 1), round(judged[at] / width, 1)] for at in range(max(judged, default=-1) + 1)]
+        judged[min(int(batch.elapsed // width), count - 1)] += batch.judged
+    ends = [*(at * width for at in range(1, count)), record.elapsed or width]
+    speed = [[round(end, 1), round(judged[at] / (end - at * width), 1)] for at, end in enumerate(ends[:count])]
     return {
         "speed": speed,
         "features": [[round(batch.elapsed, 1), batch.features] for batch in chosen],

@@ -5,6 +5,9 @@ import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import pytest
+
+from fuzz.campaign.record import Batch
 from fuzz.reference import Lowered, LoweredRow
 from jit.config import ISAS
 from reports.document import document
@@ -45,6 +48,19 @@ def test_the_matrix_counts_by_class_and_knows_findings() -> None:
     assert [cell[0] for at, cell in enumerate(row) if at != column] == [0] * (len(row) - 1)
     assert found["totals"]["possible"] == len(ROWS) * 3
     assert any("MUL64_REG" in line for line in found["assumed"])
+
+
+@pytest.mark.parametrize("batches", [1, 3, 100, 1000])
+@pytest.mark.parametrize("seconds", [0.01, 0.7, 2.0, 3.3])
+def test_all_plots_over_time_end_when_the_campaign_does(batches: int, seconds: float) -> None:
+    made = tuple(Batch(number, 8, 24, 4, 4 * number, 1, seconds * (number + 1)) for number in range(batches))
+    campaign = replace(record(finding()), batches=made)
+    found = document(campaign, [], {}, ROWS, LOWERINGS)["series"]
+    assert {name: points[-1][0] for name, points in found.items()} == dict.fromkeys(found, round(campaign.elapsed, 1))
+    begins = [0.0, *(end for end, _ in found["speed"])]
+    judged = sum(rate * (end - begin) for begin, (end, rate) in zip(begins, found["speed"], strict=False))
+    # Rates and times have one digit after the point.
+    assert campaign.elapsed < 1 or judged == pytest.approx(24 * batches, rel=0.1)
 
 
 def test_json_is_the_document() -> None:
