@@ -280,7 +280,6 @@ def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], opt
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from fuzz.batch import judge_subjects
-    from fuzz.engine.native import make_ready
 
     console = Console(stderr=True)
     bar = Progress(TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
@@ -305,6 +304,9 @@ def _with_progress(subjects: "Sequence[Subject]", configs: Sequence[Config], opt
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
+        # Imported only now: an interrupt that comes while so much is imported may be caught there, and lost.
+        from fuzz.engine.native import make_ready
+
         make_ready(options.engine, lambda text: click.echo(f"bpfmips: {text}", err=True))
         tick()
         jobs, explained = min(options.jobs, len(subjects)), options.explained

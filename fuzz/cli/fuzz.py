@@ -246,7 +246,6 @@ def _campaign(plan: "Plan", state: "State", executor: "Executor", ahead: "Callab
 
     from fuzz.campaign.progress import Progress
     from fuzz.campaign.run import Run
-    from fuzz.engine.native import make_ready
     from jit.compiler import compile_program
 
     progress = Progress(Console(stderr=True), lambda text: click.echo(text, err=True))
@@ -257,6 +256,9 @@ def _campaign(plan: "Plan", state: "State", executor: "Executor", ahead: "Callab
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        # Imported only now: an interrupt that comes while so much is imported may be caught there, and lost.
+        from fuzz.engine.native import make_ready
+
         make_ready(plan.engine, lambda text: click.echo(text, err=True))
         run.run()
     finally:
