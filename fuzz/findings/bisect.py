@@ -9,7 +9,6 @@ commit.
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import NamedTuple
 
 from ebpf.program import ProgramError
 from fuzz.findings.finding import read
-from fuzz.findings.triage import ROOT, commit, git, working_tree
+from fuzz.findings.triage import JUDGE, ROOT, commit, git, working_tree
 
 _FIRST_BAD = re.compile(r"^([0-9a-f]{40}) is the first bad commit", re.MULTILINE)
 _IMAGE = """
@@ -65,7 +64,7 @@ def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culpr
     with working_tree(bad, repository) as tree:
         copy = tree.parent / "finding.toml"
         shutil.copy(finding, copy)
-        command = [sys.executable, "-m", "fuzz", "replay", str(copy)]
+        command = [sys.executable, "-c", JUDGE, str(copy)]
         for revision, expected in ((good, 0), (bad, 1)):
             git("checkout", "--quiet", "--detach", revision, where=tree)
             status = subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode
@@ -78,7 +77,7 @@ def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culpr
         finally:
             git("bisect", "reset", where=tree)
         if (found := _FIRST_BAD.search(said)) is None:
-            raise ProgramError(f"git bisect: no single commit; replay with {shlex.join(command[1:3])} cannot judge those that are left")
+            raise ProgramError(f"git bisect: no single commit: those that are left cannot be judged")
         culprit = found[1]
         images = [_image(tree, revision, copy) for revision in (f"{culprit}^", culprit)]
         subject = git("log", "-1", "--format=%s", culprit, where=tree)

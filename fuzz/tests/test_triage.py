@@ -161,8 +161,8 @@ def _finding(path: Path, operation: str, line: str) -> Path:
 
 @pytest.fixture(scope="module")
 def branch(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A repository with the working tree as it is, where two instructions have each other's code. One of the five commits of a branch mends that,
-    another one does the same to two others; the hash of that one."""
+    """A repository with the working tree as it is, where two instructions have each other's code. One of the seven commits of a branch mends that,
+    another one does the same to two others; the hash of that one. At those in the middle there is nothing but a traceback."""
     directory = tmp_path_factory.mktemp("branch") / "repository"
     directory.mkdir()
     for name in ("ebpf", "oracle", "jit", "fuzz", "reports"):
@@ -179,16 +179,18 @@ def branch(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     _git(directory, "commit", "--quiet", "--message", "The compiler as it was")
     _git(directory, "tag", "good")
     _git(directory, "checkout", "--quiet", "-b", "work")
-    planted = ""
-    for number in range(5):
+    planted, start = "", directory / "fuzz" / "__main__.py"
+    starts = start.read_text()
+    for number in range(7):
+        start.write_text("raise ValueError\n" if number in (2, 3) else starts)
         if number == 1:
             _exchange(lowering, "OR64_REG", "XOR64_REG")
-        if number == 3:
+        if number == 5:
             _exchange(lowering, "SUB64_REG", "ADD64_REG")
         (directory / "notes.txt").write_text(f"{number}\n")
         _git(directory, "add", "--all")
-        _git(directory, "commit", "--quiet", "--message", "Planted" if number == 3 else f"Harmless {number}")
-        planted = _git(directory, "rev-parse", "HEAD") if number == 3 else planted
+        _git(directory, "commit", "--quiet", "--message", "Planted" if number == 5 else f"Harmless {number}")
+        planted = _git(directory, "rev-parse", "HEAD") if number == 5 else planted
     return directory, planted
 
 
