@@ -14,6 +14,7 @@ from fuzz.engine.target import Run, Target
 from fuzz.environment.calls import noise
 from fuzz.environment.functions import KTIME_GET_NS
 from fuzz.layout import KERNEL_AREAS, LAYOUTS, moved, place
+from fuzz.model.prove import LACKING, UNICORN
 from fuzz.model.target import HILO_DISTANCE, ModelTarget
 from fuzz.recording import native_record as native
 from fuzz.recording.record import NO_SLOT, NOTHING_RECORDED, OperandEvent, Record, Recording
@@ -119,8 +120,8 @@ def test_native_and_reference_record_the_same(target: UnicornTarget, reference: 
 
 
 def _is_defined(row: Row) -> bool:
-    """Whether what an instruction computes of any operands is defined, but for words that are none; and no engine has ways of its own."""
-    return not row.mnemonic.startswith(("div", "ddiv", "mod", "dmod", "mul", "madd", "msub", "ll", "sc"))
+    """Whether what an instruction computes of any operands is defined, but for words that are none; no engine has ways of its own, or lacks it."""
+    return row.mnemonic not in LACKING[UNICORN] and not row.mnemonic.startswith(("div", "ddiv", "mod", "dmod", "mul", "madd", "msub", "ll", "sc"))
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
