@@ -77,7 +77,7 @@ def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culpr
         finally:
             git("bisect", "reset", where=tree)
         if (found := _FIRST_BAD.search(said)) is None:
-            raise ProgramError(f"git bisect: no single commit: those that are left cannot be judged")
+            raise ProgramError("git bisect: no single commit: those that are left cannot be judged")
         culprit = found[1]
         images = [_image(tree, revision, copy) for revision in (f"{culprit}^", culprit)]
         subject = git("log", "-1", "--format=%s", culprit, where=tree)

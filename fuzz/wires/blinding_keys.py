@@ -11,7 +11,6 @@ Each is told where it can be no chance.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count
 from typing import NamedTuple
 
 from ebpf.instruction import Instruction
@@ -62,11 +61,10 @@ def guessable(first: Compiled, second: Compiled, third: Compiled, slots: tuple[I
 
 def _bits(keyed: Sequence[_Keyed], first: Compiled, slots: tuple[Instruction, ...], recompile: Recompile) -> Iterator[Trip]:
     never = _never(keyed)
-    for number in count(2):
-        if not never or number > 3:
-            break
-        more = _never(_keyed(first, recompile(slots, number), slots))
-        never = {place: bits & more.get(place, 0) for place, bits in never.items() if bits & more.get(place, 0)}
+    for number in (2, 3):
+        if never:
+            more = _never(_keyed(first, recompile(slots, number), slots))
+            never = {place: bits & more.get(place, 0) for place, bits in never.items() if bits & more.get(place, 0)}
     for (_, ordinal), bits in never.items():
         yield Trip(NAME, None, None, f"bits {bits:#06x} of the key in word {ordinal} of constants are the same with other keys")
 

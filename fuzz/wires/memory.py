@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ebpf.instruction import MAXIMUM_CALL_DEPTH, TAIL_CALL, Instruction
 from fuzz.abi import HOME_AREA
+from fuzz.atomics import LOAD_ACQUIRE, SIZES, STORE_RELEASE
 from fuzz.recording.decoded import decoded
 from fuzz.recording.kept import kept
 from fuzz.recording.record import NO_SLOT, Recording
@@ -37,10 +38,8 @@ _SHOWN = 8
 # RFC 9669 section 5: class, size and mode of loads and stores; section 5.3 and Linux's BPF_LOAD_ACQ and BPF_STORE_REL for atomic operations. Linux's
 # BPF_NOSPEC is a store by its class, with the mode of atomic operations.
 _LDX, _ST, _STX, _CALL = 1, 2, 3, 0x85
-_SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
 _MODES = (0x60, 0x80, 0xC0)
 _ATOMIC = 0xC0
-_LOAD_ACQUIRE, _STORE_RELEASE = 0x100, 0x110
 
 
 @lru_cache(maxsize=1 << 12)
@@ -49,11 +48,11 @@ def allowed(slot: Instruction) -> tuple[int, bool, bool, bool]:
     if slot.opcode == _CALL and (slot.src, slot.imm) == (0, TAIL_CALL):
         # The length of a prog array, and a pointer in it.
         return 8, True, False, False
-    kind, mode, size = slot.opcode & 7, slot.opcode & 0xE0, _SIZES[slot.opcode & 0x18]
+    kind, mode, size = slot.opcode & 7, slot.opcode & 0xE0, SIZES[slot.opcode & 0x18]
     if kind not in (_LDX, _ST, _STX) or mode not in _MODES or (kind == _ST and mode == _ATOMIC):
         return 0, False, False, False
     if mode == _ATOMIC:
-        loads, stores = slot.imm == _LOAD_ACQUIRE, slot.imm == _STORE_RELEASE
+        loads, stores = slot.imm == LOAD_ACQUIRE, slot.imm == STORE_RELEASE
         return size, not stores, not loads, not (loads or stores)
     return size, kind == _LDX, kind != _LDX, False
 

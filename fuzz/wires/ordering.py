@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ebpf.instruction import Instruction
+from fuzz.atomics import LOAD_ACQUIRE, STORE_RELEASE, indivisible
 from fuzz.layout import Placement
 from fuzz.recording.decoded import FACT, decoded, owner_array
 from fuzz.recording.native_text import NO_ROW, ORDER
@@ -27,35 +28,30 @@ from jit.mips import rows
 
 NAME = "ordering"
 
-_STX, _ATOMIC = 3, 0xC0
 _NOSPEC = 0xC2  # BPF_ST | BPF_NOSPEC
-_LOAD_ACQUIRE, _STORE_RELEASE, _FETCH = 0x100, 0x110, 0x01
+_FETCH = 0x01
 
 
 def order(slot: Instruction) -> tuple[bool, bool]:
     """Whether an instruction is ordered against what comes before it, and against what comes after it."""
-    if not _is_atomic(slot):
+    if not indivisible(slot):
         return False, False
-    if slot.imm in (_LOAD_ACQUIRE, _STORE_RELEASE):
-        return slot.imm == _STORE_RELEASE, slot.imm == _LOAD_ACQUIRE
+    if slot.imm in (LOAD_ACQUIRE, STORE_RELEASE):
+        return slot.imm == STORE_RELEASE, slot.imm == LOAD_ACQUIRE
     fetching = bool(slot.imm & _FETCH)
     return fetching, fetching
 
 
-def _is_atomic(slot: Instruction) -> bool:
-    return slot.opcode & 7 == _STX and slot.opcode & 0xE0 == _ATOMIC
-
-
 def is_ordered(slot: Instruction) -> bool:
     """Whether there is anything to look at in the code of an instruction."""
-    return _is_atomic(slot) or slot.opcode == _NOSPEC
+    return indivisible(slot) > 0 or slot.opcode == _NOSPEC
 
 
 def code(compiled: Compiled, placement: Placement) -> Sequence[Trip]:
     """The code of each atomic instruction."""
     slots = placement.slots
     missing = tuple(_barriers(compiled, slots)) if "nospec" in compiled.config.options else ()
-    ordered = {number for number, slot in enumerate(slots) if _is_atomic(slot)}
+    ordered = {number for number, slot in enumerate(slots) if indivisible(slot)}
     if not ordered:
         return missing
     code: dict[int, list[int]] = {number: [] for number in ordered}
