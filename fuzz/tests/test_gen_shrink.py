@@ -45,10 +45,13 @@ def test_what_is_left_is_valid_and_small(tier: Tier) -> None:
         return any(name.startswith(("DIV", "MOD", "SDIV", "SMOD")) for name in names(case.program))
 
     choices = next(given for number in range(50) if fails(batch.make_case(features, given := batch.choices(1, 2, tier, number)) or candidates[0]))
-    # Hypothesis shrinks by chance, and may end in a place where no single step leads on.
-    small = min((shrink(features, choices, fails) for _ in range(3)), key=lambda case: size(case.program))
+    # Hypothesis shrinks by chance, and may end in a place where no single step leads on: about two times of five in the tier of single operations.
+    small = shrink(features, choices, fails)
+    for _ in range(7):
+        if size(small.program) > 4:
+            small = shrink(features, choices, fails)
     assert fails(small)
-    assert size(small.program) <= 5, disassemble(small.program.slots)
+    assert size(small.program) <= 4, disassemble(small.program.slots)
     assert len(small.inputs) == 1
     assert not any(small.inputs[0].memory)
     for candidate in candidates:
