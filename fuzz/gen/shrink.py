@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as seeded
 from hypothesis.database import InMemoryExampleDatabase
 from hypothesis.errors import Flaky
 
@@ -34,17 +35,18 @@ class _FailureError(Exception):
     """What Hypothesis is told with."""
 
 
-def shrink(features: Features, choices: bytes, fails: Fails, seconds: float = SECONDS) -> GeneratedCase:
+def shrink(features: Features, choices: bytes, fails: Fails, seconds: float = SECONDS, seed: int = 0) -> GeneratedCase:
     """The smallest case found, with a single input where one suffices.
 
-    `features` and `choices` are what `fuzz.gen.batch.make_case` was given. Raises ValueError when the case does not fail.
+    `features` and `choices` are what `fuzz.gen.batch.make_case` was given. Hypothesis shrinks partly by chance, and may end where no single
+    step leads on: the walk is the same for the same `seed`, and another one may end elsewhere. Raises ValueError when the case does not fail.
     """
     deadline = time.process_time() + seconds
     case = make_case(features, choices)
     if case is None or not fails(case):
         raise ValueError("the case that is to be shrunk does not fail")
     inputs = _one_of(case, fails)
-    program = _smallest(features, choices, lambda candidate: fails(GeneratedCase(candidate, inputs)), deadline)
+    program = _smallest(features, choices, lambda candidate: fails(GeneratedCase(candidate, inputs)), deadline, seed)
     small = GeneratedCase(program or case.program, inputs)
     return _simplest_input(small, fails, deadline) if len(inputs) == 1 else small
 
@@ -54,19 +56,22 @@ def _one_of(case: GeneratedCase, fails: Fails) -> tuple[Input, ...]:
     return next(((one,) for one in case.inputs if fails(replace(case, inputs=(one,)))), case.inputs)
 
 
-def _smallest(features: Features, choices: bytes, fails: Callable[[Program], bool], deadline: float) -> Program | None:
+def _smallest(features: Features, choices: bytes, fails: Callable[[Program], bool], deadline: float, seed: int) -> Program | None:
     """The program with the fewest slots that failed on the way; None when none did in time."""
     found: list[Program] = []
 
     @settings(
         database=InMemoryExampleDatabase(),
         phases=(Phase.reuse, Phase.shrink),
+        derandomize=False,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
         report_multiple_bugs=False,
         print_blob=False,
     )
+    # Below the settings, because it takes the database away.
+    @seeded(seed)
     @given(programs(features))
     def attempt(program: Program) -> None:
         # When the time is over nothing fails any more, and Hypothesis ends.

@@ -50,7 +50,7 @@ BLOCKS = cases(Features(tier="block"), 1)
 def failing(database: ExampleDatabase | None, target: UnicornTarget, directory: Path, phases: tuple[Phase, ...]) -> Callable[[], None]:
     """A property test of a compiler with a bug in it."""
 
-    @settings(SLOW, database=database, phases=phases, max_examples=500, print_blob=False)
+    @settings(SLOW, derandomize=False, database=database, phases=phases, max_examples=500, print_blob=False)
     @given(case=BLOCKS)
     def test(case: GeneratedCase) -> None:
         assert_agrees(case, BUG.applies()[:1], target, compiler(BUG), directory=directory)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fuzz.abi import is_word
@@ -93,7 +93,7 @@ def _words(draw: st.DrawFn, isa: str, wanted: Callable[[Row], bool]) -> tuple[in
     for _ in range(draw(st.integers(1, 6))):
         result.append(instruction())
         if draw(st.integers(0, 3)) == 0:
-            name = draw(st.sampled_from([name for name in ("beq", "bne", "beql", "bnel") if name in table]))
+            name = draw(st.sampled_from([name for name in ("beq", "bne", "beql", "bnel") if name in table and wanted(table[name])]))
             result += [table[name].encode(draw(_OPERANDS), draw(_OPERANDS), 2), instruction(), instruction()]
     return tuple(result)
 
@@ -121,19 +121,22 @@ def test_native_and_reference_record_the_same(target: UnicornTarget, reference: 
 
 def _is_defined(row: Row) -> bool:
     """Whether what an instruction computes of any operands is defined, but for words that are none; no engine has ways of its own, or lacks it."""
+    if "likely" in row.facts:
+        # Unicorn reports the instruction that such a branch nullifies: see `fuzz.engine.faults`.
+        return False
     return row.mnemonic not in LACKING[UNICORN] and not row.mnemonic.startswith(("div", "ddiv", "mod", "dmod", "mul", "madd", "msub", "ll", "sc"))
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(compiled=_images(_WITHOUT_HAZARDS, _is_defined), seed=st.integers(0, 1000))
 def test_the_model_and_the_reference_record_the_same(model: ModelTarget, reference: UnicornTarget, compiled: Compiled, seed: int) -> None:
-    """Up to the first word operand that is no word: what comes of it is the engine's affair, as it is where engines end differently."""
+    """Up to the first word operand that is no word: what comes of it is the engine's affair."""
     left, right = (recorded(which, compiled, ALL, seed) for which in (model, reference))
     assert left.record.operands is not None
     assert right.record.operands is not None
     assert left.record.operands[:1] == right.record.operands[:1]
     if not right.record.operands:
-        assume(replace(left, record=NOTHING_RECORDED) == replace(right, record=NOTHING_RECORDED))
+        assert replace(left, record=NOTHING_RECORDED) == replace(right, record=NOTHING_RECORDED)
         assert plain(left.record) == plain(right.record)
 
 

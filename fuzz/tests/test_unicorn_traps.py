@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from unicorn import UC_ARCH_MIPS, UC_HOOK_INTR, UC_HOOK_MEM_WRITE, UC_MODE_LITTLE_ENDIAN, UC_MODE_MIPS32, UC_MODE_MIPS64, mips_const
+from unicorn import UC_ARCH_MIPS, UC_HOOK_CODE, UC_HOOK_INTR, UC_HOOK_MEM_WRITE, UC_MODE_LITTLE_ENDIAN, UC_MODE_MIPS32, UC_MODE_MIPS64, mips_const
 from unicorn.unicorn_py3.unicorn import Uc, UcError
 
 CODE, DATA, END = 0x1000_0000, 0x2000_0000, 0x3000_0000
@@ -105,3 +105,13 @@ def test_a_memory_hook_executes_the_target_of_a_branch_twice_after_an_access_in_
     store, branch, add = 0xAC820000, 0x10000002, 0x24420001  # sw v0, 0(a0); beq zero, zero, .+12; addiu v0, v0, 1
     _run(engine, ONE, branch, store, 0, add, *RETURN)
     assert engine.reg_read(V0) == (3 if hooked else 2)
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_the_hook_of_an_instruction_is_called_though_a_branch_likely_nullifies_it(bits: int) -> None:
+    engine, hooked = _engine(bits), []
+    engine.hook_add(UC_HOOK_CODE, lambda _engine, address, *_: hooked.append((address - CODE) // 4))
+    branch, add = 0x5040_0002, 0x2442_0001  # beql v0, zero, .+12; addiu v0, v0, 1
+    _run(engine, ONE, branch, add, *RETURN)
+    assert engine.reg_read(V0) == 1
+    assert hooked[:3] == [0, 1, 2]
