@@ -171,6 +171,7 @@ class Row:
     condition: Condition | None
     fields: tuple[OperandField, ...]
     _encoders: tuple[tuple[int, int, int, int], ...]
+    _extractors: tuple[tuple[int, int, int, int], ...] | None
     _constant: int
     _reads: tuple[int, ...]
     _writes: tuple[int, ...]
@@ -213,6 +214,9 @@ class Row:
         """The operands of a word of this row, None when the word is of another row."""
         if word & self.mask != self.bits:
             return None
+        if self._extractors is not None:
+            operands = tuple([((word >> shift & mask) ^ sign) - less for shift, mask, sign, less in self._extractors])
+            return operands if self.condition is None or self.condition.satisfied(operands) else None
         values: list[int] = []
         for field in self.fields:
             value = field.extract(word, values)
@@ -292,6 +296,12 @@ def _operand_field(line: Line, name: str, names: tuple[str, ...]) -> OperandFiel
     return OperandField(name, low, high, mask, multiplier, shifts, width, field.signed, field.bias, plus, field.unit)
 
 
+def _extractor(field: OperandField) -> tuple[int, int, int, int]:
+    """For an operand with one field that no other one changes (shift, mask, sign, less): it is what stands there, ^ sign, - less."""
+    sign = 1 << field.width - 1 if field.signed else 0
+    return field.shifts[0], (1 << field.width) - 1, sign, sign - field.bias
+
+
 def _check_facts(mnemonic: str, facts: frozenset[str], names: tuple[str, ...]) -> None:
     if unknown := facts - set(FACTS):
         raise ValueError(f"{mnemonic}: unknown facts {' '.join(sorted(unknown))}")
@@ -340,6 +350,7 @@ def parse(line: Line) -> Row:
         condition=_condition(line, names),
         fields=fields,
         _encoders=tuple((field.low, field.high, field.mask, field.multiplier) for field in fields),
+        _extractors=tuple(map(_extractor, fields)) if all(len(field.shifts) == 1 and field.plus is None for field in fields) else None,
         _constant=bits - sum(field.bias << shift for field in fields for shift in field.shifts),
         _reads=tuple(at for at, mark in registers if mark != "="),
         _writes=tuple(at for at, mark in registers if mark),
@@ -377,9 +388,19 @@ _SELECTOR = 0xFC00003F
 
 
 @cache
+def _of_opcode(isa: str) -> Mapping[int, Sequence[Row]]:
+    """The rows of an ISA by major opcode."""
+    found: dict[int, list[Row]] = {}
+    for row in ROWS:
+        if isa in row.isas:
+            found.setdefault(row.bits >> 26, []).append(row)
+    return found
+
+
+@cache
 def _candidates(isa: str, selector: int) -> tuple[Row, ...]:
     """The rows of an ISA that a word with these major opcode and function bits may be."""
-    return tuple(row for row in ROWS if isa in row.isas and not (selector ^ row.bits) & row.mask & _SELECTOR)
+    return tuple(row for row in _of_opcode(isa).get(selector >> 26, ()) if not (selector ^ row.bits) & row.mask & _SELECTOR)
 
 
 def decode(word: int, isa: str) -> tuple[Row, tuple[int, ...]] | None:

@@ -8,13 +8,18 @@ well. This knows nothing of the workarounds: patterns are those of the sources t
 """
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fuzz.recording.decoded import decoded
 from fuzz.recording.kept import kept
 from fuzz.wires.flow import Word, conditional, next_words, previous_words, reachable, target, words
 from jit.compiled import Compiled
-from jit.mips import HI, LO
+from jit.mips import HI, LO, ROWS
 from jit.watched import Watched
 
 
@@ -71,14 +76,13 @@ class Image(NamedTuple):
     """An image with the ways through it."""
 
     compiled: Compiled
-    words: tuple[Word | None, ...]
+    words: Sequence[Word | None]
     following: Sequence[Sequence[int]]
     before: Sequence[Sequence[int]]
 
     def all(self, *names: str) -> Iterator[tuple[int, Word]]:
         """The words with these mnemonics, or with a fact that is one of these."""
-        known = _places(self.words)
-        for at in sorted({at for name in names for at in known.get(name, ())}):
+        for at in np.flatnonzero(_rows_of(names)[decoded(self.compiled).rows]).tolist():
             if (word := self.words[at]) is not None:
                 yield at, word
 
@@ -96,14 +100,10 @@ class Image(NamedTuple):
                 waiting += ((to, distance + 1) for to in self.following[at])
 
 
-@kept(8)
-def _places(words: tuple[Word | None, ...]) -> Mapping[str, Sequence[int]]:
-    """Where each mnemonic and each fact occurs."""
-    found: dict[str, list[int]] = {}
-    for at, word in enumerate(words):
-        for name in (word.row.mnemonic, *word.facts) if word is not None else ():
-            found.setdefault(name, []).append(at)
-    return found
+@cache
+def _rows_of(names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Of each row of the MIPS table whether its mnemonic, or one of its facts, is one of these; no at the end, for what is of no row."""
+    return np.array([*(not row.facts.isdisjoint(names) or row.mnemonic in names for row in ROWS), False])
 
 
 @kept(8)

@@ -8,11 +8,15 @@ and of a store-release each access but to the native frame has the size of the i
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
+from ebpf.instruction import Instruction
 from fuzz.abi import SP
 from fuzz.atomics import any_atomic, indivisible
 from fuzz.case import Case
 from fuzz.engine.target import Ability
 from fuzz.layout import Placement
+from fuzz.recording.decoded import Words, decoded, owner_array
 from fuzz.recording.kept import kept
 from fuzz.recording.native_text import ORDER
 from fuzz.unicorn.fault import accessed
@@ -20,6 +24,7 @@ from fuzz.verdict import Trip
 from fuzz.wires.flow import words
 from fuzz.wires.wire import Example, Wire, trip
 from jit.compiled import Compiled
+from jit.mips import ROWS
 
 NAME = "atomicity"
 
@@ -40,12 +45,28 @@ def _disturbed(placement: Placement) -> Placement:
 
 def code(compiled: Compiled, placement: Placement) -> Iterator[Trip]:
     """Accesses of another size than the instruction's that they are part of."""
-    sizes = {number: size for number, slot in enumerate(placement.slots) if (size := indivisible(slot))}
-    own = [(at, word, owner) for at, (word, owner) in enumerate(zip(words(compiled), compiled.slot_of, strict=True)) if owner in sizes and word]
-    routines = {owner for _, word, owner in own if "call" in word.facts}
-    for at, word, owner in own:
-        if owner not in routines and word.facts & {"load", "store"} and word.named("base") != SP and accessed(word.row) != sizes[owner]:
-            yield trip(NAME, compiled, at, f"an access of {accessed(word.row)} bytes in an operation on {sizes[owner]} bytes")
+    sizes = _sizes(placement.slots)
+    if not sizes.any():
+        return
+    image, owners, slots = decoded(compiled), owner_array(compiled), compiled.slot_of
+    size = sizes[owners]
+    suspects = np.flatnonzero((size != 0) & (_ACCESSED[image.rows] != size) & (image.have("load", "store") != 0)).tolist()
+    routines = set(owners[image.have("call") != 0].tolist()) if suspects else ()
+    for at in suspects:
+        word = words(compiled)[at]
+        assert word is not None, "only instructions of the table access memory"
+        if slots[at] not in routines and ("base" not in word.row.operands or word.named("base") != SP):
+            yield trip(NAME, compiled, at, f"an access of {accessed(word.row)} bytes in an operation on {size[at]} bytes")
+
+
+@kept(64)
+def _sizes(slots: tuple[Instruction, ...]) -> Words:
+    """How many bytes each instruction accesses in one step, 0 for those that do not have to; at the end 0 for what belongs to no instruction."""
+    return np.array([*map(indivisible, slots), 0], np.int64)
+
+
+_ACCESSED = np.array([accessed(row) for row in ROWS], np.int64)
+"""By row of the MIPS table."""
 
 
 _TRY = "1> ll $t0, 0($a0); 1> addiu $t0, $t0, 1; 1> sc $t0, 0($a0)"

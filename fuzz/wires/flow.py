@@ -53,11 +53,25 @@ def _word(word: int, isa: str) -> Word | None:
     return Word(row, operands, frozenset(row.reads(operands)), frozenset(row.writes(operands)))
 
 
+class _Words(Sequence[Word | None]):
+    """The words of an image, each decoded when it is asked for: of most images few are."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self._words, self._isa = compiled.words, compiled.config.isa
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __getitem__(self, at):  # type: ignore[no-untyped-def]
+        if isinstance(at, slice):
+            return [_word(word, self._isa) for word in self._words[at]]
+        return _word(self._words[at], self._isa)
+
+
 @kept(8)
-def words(compiled: Compiled) -> tuple[Word | None, ...]:
+def words(compiled: Compiled) -> Sequence[Word | None]:
     """The words of an image, None for what is no instruction of its ISA."""
-    isa = compiled.config.isa
-    return tuple(_word(word, isa) for word in compiled.words)
+    return _Words(compiled)
 
 
 def adjustments(compiled: Compiled) -> Iterator[int]:

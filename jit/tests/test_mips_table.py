@@ -382,3 +382,15 @@ def test_pc_relative_rows_write_a_register_and_read_none() -> None:
 
 def test_every_fact_is_used() -> None:
     assert {fact for row in ROWS for fact in row.facts} == set(FACTS)
+
+
+@given(st.sampled_from(ROWS), st.integers(0, 0xFFFFFFFF), st.booleans())
+def test_operands_are_what_their_fields_hold(row: Row, word: int, fixed: bool) -> None:
+    if fixed:
+        word = word & ~row.mask | row.bits
+    values: list[int] | None = [] if word & row.mask == row.bits else None
+    for field in row.fields:
+        value = None if values is None else field.extract(word, values)
+        values = None if values is None or value is None else [*values, value]
+    legal = values is not None and (row.condition is None or row.condition.satisfied(values))
+    assert row.extract(word) == (tuple(values) if values is not None and legal else None)
