@@ -15,21 +15,31 @@ from typing import Any, NamedTuple
 from jit.compiled import Addresses
 from jit.config import Config
 from jit.mips import Row, rows
-from jit.registers import AT, ZERO, of_code
+from jit.registers import AT, HI, LO, ZERO, of_code
 
 
-class Label(NamedTuple):
-    """A place in the code."""
+CONTROL, LOADS, HILO = 1, 2, 4
+"""Kinds of items, as a bit mask: what transfers control, what reads memory, and what reads or writes HI or LO."""
 
+
+class _Number(NamedTuple):
     number: int
+
+
+class Label(_Number):
+    """A place in the code. It is of no kind."""
+
+    __slots__ = ()
+    kinds = 0
 
 
 class Op(NamedTuple):
     """One MIPS instruction.
 
     word is its encoding, 0 as long as a target is to be filled in. reads and writes are sets of registers as bit masks; HI and LO are bits 32
-    and 33. target is the label that a branch or jump goes to, slot the instruction in its delay slot. owner and slot_owner say to which eBPF slot the
-    instruction and the one in its delay slot belong where that is not the one at which they stand.
+    and 33. kinds are those that it is of, whatever is in its delay slot. target is the label that a branch or jump goes to, slot the instruction in its
+    delay slot. owner and slot_owner say to which eBPF slot the instruction and the one in its delay slot belong where that is not the one at which they
+    stand.
     """
 
     row: Row
@@ -38,6 +48,7 @@ class Op(NamedTuple):
     reads: int
     writes: int
     facts: frozenset[str]
+    kinds: int
     target: int | None = None
     slot: "Op | None" = None
     slot_owner: int | None = None
@@ -58,7 +69,18 @@ def _mask(registers: tuple[int, ...]) -> int:
 @lru_cache(maxsize=1 << 16)
 def instruction(row: Row, operands: tuple[int, ...]) -> Op:
     """An instruction without a symbolic target; raises ValueError when an operand does not fit its field."""
-    return Op(row, operands, row.encode(*operands), _mask(row.reads(operands)), _mask(row.writes(operands)), row.facts)
+    return _op(row, operands, operands, row.encode(*operands))
+
+
+def _op(row: Row, operands: tuple[int, ...], whole: tuple[int, ...], word: int) -> Op:
+    """`whole` are the operands with the offset of a branch."""
+    reads, writes = _mask(row.reads(whole)), _mask(row.writes(whole))
+    kinds = CONTROL if row.facts & {"branch", "jump"} else 0
+    if "load" in row.facts:
+        kinds |= LOADS
+    if (reads | writes) & (1 << HI | 1 << LO):
+        kinds |= HILO
+    return Op(row, operands, word, reads, writes, row.facts, kinds)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -66,7 +88,7 @@ def _branch(row: Row, operands: tuple[int, ...]) -> Op:
     with_offset = (*operands, 0)
     # Encoded for its checks: the manual gives some compact branches another meaning when their registers are equal or zero.
     row.encode(*with_offset)
-    return Op(row, operands, 0, _mask(row.reads(with_offset)), _mask(row.writes(with_offset)), row.facts)
+    return _op(row, operands, with_offset, 0)
 
 
 @lru_cache(maxsize=1 << 10)
@@ -82,7 +104,7 @@ def branch(row: Row, operands: tuple[int, ...], target: int, slot: Op | None = N
     if slot is not None and ("delay" not in row.facts or slot.facts & {"branch", "jump"}):
         raise ValueError(f"{slot.row.mnemonic} cannot be in a delay slot of {row.mnemonic}")
     op = _branch(row, operands)
-    return Op(row, operands, 0, op.reads, op.writes, op.facts, target, slot)
+    return Op(row, operands, 0, op.reads, op.writes, op.facts, op.kinds, target, slot)
 
 
 class Function(NamedTuple):

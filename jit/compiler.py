@@ -10,7 +10,7 @@ is only which eBPF registers its instructions name, so that registers that do no
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -43,10 +43,19 @@ _IN_PLACE = frozenset({1, 2})
 _MOST_LOWERED = 1 << 15
 
 
+# Of so many programs what does not depend on the configuration is kept, up to the length that Linux leaves to users without privileges.
+_MOST_READ = 16
+_LONGEST_READ = 4096
+
+
 class _Decoded(NamedTuple):
+    """An instruction at a slot, and the label there; `more` is the immediate in its second slot, 0 where there is none."""
+
     slot: int
     instruction: Instruction
     row: Row
+    more: int
+    label: Label
 
 
 class _Lowered(NamedTuple):
@@ -70,6 +79,21 @@ class _Use(NamedTuple):
 
     reads: frozenset[int]
     writes: frozenset[int]
+
+
+class _Read(NamedTuple):
+    """What a program is, whatever it is compiled for.
+
+    calls             of each call of a subprogram its slot and the slot that it goes to
+    kernel_functions  the BTF ids of those that are called
+    tail_calls        whether there are any
+    """
+
+    decoded: tuple[_Decoded, ...]
+    use: _Use
+    calls: tuple[tuple[int, int], ...]
+    kernel_functions: frozenset[int]
+    tail_calls: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,26 +127,23 @@ def compile_program(slots: Sequence[Instruction], config: Config, addresses: Add
 
 class _Compiler:
     def __init__(self, slots: Sequence[Instruction], config: Config, addresses: Addresses, parts: Parts) -> None:
-        self.slots = slots
+        self.slots = slots = tuple(slots)
         self.config = config
         self.addresses = addresses
         self.parts = parts
-        self.decoded = tuple(_decode(slots))
+        read = _read(slots) if len(slots) <= _LONGEST_READ else _read.__wrapped__(slots)
+        self.decoded, self.use = read.decoded, read.use
         self.emitter = Emitter(config)
         # What a kept piece of code has asked of its configuration nobody would see.
         self.cache: dict[tuple[Instruction, int], _Lowered] = {} if isinstance(config, Watched) else _lowered(parts, config)
-        self.use = _use(self.decoded)
-        for d in self.decoded:
-            if d.row.name == "CALL_LOCAL" and d.slot + 1 + d.instruction.imm == 0:
-                raise CompileError(f"instruction {d.slot}: calls the main program")
-            if d.row.name == "CALL_LOCAL" and d.slot + 1 + d.instruction.imm == addresses.exception_callback:
-                raise CompileError(f"instruction {d.slot}: calls the exception callback")
+        for slot, to in read.calls:
+            if to in (0, addresses.exception_callback):
+                raise CompileError(f"instruction {slot}: calls {'the exception callback' if to else 'the main program'}")
         self.callback = addresses.exception_callback
-        thrown = addresses.throw is not None and any(d.row.name == "CALL_KERNEL" and d.instruction.imm == addresses.throw for d in self.decoded)
-        self.emitter.throws = thrown or self.callback is not None
-        called = {d.slot + 1 + d.instruction.imm for d in self.decoded if d.row.name == "CALL_LOCAL"}
+        self.emitter.throws = addresses.throw in read.kernel_functions or self.callback is not None
+        called = {to for _, to in read.calls}
         self.programs = addresses.programs | {0}
-        self.counted = bool(addresses.programs) or any(d.row.name == "CALL" and d.instruction.imm == TAIL_CALL for d in self.decoded)
+        self.counted = bool(addresses.programs) or read.tail_calls
         self.emitter.counts = self.counted
         starts = sorted(self.programs | called | set(addresses.functions) | ({self.callback} if self.callback is not None else set()))
         # Labels beyond those of the slots: entry, exit and tail of each function, the table of entries, the C function around a main program that has
@@ -270,7 +291,7 @@ class _Compiler:
         code: list[Item] = []
         ends = [d.slot for d in body.own if d.row.name == "EXIT"]
         for d in body.own:
-            code.append(Label(d.slot))
+            code.append(d.label)
             code.extend(body.code[d.slot] if d.slot in body.code else self._exit(body.function, leave, d.slot == ends[-1]))
         if not ends:
             code.extend((Label(body.function.exit), *leave))
@@ -316,13 +337,12 @@ class _Compiler:
 
     def _lower(self, d: _Decoded, function: Function) -> tuple[Item, ...]:
         """The code of an instruction, from the cache where it does not depend on the place."""
-        wide = d.row.slots == 2
-        key = (d.instruction, self.slots[d.slot + 1].imm if wide else 0)
+        key = d.instruction, d.more
         blinded = self.keys is not None and d.row.name in self.parts.blinding.forms
         lowered = None if blinded else self.cache.get(key)
         if lowered is None:
             self.emitter.enter(Place(function, d.slot, self.addresses, _BYTES_PER_SLOT * (len(self.slots) + 16)))
-            whole = d.instruction._replace(imm=wide_immediate(d.instruction, self.slots[d.slot + 1])) if wide else d.instruction
+            whole = d.instruction._replace(imm=wide_immediate(d.instruction, self.slots[d.slot + 1])) if d.row.slots == 2 else d.instruction
             if blinded and self.keys is not None:
                 blinding.lower(self.emitter, whole, d.row.name, self.parts.lowering, self.parts.blinding, self.keys(d.slot))
             else:
@@ -348,7 +368,7 @@ def _renamed(item: Item, names: Mapping[int, int]) -> Item:
         return Label(names[item.number])
     if item.target is None or item.target not in names:
         return item
-    return Op(item.row, item.operands, item.word, item.reads, item.writes, item.facts, names[item.target], item.slot, item.slot_owner)
+    return Op(item.row, item.operands, item.word, item.reads, item.writes, item.facts, item.kinds, names[item.target], item.slot, item.slot_owner)
 
 
 @cache
@@ -363,8 +383,19 @@ def _decode(slots: Sequence[Instruction]) -> Iterator[_Decoded]:
         row = lookup(slots[at])
         if row is None or (row.name not in LOWERING and row.name != "EXIT"):
             raise CompileError(f"instruction {at}: not an instruction of a linked program")
-        yield _Decoded(at, slots[at], row)
-        at += row.slots
+        size = row.slots
+        yield _Decoded(at, slots[at], row, slots[at + 1].imm if size == 2 else 0, Label(at))
+        at += size
+
+
+@lru_cache(maxsize=_MOST_READ)
+def _read(slots: tuple[Instruction, ...]) -> _Read:
+    """Raises CompileError when they are no linked program."""
+    decoded = tuple(_decode(slots))
+    calls = [(d.slot, d.slot + 1 + d.instruction.imm) for d in decoded if d.row.name == "CALL_LOCAL"]
+    kernel_functions = frozenset(d.instruction.imm for d in decoded if d.row.name == "CALL_KERNEL")
+    tail_calls = any(d.row.name == "CALL" and d.instruction.imm == TAIL_CALL for d in decoded)
+    return _Read(decoded, _use(decoded), tuple(calls), kernel_functions, tail_calls)
 
 
 class _Named(NamedTuple):
@@ -391,7 +422,7 @@ def _named(row: Row) -> _Named:
 
 def _use(decoded: Sequence[_Decoded]) -> _Use:
     reads = writes = 0
-    for _, instruction, row in decoded:
+    for _, instruction, row, _, _ in decoded:
         named = _named(row)
         reads |= named.reads | named.reads_dst << instruction.dst | named.reads_src << instruction.src
         writes |= named.writes_dst << instruction.dst | named.writes_src << instruction.src

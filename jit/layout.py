@@ -20,7 +20,7 @@ from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from jit.call import REGION
-from jit.code import Label, Op, nop
+from jit.code import CONTROL, Label, Op, nop
 from jit.config import Config
 from jit.mips import rows
 from jit.passes import Code
@@ -72,12 +72,20 @@ class _Layout:
         self.owner: list[int] = []
 
     def run(self) -> Laid:
+        most = 2 * len(self.code)
+        # Where the whole image is within the reach of every branch, and of every jump, nothing need be looked at.
+        if most > _REACH or self.base >> REGION != (self.base + 4 * most) >> REGION:
+            self._lengthen()
+        self._emit()
+        return Laid(self.words, self.owner, self.labels)
+
+    def _lengthen(self) -> None:
+        """Find the branches that are to be long, and with them the places of all labels."""
         turns = 0
         while True:
             size, branches = self._place(turns >= _TURNS)
             far = self.base >> REGION != (self.base + 4 * size - 4) >> REGION
-            # Where the whole image is within the reach of every branch nothing need be looked at.
-            beyond = [at for at, position, op in branches if not self._reaches(op, position)] if size > _REACH else []
+            beyond = [at for at, position, op in branches if not self._reaches(op, position)]
             if not beyond and far <= self.far:
                 break
             self.far |= far
@@ -85,8 +93,6 @@ class _Layout:
             turns += 1
         if turns >= _TURNS:
             self._place(False)
-        self._emit()
-        return Laid(self.words, self.owner, self.labels)
 
     def _place(self, all_long: bool) -> tuple[int, list[tuple[int, int, Op]]]:
         """Give the labels their places; returns how many words there are, and the branches that are short, as (index, place, branch).
@@ -122,29 +128,41 @@ class _Layout:
         return self._jump_size() + (2 if _conditional(op) else 1 if self.far else 0)
 
     def _emit(self) -> None:
-        words, owner = self.words, self.owner
+        words, owner, labels, long = self.words, self.owner, self.labels, self.long
+        outside, slots, word, owned = self.outside, self.slots, self.words.append, self.owner.append
+        short: list[tuple[int, Op]] = []
         current = -1
         for at, item in enumerate(self.code):
             if isinstance(item, Label):
-                current = item.number if item.number < self.slots else -1 if item.number in self.outside else current
+                number = item.number
+                labels[number] = len(words)
+                if number < slots:
+                    current = number
+                elif number in outside:
+                    current = -1
                 continue
-            if item.target is None and "delay" not in item.facts:
-                words.append(item.word)
-                owner.append(current if item.owner is None else item.owner)
+            if not item.kinds & CONTROL:
+                word(item.word)
+                owned(current if item.owner is None else item.owner)
                 continue
             start = len(words)
-            if at in self.long:
+            if at in long:
                 self._emit_long(item)
             else:
-                words.append(item.word if item.target is None else item.row.encode(*item.operands, self.labels[item.target] - start - 1))
+                if item.target is not None:
+                    short.append((start, item))
+                word(item.word)
                 if "delay" in item.facts:
-                    words.append(self._slot(item))
+                    word(self._slot(item))
             owner.extend([current] * (len(words) - start))
             if item.owner is not None:
                 owner[start] = item.owner
             if item.slot_owner is not None:
                 # The second word, but for the long forms that put the slot first.
-                owner[start + (0 if at in self.long and self.far and not _conditional(item) else 1)] = item.slot_owner
+                owner[start + (0 if at in long and self.far and not _conditional(item) else 1)] = item.slot_owner
+        for start, item in short:
+            assert item.target is not None
+            words[start] = item.row.encode(*item.operands, labels[item.target] - start - 1)
 
     def _emit_long(self, op: Op) -> None:
         assert op.target is not None

@@ -7,7 +7,7 @@ forbidden slot of a new one, wants something in between.
 from collections.abc import Set
 from typing import NamedTuple
 
-from jit.code import Item, Label, Op, nop
+from jit.code import CONTROL, HILO, LOADS, Item, Label, Op, nop
 from jit.config import Config
 from jit.mips import rows
 from jit.registers import HI, LO
@@ -52,7 +52,7 @@ def fill_delay_slots(code: Code, config: Config) -> Code:
     result: list[Item] = []
     passed: set[int] = set()
     for item in code.items:
-        if isinstance(item, Op) and item.slot is None and "delay" in item.facts and "likely" not in item.facts:
+        if item.kinds & CONTROL and isinstance(item, Op) and item.slot is None and "delay" in item.facts and "likely" not in item.facts:
             found = _candidate(result, item, code.targets, loads_too)
             if found is not None:
                 at, crossed = found
@@ -115,12 +115,15 @@ def separate(code: Code, config: Config) -> Code:
     delay, hilo = load_delay(config), hilo_hazard(config)
     if not delay and not hilo and "bc" not in rows(config):
         return code
+    concerned = CONTROL | (LOADS if delay else 0) | (HILO if hilo else 0)
+    nothing = nop(config)
     result: list[Item] = []
     loaded = 0  # the register that the instruction before has loaded, on MIPS I
     since_read = 2  # instructions since HI or LO was read, at most 2
     forbidden = False  # whether the instruction before was a compact branch with a forbidden slot
+    settled = True  # whether what came before asks for nothing
     for item in code.items:
-        if isinstance(item, Label):
+        if (settled and not item.kinds & concerned) or isinstance(item, Label):
             result.append(item)
             continue
         wait = 0
@@ -128,7 +131,7 @@ def separate(code: Code, config: Config) -> Code:
             wait = 1
         if hilo and item.writes & _HILO:
             wait = max(wait, 2 - since_read)
-        result.extend([nop(config)] * wait)
+        result.extend([nothing] * wait)
         result.append(item)
         # The slot of a branch-likely may be annulled, and then is not something in between.
         words = (item,) if item.slot is None or "likely" in item.facts else (item, item.slot)
@@ -139,4 +142,5 @@ def separate(code: Code, config: Config) -> Code:
             since_read = min(2, since_read + 1)
         loaded = item.writes if delay and "load" in item.facts else 0
         forbidden = "forbidden" in item.facts
+        settled = not (loaded or forbidden or (hilo and since_read < 2))
     return code._replace(items=result)

@@ -6,6 +6,7 @@ mentions are saved on the stack around the call, except where the result goes.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from jit import call
@@ -87,26 +88,23 @@ def routine(e: Emitter, name: str, arguments: Sequence[Argument | None], result:
     `result` gets its value, zero-extended when it has 32 bits.
     """
     function = e.place_of_instruction.function
-    keep = [
-        register
-        for number in sorted(function.mentioned)
-        if number < 6
-        for register in sorted(pairs(e.config)[number])
-        if result is None or register not in result
-    ]
+    keep = _kept(function.mentioned, pairs(e.config), result or ())
     e.spills = True
-    for register in keep:
-        e.op("sw", register, _spill_offset(register), SP)
+    for register, offset in keep:
+        e.op("sw", register, offset, SP)
     _pass(e, arguments)
     call.routine(e, name)
     if result is not None:
         _receive(e, result, bits)
-    for register in keep:
-        e.op("lw", register, _spill_offset(register), SP)
+    for register, offset in keep:
+        e.op("lw", register, offset, SP)
 
 
-def _spill_offset(register: int) -> int:
-    return SPILL + 4 * _SPILLABLE.index(register)
+@lru_cache(maxsize=1 << 10)
+def _kept(mentioned: frozenset[int], places: tuple[Pair, ...], result: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """The registers that survive a runtime routine, and where in the frame they are meanwhile."""
+    registers = [register for number in sorted(mentioned) if number < 6 for register in sorted(places[number]) if register not in result]
+    return tuple((register, SPILL + 4 * _SPILLABLE.index(register)) for register in registers)
 
 
 def _receive(e: Emitter, result: Pair, bits: int) -> None:
