@@ -102,8 +102,7 @@ def judge_all(
 
 def bounded(placement: Placement, executed: int) -> Placement:
     """With room for so many eBPF instructions, and for what an image does besides: one that runs away is stopped soon."""
-    world = placement.world
-    return replace(placement, world=replace(world, instruction_limit=min(world.instruction_limit, 2 * executed + 1000)))
+    return replace(placement, limit=2 * executed + 1000)
 
 
 class Repeats:
@@ -209,7 +208,7 @@ class Judge:
         if _promises_nothing(made):
             # Nothing is compared with the trace, and of a program that never ends it is long.
             return made._replace(expected=replace(made.expected, outcome=replace(made.expected.outcome, trace=())))
-        return made.within(made.expected.outcome.executed)
+        return made
 
     def image(self, config: Config, world: Expectations, repeats: Repeats | None = None) -> Iterator[Verdict]:
         """The verdicts on one image."""
@@ -219,8 +218,10 @@ class Judge:
         key = None
         try:
             compiled = self._compile(config, first.placement)
+            plan = self._plan(compiled, world)
+            elsewhere = [self._elsewhere(config, expectation.placement) for _, expectation, _ in plan.elsewhere]
             if repeats is not None:
-                key = self._key(compiled, world, repeats)
+                key = self._key(compiled, elsewhere, world, repeats)
                 if key in repeats.agreed and not any(trips_of(self.wires, compiled, first.placement)):
                     yield from (replace(verdict, config=config, repeated=True) for verdict in repeats.agreed[key])
                     return
@@ -233,8 +234,7 @@ class Judge:
             yield from (Verdict(Status.DIFFER, config, number, (_refusal(error),)) for number in range(len(world.inputs)))
             return
         trips = tuple(trips_of(self.wires, compiled, first.placement))
-        plan = self._plan(compiled, world)
-        variants = tuple(self._vary_elsewhere(compiled, *pair) for pair in plan.elsewhere)
+        variants = tuple(self._vary_elsewhere(compiled, made, *pair) for made, pair in zip(elsewhere, plan.elsewhere, strict=True))
         if plan.elsewhere:
             self.target.load(compiled, first.placement)
         found = self._screen(plan.screened, self.recordings, len(plan.here))
@@ -250,22 +250,21 @@ class Judge:
         if key is not None and repeats is not None and all(verdict.status is Status.AGREE for verdict in verdicts):
             repeats.agreed[key] = tuple(verdicts)
 
-    def _key(self, compiled: Compiled, world: Expectations, repeats: Repeats) -> bytes | None:
-        """Equal for images of which the runs, of all inputs and all their variants, cannot differ; None where the CPU would show its errata."""
-        if occurrences(compiled):
+    def _key(self, compiled: Compiled, elsewhere: Sequence[Compiled | Exception], world: Expectations, repeats: Repeats) -> bytes | None:
+        """Equal for images of which the runs, of all inputs and all their variants, cannot differ; None where the CPU would show its errata.
+
+        `elsewhere` are the images of variants that need their own; what there is instead of one the run of the variant reports.
+        """
+        others = [image for image in elsewhere if not isinstance(image, Exception)]
+        if len(others) < len(elsewhere) or occurrences(compiled):
             return None
-        elsewhere = self._plan(compiled, world).elsewhere
-        try:
-            images = [compiled, *(self._compile(compiled.config, expectation.placement) for _, expectation, _ in elsewhere)]
-        except Exception:
-            # The run of the variant reports it.
-            return None
+        images = [compiled, *others]
         parts = [(image.words, image.bpf_at, image.slot_of, image.exits, image.registers, image.stack_size, image.frame_pointer) for image in images]
         config = compiled.config
         # Errata, and what an image does not show of other options, are no affair of a run.
-        others = [name for name in config.options if name not in (*config.errata, "nollsc", "nospec")]
+        options = [name for name in config.options if name not in (*config.errata, "nollsc", "nospec")]
         # Version 2 writes equal values alike, wherever they lie in memory.
-        return blake2b(marshal.dumps((id(world), config.width, repeats.cpu(config), others, parts), 2)).digest()
+        return blake2b(marshal.dumps((id(world), config.width, repeats.cpu(config), options, parts), 2)).digest()
 
     def _screen(self, inputs: Inputs, recordings: frozenset[Recording], variants: int = 0) -> list[bool]:
         """Of which of these runs of the loaded image it is not certain that they are as they must be."""
@@ -275,6 +274,13 @@ class Judge:
 
     def _compile(self, config: Config, placement: Placement) -> Compiled:
         return self.compiler(placement.slots, config, placement.addresses)
+
+    def _elsewhere(self, config: Config, placement: Placement) -> Compiled | Exception:
+        """The image of a variant that needs its own, or why there is none."""
+        try:
+            return self._compile(config, placement)
+        except Exception as error:
+            return error
 
     def _plan(self, compiled: Compiled, world: Expectations) -> _Plan:
         """What to run for an image. Where wires ask for the same placements as for one before it is the same."""
@@ -303,14 +309,16 @@ class Judge:
             if known.placement.world == placement.world and known.placement.slots == placement.slots:
                 world.variants.append(known._replace(placement=placement).within(known.expected.outcome.executed))
                 return world.variants[-1]
-        world.variants.append(self.expectation(world.inputs[0].case, placement))
+        made = self.expectation(world.inputs[0].case, placement)
+        world.variants.append(made.within(made.expected.outcome.executed))
         return world.variants[-1]
 
-    def _vary_elsewhere(self, first: Compiled, wire: Wire, expectation: Expectation, alone: Inputs) -> _Variant:
-        """A variant that needs an image of its own."""
+    def _vary_elsewhere(self, first: Compiled, compiled: Compiled | Exception, wire: Wire, expectation: Expectation, alone: Inputs) -> _Variant:
+        """A variant that needs an image of its own, or why there is none."""
+        if isinstance(compiled, Exception):
+            return _Variant(wire, expectation.placement, (_refusal(compiled),), "")
         compile_at = partial(self._compile, first.config)
         try:
-            compiled = compile_at(expectation.placement)
             found = tuple(wire.images(first, compiled, expectation.placement, compile_at)) if wire.images else ()
             self.target.load(compiled, expectation.placement)
         except Exception as error:

@@ -222,7 +222,8 @@ class Placement:
     `world` lacks the functions, which keep a state: `fresh_world` gives a world for one run of the oracle, and its functions; `environment` those
     for a run of a target. `fill` chooses what native registers hold at entry and after calls, as `fuzz.environment.calls.noise` does, or is
     `ZEROS`; `seed` all else that is chosen. `declared` are the kernel functions that the program declares. `interference` is how many attempts of
-    each atomic operation other CPUs break (`fuzz.cpu.interference`).
+    each atomic operation other CPUs break (`fuzz.cpu.interference`). `limit` is how many eBPF instructions an image may take the time of, None for
+    as many as the oracle.
     """
 
     slots: tuple[Instruction, ...]
@@ -237,6 +238,13 @@ class Placement:
     interference: int = 0
     declared: tuple[KernelFunction, ...] = ()
     context: ContextKind = "memory"
+    limit: int | None = None
+
+    @property
+    def instruction_limit(self) -> int:
+        """How many eBPF instructions an image may take the time of."""
+        most = self.world.instruction_limit
+        return most if self.limit is None else min(most, self.limit)
 
     def environment(self) -> Environment:
         """The functions in their initial state."""

@@ -12,7 +12,7 @@ INSTRUCTIONS_PER_SLOT = 100
 
 def instruction_limit(placement: Placement) -> int:
     """How many MIPS instructions a run may execute."""
-    return INSTRUCTIONS_PER_SLOT * placement.world.instruction_limit
+    return INSTRUCTIONS_PER_SLOT * placement.instruction_limit
 
 
 def check(compiled: Compiled, placement: Placement) -> None:

@@ -128,7 +128,7 @@ class Service:
     def serve(self, function: Function, registers: Sequence[int]) -> list[int]:
         """The registers after the call, of 64 bits each; raises RoutineError when the run ends here."""
         self.served += 1
-        if self.served > self._placement.world.instruction_limit:
+        if self.served > self._placement.instruction_limit:
             raise RoutineError(Fault(FaultKind.INSTRUCTION_LIMIT, None, detail=f"{self.served - 1} calls"))
         signature, meaning = self._meaning(function)
         self._check_state(function, registers)

@@ -54,10 +54,11 @@ _CHECKS = {Recording.BOUNDARIES: native.PATH, Recording.OPERANDS: native.OPERAND
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expectation:
-    """An input as the screen wants it: what the oracle says of it, and its memory."""
+    """An input as the screen wants it: what the oracle says of it, and its memory; and where both are."""
 
     outcome: Words
     memory: Words
+    addresses: tuple[int, int]
 
 
 @kept(256)
@@ -68,11 +69,16 @@ def expectation(placement: Placement, expected: Run) -> Expectation | None:
         return None
     if len(segments) > MOST_SEGMENTS or sum(len(segment.initial) for segment in segments) > LARGEST:
         return None
-    return Expectation(_outcome(expected), _memory(placement, expected))
+    made = _outcome(expected), _memory(placement, expected)
+    return Expectation(*made, (made[0].ctypes.data, made[1].ctypes.data))
 
 
-def _signed(values: Sequence[int]) -> Words:
-    return np.frombuffer(array("Q", values), np.int64)
+_U64 = (1 << 64) - 1
+
+
+def _bytes(numbers: Sequence[int]) -> bytes:
+    """Integers as native code has them, of 64 bits each."""
+    return array("Q", numbers).tobytes()
 
 
 def _mark(value: int | None) -> int:
@@ -81,71 +87,67 @@ def _mark(value: int | None) -> int:
 
 
 def _known(registers: Sequence[int | None]) -> int:
-    return sum(_mark(value) << number for number, value in enumerate(registers))
+    return sum([_mark(value) << number for number, value in enumerate(registers)])
 
 
 @kept(256)
 def _outcome(expected: Run) -> Words:
     """Of an oracle's run. Placements that the program cannot tell apart share one."""
     outcome = expected.outcome
-    header = np.zeros(native.EXPECTED_ROWS, np.int64)
+    header = [0] * native.EXPECTED_ROWS
     header[native.EXPECTED_RETURN] = outcome.return_value or 0
     header[native.EXPECTED_KNOWN] = _known(outcome.registers)
     header[native.EXPECTED_COUNT] = len(outcome.trace)
-    header[native.EXPECTED_REGISTERS : native.EXPECTED_REGISTERS + REGISTERS] = _signed([value or 0 for value in outcome.registers])
-    return np.concatenate((header, _rows(outcome.trace).ravel()))
+    header[native.EXPECTED_REGISTERS : native.EXPECTED_REGISTERS + REGISTERS] = [value or 0 for value in outcome.registers]
+    return np.concatenate((np.frombuffer(_bytes(header), np.int64), _rows(outcome.trace).ravel()))
+
+
+_KINDS = {NoneType: 0, int: 1, Low: 2}
+_MARKS = np.array([_mark(None), _mark(0), _mark(Low(0))], np.int64)
+"""By kind of value what is known of register 0."""
+_PLACES = 1 << np.arange(REGISTERS, dtype=np.int64)
 
 
 def _rows(trace: Trace) -> Words:
     """Slot, registers and what is known of them before each instruction."""
-    rows = np.zeros((len(trace), native.EXPECTED_ROW), np.int64)
+    rows = np.empty((len(trace), native.EXPECTED_ROW), np.int64)
     if not trace:
         return rows
     slots, registers = zip(*trace, strict=True)
+    values = [value for each in registers for value in each]
+    kinds = np.frombuffer(bytes(map(_KINDS.__getitem__, map(type, values))), np.uint8)
     rows[:, 0] = slots
-    always = 0
-    for number, values in enumerate(zip(*registers, strict=True)):
-        # Most registers hold something all the time, or nothing.
-        kinds = set(map(type, values))
-        if kinds == {int}:
-            always |= 1 << number
-            rows[:, 1 + number] = _signed(values)
-        elif kinds != {NoneType}:
-            marks = [_mark(value) for value in values] if Low in kinds else [value is not None for value in values]
-            rows[:, -1] += np.array(marks, np.int64) << number
-            rows[:, 1 + number] = _signed([value or 0 for value in values])
-    rows[:, -1] += always
+    rows[:, 1:-1] = np.frombuffer(_bytes([value or 0 for value in values]), np.int64).reshape(-1, REGISTERS)
+    rows[:, -1] = _MARKS[kinds].reshape(-1, REGISTERS) @ _PLACES
     return rows
 
 
 def _memory(placement: Placement, expected: Run) -> Words:
-    world = placement.world
-    header = np.zeros(native.MEMORY_HEADER, np.int64)
-    areas = _signed([number for region in world.regions for number in (region.address, len(region.contents), region.writable)])
-    at = len(header) + len(areas) + native.SEGMENT_ROW * len(placement.segments)
-    rows, contents = [], []
-    for segment in placement.segments:
-        after = segment.initial[: segment.start] + expected.outcome.memory[segment.name] + segment.initial[segment.start + segment.size :]
-        length = len(segment.initial) // 8
-        address = segment.address if world.address_width == 64 else sign_extended(segment.address)
-        rows.append((segment.address % AREA_SIZE, length, at, at + length, *_signed((address,)).tolist()))
-        contents += [np.frombuffer(segment.initial, np.int64), np.frombuffer(after, np.int64)]
+    world, memory, segments = placement.world, expected.outcome.memory, placement.segments
+    areas = [number for region in world.regions for number in (region.address, len(region.contents), region.writable)]
+    at = native.MEMORY_HEADER + len(areas) + native.SEGMENT_ROW * len(segments)
+    rows, contents = list[int](), list[bytes]()
+    for name, address, initial, start, size in segments:
+        length = len(initial) // 8
+        rows += (address % AREA_SIZE, length, at, at + length, address if world.address_width == 64 else sign_extended(address))
+        contents += (initial, initial[:start], memory[name], initial[start + size :])
         at += 2 * length
-    header[native.FRAME_POINTER :][:2] = _signed((world.frame_pointer, placement.segments[-1].address))
-    header[native.UNTOUCHED] = _untouched(world.stack, expected.outcome.memory[STACK])
-    header[native.SEGMENT_COUNT], header[native.SEGMENTS_AT] = len(rows), len(header) + len(areas)
-    header[native.AREA_COUNT], header[native.AREAS_AT] = len(world.regions), len(header)
-    header[native.LIMIT], header[native.FILL] = instruction_limit(placement), placement.fill
+    header = [0] * native.ENTRY_REGISTERS
+    header[native.FRAME_POINTER], header[native.STACK_ADDRESS] = world.frame_pointer, segments[-1].address
+    header[native.UNTOUCHED] = _untouched(world.stack, memory[STACK])
+    header[native.SEGMENT_COUNT], header[native.SEGMENTS_AT] = len(segments), native.MEMORY_HEADER + len(areas)
+    header[native.AREA_COUNT], header[native.AREAS_AT] = len(world.regions), native.MEMORY_HEADER
+    header[native.LIMIT], header[native.FILL] = instruction_limit(placement), placement.fill & _U64
     header[native.ALIGNMENT], header[native.NOISE_START] = world.alignment, noise_start(placement.fill)
     header[native.INTERFERENCE] = placement.interference
-    header[native.ENTRY_REGISTERS :] = _signed(entry_registers(placement, 0))
-    return np.concatenate((header, areas, np.array(rows, np.int64).ravel(), *contents))
+    return np.frombuffer(b"".join((_bytes([*header, *entry_registers(placement, 0), *areas, *rows]), *contents)), np.int64)
 
 
 def _untouched(before: bytes, after: bytes) -> int:
     """How many bytes at the beginning are the same."""
-    changed = np.flatnonzero(np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8))
-    return int(changed[0]) if len(changed) else len(before)
+    if before == after:
+        return len(before)
+    return int((np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8)).argmax())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,8 +192,8 @@ def batch(inputs: tuple[tuple[Placement, Run], ...]) -> Batch:
         placements,
         expected,
         expectations,
-        np.array([each.outcome.ctypes.data for each in expectations], np.int64),
-        np.array([each.memory.ctypes.data for each in expectations], np.int64),
+        np.array([each.addresses[0] for each in expectations], np.int64),
+        np.array([each.addresses[1] for each in expectations], np.int64),
         tuple(number for number, run in enumerate(expected) if run.calls),
         tuple(pages),
     )

@@ -104,7 +104,7 @@ def test_what_never_ends_is_stopped_soon_whoever_runs_it_again(target: UnicornTa
     limits, run = [], target.run
 
     def noted(placement: Placement, recordings: frozenset[Recording] = frozenset()) -> Run:
-        limits.append(placement.world.instruction_limit)
+        limits.append(placement.instruction_limit)
         return run(placement, recordings)
 
     monkeypatch.setattr(target, "run", noted)
