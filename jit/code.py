@@ -17,7 +17,6 @@ from jit.config import Config
 from jit.mips import Row, rows
 from jit.registers import AT, HI, LO, ZERO, of_code
 
-
 CONTROL, LOADS, HILO = 1, 2, 4
 """Kinds of items, as a bit mask: what transfers control, what reads memory, and what reads or writes HI or LO."""
 
@@ -37,9 +36,9 @@ class Op(NamedTuple):
     """One MIPS instruction.
 
     word is its encoding, 0 as long as a target is to be filled in. reads and writes are sets of registers as bit masks; HI and LO are bits 32
-    and 33. kinds are those that it is of, whatever is in its delay slot. target is the label that a branch or jump goes to, slot the instruction in its
-    delay slot. owner and slot_owner say to which eBPF slot the instruction and the one in its delay slot belong where that is not the one at which they
-    stand.
+    and 33. kinds are those that it is of, whatever is in its delay slot. target is the label that a branch or jump goes to, slot the
+    instruction in its delay slot. owner and slot_owner say to which eBPF slot the instruction and the one in its delay slot belong where that
+    is not the one at which they stand.
     """
 
     row: Row
