@@ -1,14 +1,20 @@
 """Findings made small: instructions left out, operands, inputs, packets and maps made plain, as long as the symptom stays the same.
 
     finding ─ the wrong instruction by itself ─ passes in turn, until nothing changes ─► 1-minimal case ─ its neighbours ─► condition, fingerprint
+                                          ▲                                                              │
+                                          └─ it passes where the case that it was made from fails ───────┘
 
 What Hypothesis has generated it has not shrunk in a campaign, because a campaign drives it by bytes; all cases are reduced here, whatever they came
 from. A pass is a row of `PASSES`. 1-minimal means that no single step of any pass leaves the symptom as it is. What a verifier would refuse is judged
 INCONCLUSIVE and so is never taken.
+
+The condition is that of the small case, judged on each configuration. A case that has become so plain that it passes where the one that it was made
+from fails, such as with a constant that has no carry in 64-bit code, goes back to the last state that fails there, and what is taken after that
+must fail there too (`_Witnesses`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -20,13 +26,13 @@ from fuzz.campaign.isolate import alone, ended, executed
 from fuzz.campaign.shape import starts, unit, without
 from fuzz.case import Case, Compiler, Input
 from fuzz.engine.target import Target
-from fuzz.findings.condition import examine
-from fuzz.findings.diagnosis import Diagnosis, diagnose
+from fuzz.findings.condition import Condition, examine
+from fuzz.findings.diagnosis import Diagnosis, Symptom, diagnose
 from fuzz.findings.finding import Finding
-from fuzz.findings.fingerprint import fingerprint, same_bug
+from fuzz.findings.fingerprint import fingerprint, operation, same_bug
 from fuzz.findings.form import form
 from fuzz.findings.side_by_side import side_by_side
-from fuzz.judge import interpret, judge
+from fuzz.judge import interpret, judge, judge_all
 from fuzz.layout import place
 from fuzz.verdict import Status, Verdict
 from fuzz.wires.wire import Wire
@@ -37,11 +43,17 @@ from oracle.world import NO_PACKET
 JUDGINGS = 1200
 """So often a case is judged at most; not by time, so that the result is always the same."""
 
+_ROUNDS = 3
+"""So often a small case goes back, because it passes where the one that it was made from fails."""
+
 _PAGE = 16
 """Bits of an address that are left out to ask whether a number may be an address."""
 
 _EXECUTED = 4096
 """Executed instructions of a reduced program: one that has lost the end of its loop would run for long."""
+
+
+_FAILED = (Status.DIFFER, Status.TRIPPED, Status.ENGINE)
 
 
 class Shown(NamedTuple):
@@ -68,20 +80,24 @@ class Bench:
         verdict = judge(case, config, self.target, self.compiler, self.wires)
         if verdict.status is Status.INCONCLUSIVE:
             raise ProgramError(f"{program.source}: {program.section}: {verdict.reason}")
-        if verdict.status not in (Status.DIFFER, Status.TRIPPED, Status.ENGINE):
+        if verdict.status not in _FAILED:
             return None
         return Shown(verdict, diagnose(case, verdict, self.target, self.compiler, self.wires))
 
 
 @dataclass(slots=True)
 class _Reducer:
-    """The case as small as it has become; `holds` judges others, at most `left` more of them."""
+    """The case as small as it has become; `holds` judges others, at most `left` more of them. `states` are the case that it was, and all since."""
 
     program: Program
     given: Input
     config: Config
     holds: Callable[[Program, Input], bool]
     left: int = JUDGINGS
+    states: list[tuple[Program, Input]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.states.append((self.program, self.given))
 
     def try_program(self, program: Program | None) -> bool:
         return program is not None and self._try(program, self.given)
@@ -99,7 +115,13 @@ class _Reducer:
         if not self.holds(program, given):
             return False
         self.program, self.given = program, given
+        self.states.append((program, given))
         return True
+
+    def back_to(self, at: int) -> None:
+        """To one of the states, without those behind it."""
+        del self.states[at + 1 :]
+        self.program, self.given = self.states[at]
 
 
 def reduce(finding: Finding, target: Target, compiler: Compiler, wires: Sequence[Wire]) -> Finding:
@@ -116,13 +138,112 @@ def reduce(finding: Finding, target: Target, compiler: Compiler, wires: Sequence
 
     first, given = next(((found, given) for given in finding.inputs if (found := shown(finding.program, given)) is not None), (None, None))
     if first is None or given is None:
-        return replace(finding, reduced=True)
-    reducer = _Reducer(finding.program, given, config, lambda program, given: shown(program, given) is not None)
+        return _as_it_is(finding, bench)
+    witnesses = _Witnesses(bench, first.diagnosis.symptom, finding.program, given)
+
+    def holds(program: Program, given: Input) -> bool:
+        return shown(program, given) is not None and witnesses.all_fail(program, given)
+
+    reducer = _Reducer(finding.program, given, config, holds)
     _isolate(reducer, first.diagnosis.slot)
     make_small(reducer)
+    condition = _with_witnesses(reducer, witnesses, first.diagnosis.slot)
     found = shown(reducer.program, reducer.given)
     assert found is not None
-    return _concluded(finding, reducer, found, bench, given)
+    return _concluded(finding, reducer, found, bench, condition)
+
+
+def _as_it_is(finding: Finding, bench: Bench) -> Finding:
+    """Not made small: it may take what earlier inputs or runs have left. Its configurations are those on which it fails again, if any."""
+    configs = tuple(map(Config.parse, finding.configs))
+    try:
+        verdicts = list(judge_all(finding.program, finding.inputs, configs, bench.target, bench.compiler, wires=bench.wires))
+    except ProgramError:
+        return replace(finding, reduced=True)
+    failing = tuple(dict.fromkeys(str(verdict.config) for verdict in verdicts if verdict.status in _FAILED))
+    return replace(finding, configs=failing or (finding.config,), reduced=True)
+
+
+@dataclass(slots=True)
+class _Witnesses:
+    """Configurations on which a small case must fail as well, because the case that it was made from does.
+
+    program, given  that case
+    configs         so far
+    answers         what judging that case has come to
+    """
+
+    bench: Bench
+    symptom: Symptom
+    program: Program
+    given: Input
+    configs: list[Config] = field(default_factory=list)
+    answers: dict[Config, bool | None] = field(default_factory=dict)
+
+    def fails(self, program: Program, given: Input, config: Config) -> bool | None:
+        """Whether a case fails in the same way; None where it cannot be judged."""
+        try:
+            found = self.bench.shown(program, given, config)
+        except ProgramError:
+            return None
+        return found is not None and same_bug(found.diagnosis.symptom, self.symptom)
+
+    def all_fail(self, program: Program, given: Input) -> bool:
+        """Whether a case fails on all of them."""
+        return all(self.fails(program, given, config) for config in self.configs)
+
+    def at_first(self, config: Config) -> bool | None:
+        """What becomes of the case that the small one was made from."""
+        if config not in self.answers:
+            self.answers[config] = self.fails(self.program, self.given, config)
+        return self.answers[config]
+
+
+def _with_witnesses(reducer: _Reducer, witnesses: _Witnesses, slot: int | None) -> Condition:
+    """The condition of the small case, which is made again with more witnesses as long as it is too small to fail where it did at first."""
+    condition, missing = _condition(reducer, witnesses)
+    for _ in range(_ROUNDS):
+        if not missing:
+            break
+        before, witnesses.configs = (list(reducer.states), list(witnesses.configs)), [*witnesses.configs, *missing]
+        _again(reducer, witnesses, slot)
+        if _occurrences(reducer.program, witnesses.symptom) > _occurrences(before[0][-1][0], witnesses.symptom):
+            # Another of the same instructions goes wrong there: that is no reason to keep both.
+            reducer.states, witnesses.configs = before
+            reducer.back_to(len(reducer.states) - 1)
+            break
+        condition, missing = _condition(reducer, witnesses)
+    return condition
+
+
+def _condition(reducer: _Reducer, witnesses: _Witnesses) -> tuple[Condition, list[Config]]:
+    """The condition of the small case, and configurations on which it passes and the first case does not: one for each width and byte order."""
+    missing: dict[tuple[int, bool], Config] = {}
+
+    def fails(config: Config) -> bool | None:
+        answer = witnesses.fails(reducer.program, reducer.given, config)
+        if not answer and witnesses.at_first(config):
+            missing.setdefault((config.width, config.big_endian), config)
+        return answer
+
+    return examine(reducer.config, fails), list(missing.values())
+
+
+def _again(reducer: _Reducer, witnesses: _Witnesses, slot: int | None) -> None:
+    """From the last state that fails on all witnesses. The first one does."""
+    low, high = 0, len(reducer.states) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if witnesses.all_fail(*reducer.states[middle]) else (low, middle - 1)
+    reducer.back_to(low)
+    if low == 0:
+        _isolate(reducer, slot)
+    make_small(reducer)
+
+
+def _occurrences(program: Program, symptom: Symptom) -> int:
+    rows = [row for slot in program.slots if (row := lookup(slot)) is not None]
+    return sum(operation(row.name) == operation(symptom.row) for row in rows)
 
 
 def _isolate(reducer: _Reducer, slot: int | None) -> None:
@@ -146,24 +267,9 @@ def make_small(reducer: _Reducer) -> None:
             return
 
 
-def _concluded(finding: Finding, reducer: _Reducer, shown: Shown, bench: Bench, given: Input) -> Finding:
-    """The reduced finding, with its condition and fingerprint."""
+def _concluded(finding: Finding, reducer: _Reducer, shown: Shown, bench: Bench, condition: Condition) -> Finding:
+    """The reduced finding, with its fingerprint."""
     verdict, diagnosis = shown
-    cases = ((reducer.program, reducer.given), (finding.program, given))
-
-    def fails(config: Config) -> bool | None:
-        """In the small case, which may be too small to show it elsewhere, or in the one that it was made from."""
-        answers: list[bool | None] = []
-        for program, one in cases:
-            try:
-                found = bench.shown(program, one, config)
-            except ProgramError:
-                answers.append(None)
-                continue
-            answers.append(found is not None and same_bug(found.diagnosis.symptom, diagnosis.symptom))
-            if answers[-1]:
-                return True
-        return False if False in answers else None
 
     def fails_here(program: Program) -> bool | None:
         try:
@@ -176,7 +282,6 @@ def _concluded(finding: Finding, reducer: _Reducer, shown: Shown, bench: Bench, 
     # What passes do wrong, they do with either.
     of_pass = diagnosis.symptom.row == "any" or diagnosis.symptom.kind == "blinding"
     only = "" if of_pass else form(small, reducer.config, diagnosis.slot, fails_here)
-    condition = examine(reducer.config, fails, map(Config.parse, finding.configs))
     return replace(
         finding,
         fingerprint=fingerprint(diagnosis.symptom, condition, only),

@@ -15,7 +15,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ebpf.program import ProgramError
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS batch
      findings INTEGER NOT NULL, elapsed REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS finding
     (symptom TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, file TEXT NOT NULL, status TEXT NOT NULL, cases INTEGER NOT NULL, batch INTEGER NOT NULL,
-     origin TEXT NOT NULL, slots INTEGER NOT NULL, bytes INTEGER NOT NULL, reduced INTEGER NOT NULL, configs TEXT NOT NULL);
+     origin TEXT NOT NULL, slots INTEGER NOT NULL, bytes INTEGER NOT NULL, reduced INTEGER NOT NULL);
 """
 
 _RARE = 3
@@ -77,8 +77,6 @@ class State:
         self.symptoms: dict[str, Finding] = {}
         self.sightings: Counter[str] = Counter()
         self._seen: dict[str, tuple[str, tuple[int, int]]] = {}
-        # As they were seen: those of a reduced finding depend on when its reduction ended.
-        self._failing: dict[str, dict[str, None]] = {}
         self.corpus: list[tuple[int, str]] = []
 
     @property
@@ -152,12 +150,11 @@ class State:
             self.counts.setdefault(kind, Counter())[name] = number
         self.matrix = Counter({(row, config): judged for row, config, judged in self.database.execute("SELECT row, config, judged FROM matrix")})
         self.corpus = [(batch, name) for batch, name in self.database.execute("SELECT batch, file FROM corpus ORDER BY batch, number")]
-        columns = "symptom, file, cases, origin, slots, bytes, configs"
-        for symptom, name, cases, origin, slots, size, configs in self.database.execute(f"SELECT {columns} FROM finding ORDER BY batch, symptom"):
+        columns = "symptom, file, cases, origin, slots, bytes"
+        for symptom, name, cases, origin, slots, size in self.database.execute(f"SELECT {columns} FROM finding ORDER BY batch, symptom"):
             self.symptoms[symptom] = finding_file.read(str(self.directory / "findings" / name))
             self.sightings[symptom] = cases
             self._seen[symptom] = origin, (slots, size)
-            self._failing[symptom] = dict.fromkeys(json.loads(configs))
 
     def _remove_unapplied(self) -> None:
         known = {name for _, name in self.corpus}
@@ -210,13 +207,9 @@ class State:
         """Count a finding; returned when it is the first with its symptom, or smaller than the one that is kept was when it was seen."""
         symptom = finding.symptom
         self.sightings[symptom] += 1
-        failing = self._failing.setdefault(symptom, {})
-        failing.update(dict.fromkeys(finding.configs))
         if symptom in self._seen and finding.size >= self._seen[symptom][1]:
-            values = self.sightings[symptom], json.dumps([*failing]), symptom
-            self.database.execute("UPDATE finding SET cases = ?, configs = ? WHERE symptom = ?", values)
+            self.database.execute("UPDATE finding SET cases = ? WHERE symptom = ?", (self.sightings[symptom], symptom))
             return None
-        finding = replace(finding, configs=tuple(failing))
         self._seen[symptom] = finding.origin, finding.size
         self._keep(finding)
         return finding
@@ -246,11 +239,10 @@ class State:
             origin,
             *size,
             finding.reduced,
-            json.dumps([*self._failing[finding.symptom]]),
         )
-        columns = ("fingerprint", "file", "status", "cases", "origin", "slots", "bytes", "reduced", "configs")
+        columns = ("fingerprint", "file", "status", "cases", "origin", "slots", "bytes", "reduced")
         changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
-        self.database.execute(f"INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET {changes}", values)
+        self.database.execute(f"INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET {changes}", values)
         if before is not None and before.fingerprint not in kept:
             (self.directory / "findings" / before.file_name).unlink(missing_ok=True)
 

@@ -102,7 +102,7 @@ def reduce_traced(finding: Finding, compiler: Compiler) -> Finding:
             return None
         return there is not None and same_bug(there.symptom, found.symptom)
 
-    condition = examine(config, elsewhere, map(Config.parse, finding.configs))
+    condition = examine(config, elsewhere)
     return replace(
         finding,
         fingerprint=fingerprint(found.symptom, condition),

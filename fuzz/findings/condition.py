@@ -54,36 +54,33 @@ _AXES = (
 )
 
 
-def examine(config: Config, fails: Callable[[Config], bool | None], known: Iterable[Config] = ()) -> Condition:
+def examine(config: Config, fails: Callable[[Config], bool | None]) -> Condition:
     """Run the neighbours of a configuration on which a case fails.
 
-    `fails` says whether the case fails on another one in the same way, None where it cannot be judged there. `known` are configurations on which it
-    is known to fail.
+    `fails` says whether the case fails on another one in the same way, None where it cannot be judged there.
     """
     taken = tuple(name for name in config.options if not all(fails(other) for other in without(config, name)))
     tried: dict[Config, bool] = {}
-    seen = {_plain(other) for other in known if set(taken) <= set(other.options)} | {_plain(config)}
     for base in BASE_CONFIGS:
         if (neighbour := configured(base, taken)) is None:
             continue
-        answer = True if base in seen else fails(neighbour)
+        answer = True if neighbour == config else fails(neighbour)
         if answer is not None:
             tried[base] = answer
     failing = [base for base, found in tried.items() if found]
     passing = [base for base, found in tried.items() if not found]
-    sample = [config, *(found for base in (failing[0], failing[len(failing) // 2], failing[-1]) if (found := configured(base, taken)) is not None)]
+    chosen = (failing[0], failing[len(failing) // 2], failing[-1]) if failing else ()
+    sample = [config, *(found for base in chosen if (found := configured(base, taken)) is not None)]
     hidden = [name for name in _others(config) if _hides(name, sample, fails)]
-    parts = _products(failing, passing)
+    parts = _products(failing, passing) if failing else []
     wanted = [f"with {name}" for name in taken] + [f"without {name}" for name in hidden]
-    text = "; or ".join(", ".join(filter(None, (part, *wanted))) for part in parts)
-    widths = {base.width for base in failing}
+    # Where it passes without the other options, or on the CPU of its own ISA, no axis says why it fails.
+    alone = [str(config)] if tried.get(Config(config.isa, config.width, config.big_endian)) is False else []
+    text = "; or ".join([", ".join(filter(None, (part, *wanted))) for part in parts] + alone)
+    widths = {base.width for base in failing} or {config.width}
     classes = [] if len(widths) == 2 or not any(base.width != config.width for base in passing) else ["o32" if widths == {32} else "n64"]
     names = [tuple(str(configured(base, taken) or base) for base in group) for group in (failing, passing)]
     return Condition(text or "everywhere", " ".join([*classes, *(f"+{name}" for name in taken)]), *names)
-
-
-def _plain(config: Config) -> Config:
-    return Config(config.isa, config.width, config.big_endian)
 
 
 def configured(config: Config, names: Sequence[str]) -> Config | None:

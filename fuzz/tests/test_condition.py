@@ -5,7 +5,7 @@ import re
 import pytest
 
 from fuzz.findings.condition import RELEASES, examine, release
-from jit.config import BASE_CONFIGS, Config
+from jit.config import Config
 
 
 def _wide(config: Config) -> bool:
@@ -47,8 +47,16 @@ def test_what_cannot_be_judged_says_nothing() -> None:
     assert all(re.search("be$", name) for name in (*found.failing, *found.passing))
 
 
-def test_known_failures_are_failures() -> None:
-    """The small case fails on one configuration by chance; the one it was made from has failed on all."""
-    start = Config.parse("mips32r2-32be")
-    found = examine(start, lambda config: (config.isa, config.width, config.big_endian) == ("mips32r2", 32, True), BASE_CONFIGS)
-    assert found.text == "everywhere"
+@pytest.mark.parametrize(
+    ("start", "text", "failing"),
+    [
+        ("mips1-32le@mips32r2", "mips1-32le@mips32r2", []),
+        # Without either of the two, but not without both.
+        ("mips32r2-32le+nollsc+zext", "mips32r2-32le+nollsc+zext", []),
+    ],
+)
+def test_where_no_axis_says_why_the_configuration_is_named(start: str, text: str, failing: list[str]) -> None:
+    config = Config.parse(start)
+    found = examine(config, lambda other: other == config or (len(other.options) == 1 and len(config.options) == 2))
+    assert (found.text, found.kind, [*found.failing]) == (text, "o32", failing)
+    assert str(Config(config.isa, 32, False)) in found.passing
