@@ -128,41 +128,40 @@ class _Layout:
         return self._jump_size() + (2 if _conditional(op) else 1 if self.far else 0)
 
     def _emit(self) -> None:
-        words, owner, labels, long = self.words, self.owner, self.labels, self.long
-        outside, slots, word, owned = self.outside, self.slots, self.words.append, self.owner.append
+        words, owner, labels, long, slots, word = self.words, self.owner, self.labels, self.long, self.slots, self.words.append
         short: list[tuple[int, Op]] = []
+        moved: list[tuple[int, int]] = []
         current = -1
         for at, item in enumerate(self.code):
             if isinstance(item, Label):
                 number = item.number
                 labels[number] = len(words)
-                if number < slots:
-                    current = number
-                elif number in outside:
-                    current = -1
+                if number < slots or number in self.outside:
+                    owner.extend([current] * (len(words) - len(owner)))
+                    current = number if number < slots else -1
                 continue
+            if item.owner is not None:
+                moved.append((len(words), item.owner))
             if not item.kinds & CONTROL:
                 word(item.word)
-                owned(current if item.owner is None else item.owner)
                 continue
-            start = len(words)
-            if at in long:
-                self._emit_long(item)
-            else:
-                if item.target is not None:
-                    short.append((start, item))
-                word(item.word)
-                if "delay" in item.facts:
-                    word(self._slot(item))
-            owner.extend([current] * (len(words) - start))
-            if item.owner is not None:
-                owner[start] = item.owner
             if item.slot_owner is not None:
                 # The second word, but for the long forms that put the slot first.
-                owner[start + (0 if at in long and self.far and not _conditional(item) else 1)] = item.slot_owner
-        for start, item in short:
+                moved.append((len(words) + (0 if at in long and self.far and not _conditional(item) else 1), item.slot_owner))
+            if at in long:
+                self._emit_long(item)
+                continue
+            if item.target is not None:
+                short.append((len(words), item))
+            word(item.word)
+            if "delay" in item.facts:
+                word(self._slot(item))
+        owner.extend([current] * (len(words) - len(owner)))
+        for index, slot in moved:
+            owner[index] = slot
+        for index, item in short:
             assert item.target is not None
-            words[start] = item.row.encode(*item.operands, labels[item.target] - start - 1)
+            words[index] = item.row.encode(*item.operands, labels[item.target] - index - 1)
 
     def _emit_long(self, op: Op) -> None:
         assert op.target is not None
