@@ -69,7 +69,7 @@ def synthetic(directory: Path) -> None:
             row = REACHABLE[9 * at]
             finding = replace(made, symptom=f"value {row} o32", fingerprint=f"value {row} o32", row=row, condition="o32")
             (directory / "findings" / finding.file_name).write_text(finding_text(finding))
-            values = (finding.symptom, finding.fingerprint, finding.file_name, "DIFFER", 3, at, f"batch {at}", 4, 64, 1, json.dumps(configs))
+            values = (finding.symptom, finding.fingerprint, finding.file_name, "DIFFER", 3, at, f"batch {at}", 4, 64, 1)
             database.execute(f"INSERT INTO finding VALUES ({', '.join('?' * len(values))})", values)
 
 

@@ -54,6 +54,8 @@ def read_document(path: str) -> dict[str, Any]:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise ProgramError(f"{path}: {error}") from None
+    except RecursionError:
+        raise ProgramError(f"{path}: too many brackets, one in the other") from None
 
 
 def text_of(found: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ campaign, earlier ones, known findings, reference ─► document ─┬─ repo
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,15 @@ def document(
     lowerings: Sequence[LoweredRow],
 ) -> dict[str, Any]:
     """The document. `earlier` are campaigns before this one, the last one last; `rows` are those that a program can have."""
-    before = {bucket.finding.fingerprint for bucket in earlier[-1].buckets} if earlier else set[str]()
+    before = earlier[-1].fingerprints if earlier else frozenset[str]()
     findings = [_finding(bucket, before, known) for bucket in record.buckets]
     findings.sort(key=lambda finding: ((NEW, SEEN, KNOWN).index(finding["state"]), -finding["seen"], finding["fingerprint"]))
-    now = {finding["fingerprint"] for finding in findings}
+    now = record.fingerprints
     return {
         "campaign": _campaign(record),
         "totals": _totals(record, len(rows)),
         "findings": findings,
+        "unreadable": [{"file": str(one.path), "reason": one.reason} for each in (*earlier, record) for one in each.unreadable],
         "gone": sorted(before - now),
         "silent": [_known(entry) for name, entry in known.items() if name not in now],
         "series": _series(record),
@@ -90,7 +91,7 @@ def _totals(record: CampaignRecord, rows: int) -> dict[str, Any]:
     }
 
 
-def _finding(bucket: Bucket, before: set[str], known: Mapping[str, Known]) -> dict[str, Any]:
+def _finding(bucket: Bucket, before: Set[str], known: Mapping[str, Known]) -> dict[str, Any]:
     finding = bucket.finding
     entry = known.get(finding.fingerprint)
     return {

@@ -14,11 +14,13 @@ def report_json(document: Mapping[str, Any]) -> str:
 
 
 def junit(document: Mapping[str, Any]) -> str:
-    """A test case for each finding, which fails or, when it is known, is skipped; and one for the campaign, which fails when nothing was judged."""
-    findings = document["findings"]
+    """A test case for each finding, which fails or, when it is known, is skipped; one for the campaign, which fails when nothing was judged; and an
+    error for each file that is no finding."""
+    findings, unreadable = document["findings"], document["unreadable"]
     known = sum(finding["state"] == "known" for finding in findings)
     judged = document["totals"]["judged"]
-    counts = {"tests": len(findings) + 1, "failures": len(findings) - known + (not judged), "skipped": known, "errors": 0}
+    tests, failures = len(findings) + len(unreadable) + 1, len(findings) - known + (not judged)
+    counts = {"tests": tests, "failures": failures, "skipped": known, "errors": len(unreadable)}
     attributes = {name: str(int(count)) for name, count in counts.items()}
     suite = Element("testsuite", {"name": "bpfmips", "time": str(document["campaign"]["seconds"]), **attributes})
     case = SubElement(suite, "testcase", classname="bpfmips.campaign", name=f"{judged} judged pairs")
@@ -29,8 +31,11 @@ def junit(document: Mapping[str, Any]) -> str:
         if finding["state"] == "known":
             SubElement(case, "skipped", message=f"known until {finding['known']['expiry']}: {finding['known']['reason']}")
             continue
-        failure = SubElement(case, "failure", message=f"{finding['condition']}: {finding['wrong']}", type=finding["status"])
-        failure.text = "\n".join((*map(_printable, finding["details"]), *finding["program"], f"bpfmips replay findings/{finding['file']}"))
+        failure = SubElement(case, "failure", message=_printable(f"{finding['condition']}: {finding['wrong']}"), type=finding["status"])
+        failure.text = "\n".join((*map(_printable, (*finding["details"], *finding["program"])), f"bpfmips replay findings/{finding['file']}"))
+    for one in unreadable:
+        case = SubElement(suite, "testcase", classname="bpfmips.unreadable", name=_printable(one["file"]))
+        SubElement(case, "error", message=_printable(one["reason"]))
     root = Element("testsuites")
     root.append(suite)
     indent(root)
@@ -42,10 +47,12 @@ def _printable(text: str) -> str:
 
 
 def sarif(document: Mapping[str, Any]) -> str:
-    """A result for each finding, with the file that replays it as its place."""
+    """A result for each finding, with the file that replays it as its place, and a notification for each file that is none."""
     kinds = sorted({finding["fingerprint"].split()[0] for finding in document["findings"]})
     driver = {"name": "bpfmips", "version": document["campaign"]["version"], "rules": [{"id": kind, "name": kind} for kind in kinds]}
-    run = {"tool": {"driver": driver}, "results": [_result(finding) for finding in document["findings"]]}
+    notifications = [{"level": "error", "message": {"text": f"{one['file']}: {one['reason']}"}} for one in document["unreadable"]]
+    invocation = {"executionSuccessful": not notifications, "toolExecutionNotifications": notifications}
+    run = {"tool": {"driver": driver}, "invocations": [invocation], "results": [_result(finding) for finding in document["findings"]]}
     return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
 
@@ -90,6 +97,11 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
             f"`bpfmips replay findings/{finding['file']}`",
         )
         yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in columns)} |"
+    if document["unreadable"]:
+        yield ""
+        yield "Findings that cannot be read:"
+        yield ""
+        yield from (f"* `{one['file']}`: {one['reason']}" for one in document["unreadable"])
     if document["gone"]:
         yield ""
         yield f"Not seen again: {', '.join(f'`{name}`' for name in document['gone'])}"

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from ebpf.program import ProgramError
 from fuzz.campaign.saturation import Saturation, estimate
-from fuzz.findings import finding as finding_file
-from fuzz.findings.finding import Finding
+from fuzz.findings.finding import Finding, Unreadable, read_or_tell
 
 FILE = "campaign.sqlite"
 
@@ -55,6 +54,7 @@ class CampaignRecord:
     matrix      judged executions by row and configuration
     features    without those of the compiler's own ways
     kept        file names of the cases in the corpus
+    unreadable  files of findings that are none any more
     """
 
     directory: str
@@ -66,6 +66,12 @@ class CampaignRecord:
     kept: frozenset[str]
     saturation: Saturation
     buckets: tuple[Bucket, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        """Those of all findings, of unreadable ones as well."""
+        return frozenset(bucket.finding.fingerprint for bucket in self.buckets) | frozenset(one.fingerprint for one in self.unreadable)
 
     @property
     def judged(self) -> int:
@@ -110,6 +116,7 @@ def _read(directory: Path, database: sqlite3.Connection) -> CampaignRecord:
         if len(parts := name.split(" | ")) == len(Feature._fields) - 1:
             kind, row, operands, code = parts
             features.append(Feature(kind, row, operands, code, f"{batch:06d}-{number}.toml"))
+    buckets, unreadable = _buckets(directory, database)
     return CampaignRecord(
         str(directory),
         plan,
@@ -119,16 +126,22 @@ def _read(directory: Path, database: sqlite3.Connection) -> CampaignRecord:
         tuple(features),
         frozenset(name for (name,) in database.execute("SELECT file FROM corpus")),
         estimate(len(batches), occurrences),
-        tuple(_buckets(directory, database)),
+        tuple(buckets),
+        tuple(unreadable),
     )
 
 
-def _buckets(directory: Path, database: sqlite3.Connection) -> list[Bucket]:
-    rows: dict[str, list[tuple[str, int]]] = {}
-    for symptom, file, cases in database.execute("SELECT symptom, file, cases FROM finding ORDER BY batch, symptom"):
-        rows.setdefault(file, []).append((symptom, cases))
-    found = []
-    for file, sightings in rows.items():
-        finding = finding_file.read(str(directory / "findings" / file))
-        found.append(Bucket(finding, sum(cases for _, cases in sightings), tuple(symptom for symptom, _ in sightings)))
-    return found
+def _buckets(directory: Path, database: sqlite3.Connection) -> tuple[list[Bucket], list[Unreadable]]:
+    rows: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    for symptom, fingerprint, file, cases in database.execute("SELECT symptom, fingerprint, file, cases FROM finding ORDER BY batch, symptom"):
+        rows.setdefault((file, fingerprint), []).append((symptom, cases))
+    buckets, unreadable = [], []
+    for (file, fingerprint), sightings in rows.items():
+        found = read_or_tell(directory / "findings" / file, fingerprint)
+        if isinstance(found, Unreadable):
+            unreadable.append(found)
+        elif found.fingerprint != fingerprint:
+            unreadable.append(Unreadable(directory / "findings" / file, f"not of this campaign: its fingerprint is {found.fingerprint}", fingerprint))
+        else:
+            buckets.append(Bucket(found, sum(cases for _, cases in sightings), tuple(symptom for symptom, _ in sightings)))
+    return buckets, unreadable

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ebpf.program import ProgramError
-from fuzz.cli.options import write_output
+from fuzz.cli.options import UNUSABLE, write_output
 
 FORMS = ("data", "elf", "c", "markdown")
 
@@ -16,10 +16,12 @@ FORMS = ("data", "elf", "c", "markdown")
 @click.option("--before", "earlier", metavar="DIR", multiple=True, type=click.Path(path_type=Path), help="An earlier campaign, the last one last.")
 @click.option("--known", "known_file", metavar="FILE", help="Known findings; corpus/known.toml by default.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Where the files go; the directory of the campaign by default.")
-def report(directory: Path, earlier: tuple[Path, ...], known_file: str | None, out: Path | None) -> None:
+@click.pass_context
+def report(ctx: click.Context, directory: Path, earlier: tuple[Path, ...], known_file: str | None, out: Path | None) -> None:
     """Write what a campaign has come to: report.html, report.json, junit.xml, report.sarif and summary.md.
 
-    The page needs nothing but a browser.
+    The page needs nothing but a browser. Exit status: 0, and 2 for unusable input. A file of a finding that cannot be read is one line on standard
+    error, and is named in the report of the others.
 
     \b
     Example: bpfmips report night --before last-night
@@ -33,10 +35,15 @@ def report(directory: Path, earlier: tuple[Path, ...], known_file: str | None, o
         if not entry.holds(today):
             click.echo(f"{known_file or FILE}: {entry.fingerprint}: expired on {entry.expiry}, counts no more", err=True)
     try:
-        for path in write_report(directory, earlier, by_fingerprint(known, today), out or directory):
-            click.echo(str(path))
+        paths, unreadable = write_report(directory, earlier, by_fingerprint(known, today), out or directory)
     except OSError as error:
         raise ProgramError(f"{error.filename or directory}: {error.strerror}") from None
+    for path in paths:
+        click.echo(str(path))
+    for one in unreadable:
+        click.echo(str(one), err=True)
+    if unreadable:
+        ctx.exit(UNUSABLE)
 
 
 @click.command()

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ebpf.program import ProgramError
-from fuzz.cli.options import refuse
+from fuzz.cli.options import UNUSABLE, refuse
 
 
 class _Triage(click.Group):
@@ -41,7 +41,8 @@ def triage() -> None:
 def between(ctx: click.Context, before: str | None, after: str | None, known_file: str | None, move: bool) -> None:
     """Compare BEFORE with AFTER, two directories of campaigns or two commits; without them judge corpus/findings and corpus/regressions.
 
-    Exit status: 0 nothing is new or reopened, 1 something is, 2 unusable input.
+    Exit status: 0 nothing is new or reopened, 1 something is, 2 unusable input. A file that is no finding is one line on standard error, while the
+    others are still judged.
     """
     from fuzz.findings import triage as work
     from fuzz.findings.known import FILE, by_fingerprint, read_known
@@ -61,6 +62,9 @@ def between(ctx: click.Context, before: str | None, after: str | None, known_fil
     else:
         found = work.between_commits(before, after, known)
     for one in found:
+        if one.state == work.UNREADABLE:
+            click.echo(f"{one.path}: {one.note}", err=True)
+            continue
         where = f"  {one.path}" if one.path.name else ""
         click.echo(f"{one.state:<12}  {one.fingerprint}{where}{f'  ({one.note})' if one.note else ''}")
     counts = ", ".join(f"{sum(one.state == state for one in found)} {state}" for state in work.STATES if any(one.state == state for one in found))
@@ -70,6 +74,8 @@ def between(ctx: click.Context, before: str | None, after: str | None, known_fil
             click.echo(f"moved to {path}")
     if any(one.state in (work.NEW, work.REOPENED) for one in found):
         ctx.exit(1)
+    if any(one.state == work.UNREADABLE for one in found):
+        ctx.exit(UNUSABLE)
 
 
 @triage.command()

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ebpf.program import Program, ProgramError
 from fuzz.case import Input
@@ -115,6 +116,25 @@ def text(finding: Finding) -> str:
     return f"# A finding of bpfmips; judge it again: bpfmips replay {finding.file_name}\n{text_of(whole)}"
 
 
+class Unreadable(NamedTuple):
+    """A file that should be that of a finding, and why it is none; the fingerprint, where something else tells it."""
+
+    path: Path
+    reason: str
+    fingerprint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+def read_or_tell(path: Path, fingerprint: str = "") -> Finding | Unreadable:
+    """The finding in a file, or why there is none: one bad file is no reason to say nothing of the others."""
+    try:
+        return read(str(path))
+    except ProgramError as error:
+        return Unreadable(path, " ".join(str(error).split()).removeprefix(f"{path}: "), fingerprint)
+
+
 def read(path: str) -> Finding:
     """The finding in a file. Raises ProgramError."""
     found = read_document(path)
@@ -161,6 +181,14 @@ def _check(path: str, fingerprint: str, condition: str, configs: Sequence[str]) 
 
 def _steps(found: list[Any], path: str) -> tuple[Step, ...]:
     try:
-        return tuple(Step(**{**step, "mips": tuple(step["mips"])}) for step in found)
+        steps = tuple(Step(**{**step, "mips": tuple(step["mips"])}) for step in found)
     except (TypeError, KeyError):
         raise ProgramError(f"{path}: steps: not those of a finding") from None
+    if not all(map(_sound, steps)):
+        raise ProgramError(f"{path}: steps: not those of a finding")
+    return steps
+
+
+def _sound(step: Step) -> bool:
+    texts = (step.text, step.oracle, step.image, *step.mips)
+    return type(step.slot) is int and type(step.wrong) is bool and all(isinstance(text, str) for text in texts)

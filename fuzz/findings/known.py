@@ -11,14 +11,13 @@ finding that does not fail any more is reported, so that the entry goes.
 """
 
 import datetime
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ebpf.files import read_text
 from ebpf.program import ProgramError
+from fuzz.casefile import read_document
 
 FILE = Path(__file__).parents[2] / "corpus" / "known.toml"
 """Those of the compiler in this repository."""
@@ -42,10 +41,7 @@ class Known:
 
 def read_known(path: str) -> tuple[Known, ...]:
     """The entries of a file. Raises ProgramError, one line with file, entry and reason."""
-    try:
-        found = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise ProgramError(f"{path}: {error}") from None
+    found = read_document(path)
     if unknown := set(found) - {"known"}:
         raise ProgramError(f"{path}: unknown table {min(unknown)!r}; there is [[known]]")
     entries = found.get("known", [])

@@ -9,7 +9,7 @@ from fuzz.campaign.progress import REACHABLE
 from fuzz.campaign.record import load
 from fuzz.case import Compiler
 from fuzz.casefile import write_atomically
-from fuzz.findings.finding import Finding
+from fuzz.findings.finding import Finding, Unreadable
 from fuzz.findings.known import Known
 from fuzz.reference import lowerings
 from jit.compiler import compile_program
@@ -31,10 +31,10 @@ def exported(finding: Finding, form: str) -> bytes:
 
 def write_report(
     directory: Path, earlier: Sequence[Path], known: Mapping[str, Known], out: Path, compiler: Compiler = compile_program
-) -> tuple[Path, ...]:
-    """Write all files; their paths. Raises ProgramError and OSError."""
-    record = load(directory)
-    found = document(record, [load(each) for each in earlier], known, REACHABLE, lowerings(compiler))
+) -> tuple[tuple[Path, ...], tuple[Unreadable, ...]]:
+    """Write all files; their paths, and the files of findings that cannot be read. Raises ProgramError and OSError."""
+    record, before = load(directory), [load(each) for each in earlier]
+    found = document(record, before, known, REACHABLE, lowerings(compiler))
     exports = {bucket.finding.fingerprint: _forms(bucket.finding) for bucket in record.buckets}
     files = {
         "report.html": page(found, exports),
@@ -46,7 +46,7 @@ def write_report(
     out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write_atomically(out / name, text)
-    return tuple(out / name for name in files)
+    return tuple(out / name for name in files), tuple(one for each in (*before, record) for one in each.unreadable)
 
 
 def _forms(finding: Finding) -> dict[str, bytes]:

@@ -4,7 +4,7 @@
                 later one is judged again: it is fixed when it passes, and else still there, only not seen
     commits     all findings and regressions of the later commit are judged with the compiler of each, in a working tree of its own
 
-Judging is `bpfmips replay` in a process of its own, with exit status 0, 1 or 125.
+Judging is `bpfmips replay` in a process of its own, with exit status 0, 1 or 125. What is no finding is told with the reason, beside the others.
 """
 
 import shutil
@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from ebpf.program import ProgramError
 from fuzz.campaign.record import Bucket, load
-from fuzz.findings.finding import Finding, read
+from fuzz.findings.finding import Finding, Unreadable, read_or_tell
 from fuzz.findings.known import Known
 from fuzz.findings.replay import CANNOT_JUDGE, FAIL, PASS
 
@@ -29,8 +29,8 @@ FINDINGS = ROOT / "corpus" / "findings"
 REGRESSIONS = ROOT / "corpus" / "regressions"
 """Findings that wait, and those that are fixed and must stay so."""
 
-NEW, KNOWN, FIXED, REOPENED, STILL, UNCLEAR = "new", "known", "fixed", "reopened", "still there", "cannot judge"
-STATES = (NEW, REOPENED, STILL, KNOWN, FIXED, UNCLEAR)
+NEW, KNOWN, FIXED, REOPENED, STILL, UNCLEAR, UNREADABLE = "new", "known", "fixed", "reopened", "still there", "cannot judge", "unreadable"
+STATES = (NEW, REOPENED, STILL, KNOWN, FIXED, UNCLEAR, UNREADABLE)
 
 Judge = Callable[[Path], int]
 
@@ -52,9 +52,15 @@ class Triaged(NamedTuple):
     note: str = ""
 
 
-def findings_in(directory: Path) -> list[tuple[str, Path]]:
-    """The fingerprints and files of the findings in a directory, which need not exist. Raises ProgramError for a bad file."""
-    return [(read(str(path)).fingerprint, path) for path in sorted(directory.glob("*.toml"))]
+def findings_in(directory: Path) -> tuple[list[tuple[str, Path]], list[Triaged]]:
+    """The fingerprints and files of the findings in a directory, which need not exist; and what is no finding."""
+    found = [(path, read_or_tell(path)) for path in sorted(directory.glob("*.toml"))]
+    good = [(one.fingerprint, path) for path, one in found if not isinstance(one, Unreadable)]
+    return good, [_unreadable(one) for _, one in found if isinstance(one, Unreadable)]
+
+
+def _unreadable(one: Unreadable) -> Triaged:
+    return Triaged(UNREADABLE, one.fingerprint or "-", one.path, one.reason)
 
 
 def replayed(root: Path = ROOT) -> Judge:
@@ -69,15 +75,20 @@ def replayed(root: Path = ROOT) -> Judge:
 
 def between_campaigns(before: Path, after: Path, known: Mapping[str, Known], judge: Judge, regressions: Path = REGRESSIONS) -> tuple[Triaged, ...]:
     """Compare two campaigns."""
-    earlier, later = ({bucket.finding.fingerprint: bucket for bucket in load(directory).buckets} for directory in (before, after))
-    fixed_before = {name for name, _ in findings_in(regressions)}
-    found = [Triaged(_state(name, earlier, known, fixed_before), name, _file(after, bucket), _note(bucket.finding)) for name, bucket in later.items()]
+    records = load(before), load(after)
+    earlier, later = ({bucket.finding.fingerprint: bucket for bucket in record.buckets} for record in records)
+    regressed, bad = findings_in(regressions)
+    fixed_before, seen_before = {name for name, _ in regressed}, records[0].fingerprints
+    found = [
+        Triaged(_state(name, seen_before, known, fixed_before), name, _file(after, bucket), _note(bucket.finding)) for name, bucket in later.items()
+    ]
+    found += [*map(_unreadable, (*records[0].unreadable, *records[1].unreadable)), *bad]
     for name, bucket in earlier.items():
-        if name not in later:
+        if name not in records[1].fingerprints:
             path = _file(before, bucket)
             state = {PASS: FIXED, FAIL: STILL}.get(judge(path), UNCLEAR)
             found.append(Triaged(state, name, path, "not seen again, and fails" if state == STILL else ""))
-    seen = set(later) | set(earlier)
+    seen = records[1].fingerprints | seen_before
     found += [Triaged(KNOWN, name, Path(), f"not seen: {entry.reason}") for name, entry in known.items() if name not in seen]
     return _sorted(found)
 
@@ -90,7 +101,7 @@ def _note(finding: Finding) -> str:
     return f"{finding.condition or finding.config}; {finding.wrong or 'not known what'}"
 
 
-def _state(name: str, earlier: Mapping[str, Bucket], known: Mapping[str, Known], fixed_before: set[str]) -> str:
+def _state(name: str, earlier: Set[str], known: Mapping[str, Known], fixed_before: Set[str]) -> str:
     if name in known:
         return KNOWN
     if name in fixed_before:
@@ -102,12 +113,18 @@ def between_commits(before: str, after: str, known: Mapping[str, Known], reposit
     """Compare two commits by the findings and regressions of the later one."""
     before = commit(before, repository)
     with working_tree(after, repository) as later, working_tree(before, repository) as earlier:
-        files = [*findings_in(later / "corpus" / "findings"), *findings_in(later / "corpus" / "regressions")]
-        return _sorted([_between(name, path, replayed(earlier)(path), replayed(later)(path), known) for name, path in files])
+        both = [findings_in(later / "corpus" / name) for name in ("findings", "regressions")]
+        found = [_between(name, path, replayed(earlier)(path), replayed(later)(path), known) for good, _ in both for name, path in good]
+        return _sorted([*found, *(one._replace(path=_within(one.path)) for _, bad in both for one in bad)])
+
+
+def _within(path: Path) -> Path:
+    """Of a file of a working tree its path in it: corpus/findings/NAME."""
+    return Path(*path.parts[-3:])
 
 
 def _between(name: str, path: Path, was: int, now: int, known: Mapping[str, Known]) -> Triaged:
-    where = Path(*path.parts[-3:])
+    where = _within(path)
     if CANNOT_JUDGE in (was, now):
         return Triaged(UNCLEAR, name, where)
     if now == PASS:
@@ -121,13 +138,15 @@ def _between(name: str, path: Path, was: int, now: int, known: Mapping[str, Know
 
 def of_repository(known: Mapping[str, Known], judge: Judge, findings: Path = FINDINGS, regressions: Path = REGRESSIONS) -> tuple[Triaged, ...]:
     """All findings and regressions of this working tree, judged now. What is fixed can be moved, by `settle`."""
-    found = []
-    for name, path in findings_in(findings):
+    waiting, bad = findings_in(findings)
+    regressed, worse = findings_in(regressions)
+    found = [*bad, *worse]
+    for name, path in waiting:
         status = judge(path)
         state = {PASS: FIXED, FAIL: KNOWN if name in known else STILL}.get(status, UNCLEAR)
         note = "known, but passes: the entry can go" if state == FIXED and name in known else ""
         found.append(Triaged(state, name, path, note))
-    for name, path in findings_in(regressions):
+    for name, path in regressed:
         if (status := judge(path)) != PASS:
             found.append(Triaged(REOPENED if status == FAIL else UNCLEAR, name, path))
     return _sorted(found)

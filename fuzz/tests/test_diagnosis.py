@@ -274,6 +274,8 @@ def test_a_finding_is_the_same_when_it_is_read_again(small: Finding, tmp_path: o
         ('fingerprint = "value SUB64_REG o32"', 'fingerprint = " "', "fingerprint: ' ' is not a line of text"),
         ('condition = "o32"', 'condition = "o32\\n"', "is not a line of text"),
         ("slot = 0", "place = 0", "steps: not those of a finding"),
+        ("slot = 0", 'slot = "0"', "steps: not those of a finding"),
+        ('oracle = "', 'oracle = 1 # "', "steps: not those of a finding"),
         ("\nexit\n", "\nleave\n", "finding.toml"),
     ],
 )

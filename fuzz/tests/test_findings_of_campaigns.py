@@ -1,11 +1,16 @@
 """Findings in the state of a campaign: what is kept does not depend on when reductions end; commands that read it."""
 
+import json
 import random
+import tempfile
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ebpf.assembler import assemble
 from fuzz.campaign.record import load
@@ -13,7 +18,7 @@ from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult
 from fuzz.case import Input
 from fuzz.cli.main import main
-from fuzz.findings.finding import Finding, text
+from fuzz.findings.finding import Finding, read_or_tell, text
 from fuzz.tests.campaigns import Seeded, campaign, contents
 
 PLAN = Plan("test", 1, "all", ("mips1-32le",), "all", None)
@@ -108,6 +113,66 @@ def test_a_report_of_what_is_no_campaign_is_one_line(tmp_path: Path) -> None:
     found = CliRunner().invoke(main, ["report", str(tmp_path)])
     assert found.exit_code == 2
     assert found.stderr == f"{tmp_path / 'campaign.sqlite'}: file is not a database\n"
+
+
+def _spoilt(path: Path, how: str) -> str:
+    """Do this to the file of a finding; what is said of it."""
+    if how == "truncated":
+        path.write_text(path.read_text()[:-40])
+        return "Unterminated string"
+    if how == "binary":
+        path.write_bytes(b"\xff\xfe\x00")
+        return "byte 0 is not UTF-8"
+    if how == "foreign":
+        path.write_text("# the notes of somebody\nformat = 7\n")
+        return "not a finding of format 2"
+    if how == "of another campaign":
+        path.write_text(text(_seen("z one", 0, 3)))
+        return "not of this campaign: its fingerprint is z one"
+    path.unlink()
+    return "No such file or directory"
+
+
+HOW = ("truncated", "binary", "foreign", "of another campaign", "missing")
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_report_says_the_rest_and_which_file_cannot_be_read(tmp_path: Path, how: str) -> None:
+    state = _campaign(tmp_path, 0)
+    state.close()
+    path = tmp_path / "findings" / "b.toml"
+    reason = _spoilt(path, how)
+    found = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert found.exit_code == 2
+    (line,) = found.stderr.splitlines()
+    assert line.startswith(f"{path}: ")
+    assert reason in line
+    whole = json.loads((tmp_path / "report.json").read_text())
+    assert [each["fingerprint"] for each in whole["findings"]] == ["a", "c"]
+    assert [each["file"] for each in whole["unreadable"]] == [str(path)]
+    for name in ("report.html", "report.sarif", "summary.md", "junit.xml"):
+        assert str(path) in (tmp_path / name).read_text()
+    suite = ElementTree.fromstring((tmp_path / "junit.xml").read_text()).find("testsuite")
+    assert suite is not None
+    assert (suite.get("errors"), suite.get("tests")) == ("1", str(len(suite)))
+    # One that cannot be read has not gone.
+    later = CliRunner().invoke(main, ["report", str(tmp_path), "--before", str(tmp_path), "--out", str(tmp_path / "again")])
+    assert len(later.stderr.splitlines()) == 2
+    assert json.loads((tmp_path / "again" / "report.json").read_text())["gone"] == []
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_whatever_a_file_holds_is_told_in_one_line(data: st.DataObject) -> None:
+    whole = text(_seen("value NEG64 o32", 0, 3)).encode()
+    at = data.draw(st.integers(0, len(whole)))
+    other = data.draw(st.sampled_from((b"", b"\n", b"'", b"[", b"9" * 30, b"\x00", b"[" * 5000, b"\xc3\xa9", b"-1")))
+    kept = data.draw(st.integers(at, len(whole)))
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "finding.toml"
+        path.write_bytes(whole[:at] + other + whole[kept:])
+        found = read_or_tell(path)
+    assert isinstance(found, Finding) or (found.reason and "\n" not in found.reason and found.path == path)
 
 
 def test_a_finding_is_exported(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from fuzz.findings.bisect import bisect
 from fuzz.findings.finding import Finding, read, text
 from fuzz.findings.known import Known
 from fuzz.findings.replay import CANNOT_JUDGE, FAIL, PASS
-from fuzz.findings.triage import FIXED, KNOWN, NEW, REOPENED, STILL, between_campaigns, between_commits, of_repository, settle
+from fuzz.findings.triage import FIXED, KNOWN, NEW, REOPENED, STILL, UNREADABLE, between_campaigns, between_commits, of_repository, settle
 from fuzz.tests.campaigns import Seeded, campaign
 
 ROOT = Path(__file__).parent.parent.parent
@@ -131,6 +131,35 @@ def test_two_files_of_one_fingerprint_are_both_judged(tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match="is there already"):
         settle(passing, regressions)
     assert all(path.exists() for path in files)
+
+
+def test_what_is_no_finding_is_told_and_the_rest_is_judged(tmp_path: Path) -> None:
+    findings, regressions = tmp_path / "findings", tmp_path / "regressions"
+    good = _finding(findings / "good.toml", "SUB64_REG", "r0 -= r1")
+    for directory in (findings, regressions):
+        directory.mkdir(exist_ok=True)
+        (directory / "bad.toml").write_text(good.read_text()[:300])
+    found = of_repository({}, lambda path: PASS, findings, regressions)
+    assert [(one.state, one.path) for one in found] == [
+        (FIXED, good),
+        (UNREADABLE, findings / "bad.toml"),
+        (UNREADABLE, regressions / "bad.toml"),
+    ]
+    assert all(one.note and "\n" not in one.note for one in found[1:])
+    assert settle(found, regressions) == (regressions / "good.toml",)
+
+
+def test_between_campaigns_what_cannot_be_read_is_neither_new_nor_fixed(campaigns: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = (shutil.copytree(each, tmp_path / each.name) for each in campaigns)
+    bad = first / "findings" / "value-LDX-DW-o32.toml"
+    bad.write_text("format = 2\n")
+    for before, after in ((first, second), (second, first), (first, campaigns[0]), (campaigns[0], first)):
+        found = between_campaigns(before, after, {}, lambda path: PASS, tmp_path / "none")
+        states = {one.state for one in found if one.fingerprint == "value LDX_DW o32"}
+        assert states == ({UNREADABLE, STILL} if after == campaigns[0] else {UNREADABLE})
+    told = CliRunner().invoke(main, ["triage", str(campaigns[0]), str(first)])
+    assert (told.exit_code, told.stderr) == (2, f"{bad}: not a case: 'program' is missing\n")
+    assert "1 unreadable" in told.stdout
 
 
 def _git(directory: Path, *arguments: str) -> str:
