@@ -79,7 +79,7 @@ def _place_table(which: int) -> Words:
 
 _READS, _WRITES = _place_table(0), _place_table(1)
 
-_NOWHERE = 59
+NOWHERE = 59
 """Where a word has zeros."""
 
 
@@ -90,7 +90,7 @@ def _does(row: Row) -> list[int]:
     if "branch" in row.facts:
         made[native.OFFSET] = fields["offset"].width
     made[native.REGION] = "branch" not in row.facts and "instr_index" in fields
-    made[native.RS], made[native.RT] = (fields[name].shifts[0] if name in fields else _NOWHERE for name in ("rs", "rt"))
+    made[native.RS], made[native.RT] = (fields[name].shifts[0] if name in fields else NOWHERE for name in ("rs", "rt"))
     made[native.CONDITION] = _condition(row)
     made[native.HALF] = {"lwl": native.LEFT_HALF, "lwr": native.RIGHT_HALF}.get(row.mnemonic, 0)
     if "rs" in fields:

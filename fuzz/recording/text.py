@@ -6,18 +6,23 @@ word in Python would cost more than all runs of the image.
 
 from functools import cache
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 
 from ebpf.instruction import MAXIMUM_CALL_DEPTH, Instruction
 from fuzz.abi import STACK_ALIGNMENT
+from fuzz.atomics import indivisible
 from fuzz.cpu.erratum_models import occurrences
 from fuzz.layout import Placement
 from fuzz.recording import native_text as native
-from fuzz.recording.decoded import DOES, FACT_BITS, Words, decoded, owner_array
+from fuzz.recording import native_ways
+from fuzz.recording.decoded import DOES, FACT, FACT_BITS, NOWHERE, Words, decoded, owner_array
 from fuzz.recording.kept import kept
+from fuzz.unicorn.fault import accessed
 from fuzz.wires import abi, frame, hazards, legality, memory, ordering
 from jit.compiled import Compiled
+from jit.mips import ROWS, Row
 
 
 class Text(NamedTuple):
@@ -47,7 +52,11 @@ def text(compiled: Compiled) -> Text:
 def doubts(compiled: Compiled, placement: Placement) -> int:
     """What tripwires may find in the words of an image, as a sum of what is named in `fuzz.recording.native_text`."""
     found = text(compiled)
-    return found.doubts | native.FRAME * frame.is_wrong(compiled, placement, found.main_frame, found.deepest) | _asks_for_order(placement.slots)
+    told = found.doubts | native.FRAME * frame.is_wrong(compiled, placement, found.main_frame, found.deepest)
+    if told & native.LINKED or _asks_for_order(placement.slots):
+        # There are such words.
+        told = told & ~native.LINKED | _ways(compiled, placement.slots)
+    return told
 
 
 @cache
@@ -61,5 +70,52 @@ def _rules(isa: str, width: int) -> Words:
 
 
 @kept(64)
-def _asks_for_order(slots: tuple[Instruction, ...]) -> int:
-    return native.ORDER * any(map(ordering.is_ordered, slots))
+def _asks_for_order(slots: tuple[Instruction, ...]) -> bool:
+    return any(map(ordering.is_ordered, slots))
+
+
+def _ways(compiled: Compiled, slots: tuple[Instruction, ...]) -> int:
+    """What there is of `LINKED` and `ORDER`."""
+    image, config = decoded(compiled), compiled.config
+    asked, barriers = _asks_for_order(slots), _any_barriers(slots)
+    about = _about(slots, barriers and "nospec" in config.options)
+    rules = _way_rules(asked and ordering.has_sync(config))
+    doubts: int = native_ways.examine_ways(image.words, owner_array(compiled), image.code, image.following, about, _WAYS, rules)
+    return doubts
+
+
+@kept(64)
+def _any_barriers(slots: tuple[Instruction, ...]) -> bool:
+    return any(map(ordering.is_barrier, slots))
+
+
+@kept(64)
+def _about(slots: tuple[Instruction, ...], barriers: bool) -> Words:
+    """The columns of `fuzz.recording.native_ways.SIZE` and so on of each instruction, and behind them zeros."""
+    about = np.zeros((len(slots) + 1, native_ways.SLOT_COLUMNS), np.int64)
+    for number, slot in enumerate(slots):
+        about[number] = indivisible(slot), *ordering.order(slot), barriers and ordering.is_barrier(slot)
+    return about
+
+
+@cache
+def _way_rules(has_sync: bool) -> Words:
+    rules = np.zeros(native_ways.RULES, np.int64)
+    names = ("ll", "sc", "load", "store", "sync", "call", "jump", "delay", "branch")
+    rules[[getattr(native_ways, name.upper()) for name in names]] = [FACT[name] for name in names]
+    rules[[native_ways.LINKED_BYTES, native_ways.HAS_SYNC]] = hazards.LINKED_BYTES, has_sync
+    return rules
+
+
+def _way(row: Row) -> list[int]:
+    """The columns of `fuzz.recording.native_ways.ACCESSED` and so on."""
+    fields = dict(zip(row.operands, row.fields, strict=True))
+    made = [0] * native_ways.ROW_COLUMNS
+    made[native_ways.ACCESSED], made[native_ways.PAIR] = accessed(row), crc32(row.mnemonic[2:].encode())
+    made[native_ways.BASE] = fields["base"].shifts[0] if "base" in fields else NOWHERE
+    if "offset" in fields:
+        made[native_ways.OFFSET], made[native_ways.OFFSET_BITS] = fields["offset"].shifts[0], (1 << fields["offset"].width) - 1
+    return made
+
+
+_WAYS = np.array([_way(row) for row in ROWS], np.int64)

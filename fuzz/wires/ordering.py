@@ -44,7 +44,12 @@ def order(slot: Instruction) -> tuple[bool, bool]:
 
 def is_ordered(slot: Instruction) -> bool:
     """Whether there is anything to look at in the code of an instruction."""
-    return indivisible(slot) > 0 or slot.opcode == _NOSPEC
+    return indivisible(slot) > 0 or is_barrier(slot)
+
+
+def is_barrier(slot: Instruction) -> bool:
+    """Whether it is a speculation barrier."""
+    return slot.opcode == _NOSPEC
 
 
 def code(compiled: Compiled, placement: Placement) -> Sequence[Trip]:
@@ -74,7 +79,7 @@ def code(compiled: Compiled, placement: Placement) -> Sequence[Trip]:
 def _barriers(compiled: Compiled, slots: Sequence[Instruction]) -> Iterator[Trip]:
     """Speculation barriers that are none: the first word of one must be `sync`."""
     sync = decoded(compiled).have("sync")
-    for number in (number for number, slot in enumerate(slots) if slot.opcode == _NOSPEC):
+    for number in (number for number, slot in enumerate(slots) if is_barrier(slot)):
         own = [at for at, owner in enumerate(compiled.slot_of) if owner == number]
         if not any(sync[at] for at in own):
             detail = "no sync for a speculation barrier"
