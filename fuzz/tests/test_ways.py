@@ -12,7 +12,7 @@ from fuzz.case import Case, Input
 from fuzz.layout import Placement, place
 from fuzz.recording.native_text import LINKED, ORDER
 from fuzz.recording.text import doubts
-from fuzz.tests.images import image
+from fuzz.tests.images import Line, image
 from fuzz.tests.test_text import near_words
 from fuzz.tests.test_words import ATOMIC, changed_images
 from fuzz.wires import atomicity, hazards, ordering
@@ -58,6 +58,44 @@ def operations(draw: st.DrawFn) -> tuple[Compiled, Placement]:
     given_words = draw(st.lists(near_words(config, names), min_size=1, max_size=12))
     owners = draw(st.lists(st.integers(-1, len(placement.slots) - 1), min_size=len(given_words), max_size=len(given_words)))
     return replace(image(config, []), words=tuple(given_words), slot_of=tuple(owners), exits=()), placement
+
+
+@st.composite
+def attempts(draw: st.DrawFn) -> tuple[Compiled, Placement]:
+    """An ll and an sc that nearly belong together, with few words between and behind them, and with barriers around all."""
+    config = draw(st.sampled_from([config for config in BASE_CONFIGS if "ll" in rows(config)]))
+    placement = place(Case(PROGRAMS[0], Input(bytes(16))), config)
+    registers, few = st.sampled_from((4, 8, 9)), st.sampled_from((0,) * 9 + (4,))
+    double = "d" * draw(st.booleans()) if config.width == 64 else ""
+    result, base = draw(st.sampled_from((8, 9))), draw(st.sampled_from((4, 4, 4, 29)))
+    middle: list[Line] = [
+        draw(st.sampled_from((("addiu", draw(registers), 8, 1), ("addu", draw(registers), 8, 9), ("lw", 9, 0, 4), ("sync", 0))))
+        for _ in range(draw(st.integers(0, 2)))
+    ]
+    behind = draw(st.sampled_from(("beq", "bne", "addu")))
+    last: Line = (
+        (behind, result, 0, draw(st.sampled_from((-3 - len(middle), -2 - len(middle), 0, 1)))) if behind != "addu" else ("addu", 9, result, 9)
+    )
+    lines: list[Line] = [
+        *[("sync", 0)] * draw(st.integers(0, 3)),
+        (f"ll{double}", 8, draw(few), base),
+        *middle,
+        (f"sc{'d' * draw(st.booleans()) if double else ''}", result, draw(few), base),
+        last,
+        ("addu", 9, draw(registers), 9),
+        *[("sync", 0)] * draw(st.integers(0, 3)),
+        ("beq", 8, 0, 1),
+        ("addu", 9, 9, 9),
+    ]
+    compiled = image(config, lines)
+    owners = [draw(st.sampled_from((1,) * 12 + (2, -1))) for _ in lines]
+    return replace(compiled, slot_of=(*owners, *[-1] * (len(compiled.words) - len(owners)))), placement
+
+
+@settings(max_examples=1000)
+@given(attempts())
+def test_attempts(made: tuple[Compiled, Placement]) -> None:
+    agree(*made)
 
 
 @settings(max_examples=1500)
