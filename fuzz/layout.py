@@ -44,6 +44,7 @@ from fuzz.environment.functions import HELPERS, KERNEL_FUNCTIONS, MAXIMUM_DECLAR
 from fuzz.environment.helpers import Surroundings
 from fuzz.environment.maps import Maps, PlacedMap, places
 from fuzz.marks import marked
+from fuzz.recording.kept import kept
 from jit.compiled import ENTRY_SIZE, Addresses
 from jit.config import Config, ancestry
 from jit.runtime import ROUTINES, Routine
@@ -284,7 +285,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     program, given = rewritten(case.program, width, "big" if big_endian else "little"), case.input
     if config.marked:
         program = marked(program)
-    case = replace(case, program=program)
+    case = Case(program, given)
     functions = _function_addresses(program, layout)
     segments = _memory_segments(case, config, layout, functions)
     if program.context != "memory":
@@ -315,7 +316,7 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
         throw=THROW,
         exception_callback=program.exception_callback,
         packet=given.packet._replace(address=packet[0].address + packet[0].start) if packet else given.packet,
-        functions={functions[slot]: slot for slot in functions_by_address(program) if slot},
+        functions={functions[slot]: slot for slot in functions_by_address(program) if slot} if functions else {},
         prog_arrays={
             address: _programs(declared) for declared, address in zip(program.maps, values, strict=True) if declared.kind is MapKind.PROG_ARRAY
         },
@@ -325,7 +326,11 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
         MapAddress(address if declared.kind is MapKind.PROG_ARRAY else layout.stack + _MAPS + _MAP_SIZE * number, address)
         for number, (declared, address) in enumerate(zip(program.maps, values, strict=True))
     )
-    slots = link(program, data, functions, maps, variables)
+    key = tuple(data), tuple(functions.items()), maps, tuple(variables)
+    linked = _linked(program)
+    if key not in linked:
+        linked[key] = link(program, data, functions, maps, variables)
+    slots = linked[key]
     placed = tuple(PlacedMap(*pair) for pair in zip(program.maps, maps, strict=True))
     known = addresses(layout)
     if functions or program.exception_callback is not None:
@@ -335,7 +340,14 @@ def place(case: Case, config: Config, layout: Layout | None = None) -> Placement
     return Placement(slots, world, layout, known, tuple(segments), given.seed, given.seed, placed, given.conformance, 0, declared, program.context)
 
 
-def _function_addresses(program: Program, layout: Layout) -> dict[int, int]:
+@kept(64)
+def _linked(program: Program) -> dict[tuple[object, ...], tuple[Instruction, ...]]:
+    """Slots by all that `link` depends on besides: other inputs, and configurations, have the same ones, of which much else is kept."""
+    return {}
+
+
+@kept(64)
+def _function_addresses(program: Program, layout: Layout) -> Mapping[int, int]:
     """Where functions must be callable whose addresses the program or a prog array holds: in the table that begins the image."""
     slots = program.programs.union(functions_by_address(program))
     return {slot: layout.image + ENTRY_SIZE * number for number, slot in enumerate(sorted({0, *slots}))} if slots else {}

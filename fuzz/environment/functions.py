@@ -5,7 +5,8 @@ result on both. Each call is written down: a call too many, in another order or 
 not used, and so is one that finds other bytes where its arguments point to.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from ebpf.instruction import KERNEL_FUNCTIONS as KERNEL_FUNCTIONS_BY_NAME
@@ -63,6 +64,26 @@ class Call(NamedTuple):
         return f"{self.name}({', '.join(f'{argument:#x}' for argument in self.arguments)}) = {self.result:#x}{read}"
 
 
+class _Functions(Mapping[int, Helper]):
+    """Functions by number, each made when it is asked for: a run calls few."""
+
+    def __init__(self, makers: Mapping[int, Callable[[], Helper]]) -> None:
+        self._makers = makers
+        self._made: dict[int, Helper] = {}
+
+    def __getitem__(self, number: int) -> Helper:
+        found = self._made.get(number)
+        if found is None:
+            found = self._made[number] = self._makers[number]()
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
 class Environment(NamedTuple):
     """The functions for one run, by number, the calls that they have seen so far, and the maps that they work on."""
 
@@ -106,17 +127,22 @@ def environment(seed: int, maps: Maps | None = None, surroundings: Surroundings 
     def get_smp_processor_id() -> int:
         return start % 8
 
+    typed = {one.number: partial(_typed, calls, one, surroundings.width) for one in (*TYPED, *declared)}
     return Environment(
-        {
-            **_map_functions(calls, known),
-            TRACE_PRINTK: _trace_printk(calls, surroundings),
-            SKB_LOAD_BYTES: _reading(calls, "skb_load_bytes", 4, lambda memory, *given: skb_load_bytes(memory, surroundings, *given)),
-            CSUM_DIFF: _reading(calls, "csum_diff", 5, lambda memory, *given: csum_diff(memory, surroundings, *given)),
-            KTIME_GET_NS: _recorded(calls, "ktime_get_ns", 0, ktime_get_ns),
-            GET_PRANDOM_U32: _recorded(calls, "get_prandom_u32", 0, get_prandom_u32),
-            GET_SMP_PROCESSOR_ID: _recorded(calls, "get_smp_processor_id", 0, get_smp_processor_id),
-        },
-        {MIX: _recorded(calls, "mix", 5, mix), **{one.number: _typed(calls, one, surroundings.width) for one in (*TYPED, *declared)}},
+        _Functions(
+            {
+                MAP_LOOKUP_ELEM: partial(_map_lookup, calls, known),
+                MAP_UPDATE_ELEM: partial(_map_update, calls, known),
+                MAP_DELETE_ELEM: partial(_map_delete, calls, known),
+                TRACE_PRINTK: partial(_trace_printk, calls, surroundings),
+                SKB_LOAD_BYTES: lambda: _reading(calls, "skb_load_bytes", 4, lambda memory, *given: skb_load_bytes(memory, surroundings, *given)),
+                CSUM_DIFF: lambda: _reading(calls, "csum_diff", 5, lambda memory, *given: csum_diff(memory, surroundings, *given)),
+                KTIME_GET_NS: partial(_recorded, calls, "ktime_get_ns", 0, ktime_get_ns),
+                GET_PRANDOM_U32: partial(_recorded, calls, "get_prandom_u32", 0, get_prandom_u32),
+                GET_SMP_PROCESSOR_ID: partial(_recorded, calls, "get_smp_processor_id", 0, get_smp_processor_id),
+            }
+        ),
+        _Functions({MIX: partial(_recorded, calls, "mix", 5, mix), **typed}),
         calls,
         known,
     )
@@ -148,25 +174,29 @@ def conforming(functions: Environment) -> Environment:
     return functions._replace(helpers={**functions.helpers, KTIME_GET_NS: helper})
 
 
-def _map_functions(calls: list[Call], maps: Maps) -> dict[int, Helper]:
+def _map_lookup(calls: list[Call], maps: Maps) -> Helper:
     def lookup(memory: HelperMemory, address: int, key: int) -> int:
         found = maps.find(address)
         return found.lookup(memory.read(key, found.placed.map.key_size))
 
+    return _reading(calls, "map_lookup_elem", 2, lookup)
+
+
+def _map_update(calls: list[Call], maps: Maps) -> Helper:
     def update(memory: HelperMemory, address: int, key: int, value: int, flags: int) -> int:
         found = maps.find(address)
         contents = memory.read(key, found.placed.map.key_size), memory.read(value, found.placed.map.value_size)
         return found.update(*contents, flags, memory)
 
+    return _reading(calls, "map_update_elem", 4, update)
+
+
+def _map_delete(calls: list[Call], maps: Maps) -> Helper:
     def delete(memory: HelperMemory, address: int, key: int) -> int:
         found = maps.find(address)
         return found.delete(memory.read(key, found.placed.map.key_size))
 
-    return {
-        MAP_LOOKUP_ELEM: _reading(calls, "map_lookup_elem", 2, lookup),
-        MAP_UPDATE_ELEM: _reading(calls, "map_update_elem", 4, update),
-        MAP_DELETE_ELEM: _reading(calls, "map_delete_elem", 2, delete),
-    }
+    return _reading(calls, "map_delete_elem", 2, delete)
 
 
 def _trace_printk(calls: list[Call], known: Surroundings) -> Helper:
