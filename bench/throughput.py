@@ -294,6 +294,18 @@ def campaign(jobs: int, cases: int) -> tuple[float, float]:
     return sum(count for count, _ in found[skipped:]) / seconds, own / took
 
 
+def machine_scales() -> float:
+    """What two processors of this machine do together by what each does alone, with a loop of Python that shares nothing: at best 1."""
+    script = "from time import perf_counter as now; start = now(); sum(number & 3 for number in range(20_000_000)); print(now() - start)"
+    loop = [sys.executable, "-c", script]
+
+    def seconds(processes: int) -> float:
+        running = [subprocess.Popen(loop, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
+        return max(float(process.communicate()[0]) for process in running)
+
+    return seconds(1) / seconds(2)
+
+
 class Figures(NamedTuple):
     """What was measured: microseconds per execution, and executions. `unicorn` is judged, with Unicorn alone."""
 
@@ -332,9 +344,9 @@ def _seconds(function: Callable[[], object]) -> float:
 
 
 def report(
-    figures: Figures, parts: dict[str, float], process: float | None, scaling: Sequence[tuple[int, float, float]], count: int
+    figures: Figures, parts: dict[str, float], process: float | None, scaling: Sequence[tuple[int, float, float]], alone: float, count: int
 ) -> Iterator[str]:
-    """The file."""
+    """The file. `alone` is how the machine scales."""
     yield "# Throughput"
     yield ""
     command = " ".join((COMMAND, *sys.argv[1:]))
@@ -376,6 +388,7 @@ def report(
             yield f"| {jobs} | {rate:.0f} | {100 * own:.1f} % |"
         yield ""
         yield f"* two processes : twice one {scaling[1][1] / (2 * scaling[0][1]):.2f} (bar: at least {BAR_SCALING:g})"
+        yield f"* the same of a loop that shares nothing, which is what the machine gives: {alone:.2f}"
         yield ""
 
 
@@ -394,7 +407,7 @@ def main() -> int:
     parts = shares(chosen, target)
     process = processes(chosen)
     scaling = [] if given.no_scaling else [(jobs, *campaign(jobs, given.cases)) for jobs in (1, 2)]
-    text = "\n".join(report(figures, parts, process, scaling, len(chosen)))
+    text = "\n".join(report(figures, parts, process, scaling, machine_scales() if scaling else 1.0, len(chosen)))
     Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
     met = 1e6 / figures.judged >= BAR_RATE and figures.judged <= BAR_BARE * figures.bare
