@@ -1,7 +1,7 @@
 """Start-up of the command: `python bench/start_up.py`, which writes bench/start_up.md.
 
-Counted is processor time of all processes of a command, user and system, and time on the clock, the least of several rounds: other work on the machine
-changes the former less. Python keeps what it has compiled of sources, whatever the environment says.
+Counted is processor time of all processes of a command, user and system, and time on the clock, the least of several rounds: other work on the
+machine changes the former less. Python keeps what it has compiled of sources, whatever the environment says.
 """
 
 import os
@@ -29,9 +29,9 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 
 HEADER = """# Start-up
 
-Made by `python bench/start_up.py`: seconds of processor time of a command, all its processes together, and on the clock, the least of {rounds} rounds.
-PROGRAM is two instructions of assembly, which `check` judges in a process beside that of the command. `import numba` is what compiles and keeps native
-code; `import fuzz.worker` is everything that judging needs, but no native code called yet. The bar is 1 s.
+Made by `python bench/start_up.py`: seconds of processor time of a command, all its processes together, and on the clock, the least of {rounds}
+rounds. PROGRAM is two instructions of assembly, which `check` judges in a process beside that of the command. `import numba` is what compiles and
+keeps native code; `import fuzz.worker` is everything that judging needs, but no native code called yet. The bar is 1 s.
 
 | command | seconds of processor time | on the clock |
 |---|---:|---:|
