@@ -41,19 +41,25 @@ def _expected(finding: Finding) -> int | None:
 
 
 def c_array(finding: Finding) -> str:
-    """The program as an array of `struct bpf_insn`, whose fields are those of linux/bpf.h; the context of the input as bytes."""
+    """The program as an array of `struct bpf_insn` of linux/bpf.h; the context of the input as bytes. It compiles by itself."""
     slots, texts = finding.program.slots, disassemble(finding.program.slots)
-    head = f"{finding.fingerprint}: {finding.condition or finding.config}".replace("*/", "* /")
-    lines = [f"/* {head} */", "static const struct bpf_insn program[] = {"]
+    head = _comment(f"{finding.fingerprint}: {finding.condition or finding.config}")
+    # Whoever takes one of the two arrays need not be warned of the other.
+    unused = " __attribute__((unused))"
+    lines = [f"/* {head} */", "#include <linux/bpf.h>", "", f"static const struct bpf_insn program[]{unused} = {{"]
     for slot, text in zip(slots, texts, strict=True):
         fields = f".code = {slot.opcode:#04x}, .dst_reg = {slot.dst}, .src_reg = {slot.src}, .off = {slot.offset}, .imm = {_imm(slot.imm)}"
-        lines.append(f"\t{{ {fields} }},{f'  /* {text} */' if text else ''}")
+        lines.append(f"\t{{ {fields} }},{f'  /* {_comment(text)} */' if text else ''}")
     lines.append("};")
     if memory := finding.inputs[0].memory:
-        lines.append("static const unsigned char context[] = {")
+        lines.append(f"static const unsigned char context[]{unused} = {{")
         lines += [f"\t{' '.join(f'{byte:#04x},' for byte in memory[at : at + 12])}" for at in range(0, len(memory), 12)]
         lines.append("};")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _comment(text: str) -> str:
+    return text.replace("*/", "* /").replace("/*", "/ *")
 
 
 def _imm(value: int) -> str:

@@ -91,6 +91,7 @@ def bisect(finding: Path, good: str, bad: str, repository: Path | None) -> None:
     \b
     Example: bpfmips triage bisect corpus/findings/value-DIV64-o32.toml --good v1.2
     """
+    from fuzz.findings.bisect import TRAMPOLINE
     from fuzz.findings.bisect import bisect as find
     from fuzz.findings.triage import ROOT
 
@@ -100,9 +101,13 @@ def bisect(finding: Path, good: str, bad: str, repository: Path | None) -> None:
     except OSError as error:
         raise ProgramError(f"{error.filename}: {error.strerror}") from None
     click.echo(f"first bad commit  {culprit.commit[:12]} {culprit.subject}")
+    for reason in culprit.without:
+        click.echo(f"first bad word    not known: {reason}")
+    if culprit.without:
+        return
     if culprit.slot is None:
         click.echo("first bad word    none: the words are the same, and something else has changed")
         return
-    owner = "entry or exit code" if culprit.slot < 0 else f"instruction {culprit.slot}"
+    owner = {-1: "entry or exit code", TRAMPOLINE: "the trampoline"}.get(culprit.slot, f"instruction {culprit.slot}")
     click.echo(f"first bad word    {culprit.after}  ({owner})")
     click.echo(f"before            {culprit.before}")

@@ -24,29 +24,40 @@ _IMAGE = """
 import json, sys
 from fuzz.case import Case
 from fuzz.findings.finding import read
-from fuzz.layout import place
+from fuzz.layout import LAYOUTS, place
 from jit.compiler import compile_program
 from jit.config import Config
 from jit.mips import decode, text
 finding = read(sys.argv[1])
 config = Config.parse(finding.config)
-placement = place(Case(finding.program, finding.inputs[0]), config)
-compiled = compile_program(placement.slots, config, placement.addresses)
+if finding.trampoline:
+    from ebpf.trampoline import parse
+    from fuzz.trampoline.judge import build
+    compiled = build(parse(finding.trampoline, "the trampoline"), config, LAYOUTS[config.width]).image
+    owners = [-2] * len(compiled.words)
+else:
+    placement = place(Case(finding.program, finding.inputs[0]), config)
+    compiled = compile_program(placement.slots, config, placement.addresses)
+    owners = compiled.slot_of
 lines = []
 for at, word in enumerate(compiled.words):
     decoded = decode(word, config.isa)
     address = compiled.base + 4 * at
-    lines.append([compiled.slot_of[at], f"{address:#x}  {word:08x}  {text(*decoded, address, config.width) if decoded else '?'}"])
+    lines.append([owners[at], f"{address:#x}  {word:08x}  {text(*decoded, address, config.width) if decoded else '?'}"])
 json.dump(lines, sys.stdout)
 """
 """Run with the compiler of a commit: the eBPF instruction and the text of each word of the image of the finding."""
+
+TRAMPOLINE = -2
+"""In the place of the eBPF instruction of a word of a trampoline and its programs."""
 
 
 class Culprit(NamedTuple):
     """What came of a bisection: the commit, its first line, how many commits were tried, the first word that differs, and its eBPF instruction.
 
-    before, after  the word with address and text
-    slot           -1 for entry or exit code; None where all words are the same
+    before, after  the word with address and text; empty where no word differs, or an image is missing
+    slot           -1 for entry or exit code, TRAMPOLINE for a trampoline; None where all words are the same, or an image is missing
+    without        why there is no image before or since, one line for each; empty where there are both
     """
 
     commit: str
@@ -55,6 +66,7 @@ class Culprit(NamedTuple):
     before: str
     after: str
     slot: int | None
+    without: tuple[str, ...] = ()
 
 
 def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culprit:
@@ -81,18 +93,34 @@ def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culpr
         culprit = found[1]
         images = [_image(tree, revision, copy) for revision in (f"{culprit}^", culprit)]
         subject = git("log", "-1", "--format=%s", culprit, where=tree)
-        return Culprit(culprit, subject, said.count("running "), *_first_word(*images))
+        return Culprit(culprit, subject, said.count("running "), *words_of(*images))
 
 
-def _image(tree: Path, revision: str, finding: Path) -> list[tuple[int, str]]:
+Words = list[tuple[int, str]]
+"""Of an image the eBPF instruction and the text of each word."""
+
+
+def words_of(before: Words | str, after: Words | str) -> tuple[str, str, int | None, tuple[str, ...]]:
+    """What a culprit has of two images, each of which may be the reason why there is none."""
+    if isinstance(before, str) or isinstance(after, str):
+        return "", "", None, tuple(image for image in (before, after) if isinstance(image, str))
+    return *_first_word(before, after), ()
+
+
+def _image(tree: Path, revision: str, finding: Path) -> Words | str:
+    """The words, or why there are none, in one line."""
     git("checkout", "--quiet", "--detach", revision, where=tree)
     command = [sys.executable, "-c", _IMAGE, str(finding)]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     found = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
-    return [(slot, text) for slot, text in json.loads(found.stdout)] if found.returncode == 0 else []
+    if found.returncode == 0:
+        return [(slot, text) for slot, text in json.loads(found.stdout)]
+    name = f"{git('rev-parse', '--short=12', 'HEAD', where=tree)}{' (its parent)' if revision.endswith('^') else ''}"
+    reason = (found.stderr.strip() or f"Python ended with status {found.returncode}").splitlines()[-1]
+    return f"cannot be compiled at {name}: {reason}"
 
 
-def _first_word(before: list[tuple[int, str]], after: list[tuple[int, str]]) -> tuple[str, str, int | None]:
+def _first_word(before: Words, after: Words) -> tuple[str, str, int | None]:
     for at in range(max(len(before), len(after))):
         old, new = (image[at] if at < len(image) else (None, "no word") for image in (before, after))
         if old[1] != new[1]:

@@ -1,5 +1,6 @@
 """Triage: the states of findings between two campaigns, and a bisection over a real branch."""
 
+import json
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 from ebpf.program import ProgramError
 from fuzz.cli.main import main
 from fuzz.findings import triage
-from fuzz.findings.bisect import bisect
+from fuzz.findings.bisect import _IMAGE, TRAMPOLINE, Culprit, _image, bisect, words_of
 from fuzz.findings.finding import Finding, read, text
 from fuzz.findings.known import Known
 from fuzz.findings.replay import CANNOT_JUDGE, FAIL, PASS
@@ -243,6 +244,48 @@ def test_bisection_names_the_commit_and_the_word(branch: tuple[Path, str], tmp_p
     assert _git(repository, "worktree", "list").count("\n") == 0
     with pytest.raises(ProgramError, match="fails at work, which is to be the good one"):
         bisect(tmp_path / "finding.toml", "work", "work", repository)
+
+
+def test_what_cannot_be_compiled_is_another_thing_than_the_same_words(
+    branch: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "repository"
+    shutil.copytree(branch[0], repository)
+    _git(repository, "checkout", "--quiet", "-b", "raising", "good")
+    compiler = repository / "jit" / "compiler.py"
+    compiler.write_text(compiler.read_text() + "\n\ndef compile_program(*arguments: object) -> object:\n    raise ValueError('no\\nway')\n")
+    _git(repository, "commit", "--quiet", "--all", "--message", "Raising")
+    culprit = _git(repository, "rev-parse", "--short=12", "HEAD")
+    finding = _finding(tmp_path / "finding.toml", "SUB64_REG", "r0 -= r1")
+    with triage.working_tree("raising", repository) as tree:
+        words = _image(tree, "raising^", finding)
+        assert not isinstance(words, str)
+        reason = f"cannot be compiled at {culprit}: way"
+        assert words_of(words, words) == ("", "", None, ())
+        assert words_of(words, _image(tree, "raising", finding)) == ("", "", None, (reason,))
+        _git(tree, "commit", "--quiet", "--allow-empty", "--message", "Later")
+        assert _image(tree, f"{_git(tree, 'rev-parse', 'HEAD')}^", finding) == f"cannot be compiled at {culprit} (its parent): way"
+    options = ["triage", "bisect", str(finding), "--good", "good"]
+    for without, told in (((reason,), f"not known: {reason}"), ((), "none: the words are the same, and something else has changed")):
+        monkeypatch.setattr("fuzz.findings.bisect.bisect", lambda *_, without=without, **__: Culprit(culprit, "Raising", 2, "", "", None, without))
+        said = CliRunner().invoke(main, options).stdout
+        assert [line.partition("  ")[2].strip() for line in said.splitlines() if "word" in line] == [told]
+
+
+def test_trampolines_have_words_as_well(tmp_path: Path) -> None:
+    from ebpf.trampoline import parse
+    from fuzz.case import Input
+
+    described = sorted((ROOT / "corpus" / "trampolines").glob("*.toml"))[0].read_text()
+    program = parse(described, "made").trampoline.programs[0].program
+    configs = ("mips32r2-32be",)
+    finding = Finding("trampoline -", "trampoline -", "DIFFER", program, (Input(b""),), configs[0], configs, (), trampoline=described)
+    path = tmp_path / finding.file_name
+    path.write_text(text(finding))
+    made = subprocess.run([sys.executable, "-c", _IMAGE, str(path)], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    words = json.loads(made)
+    assert {owner for owner, _ in words} == {TRAMPOLINE}
+    assert any("jr $ra" in line for _, line in words)
 
 
 def _replay(tree: Path, finding: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -1,16 +1,24 @@
 """Exports of findings are read again by what reads such files."""
 
 import re
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ebpf import elf
+from ebpf.codec import encode
 from ebpf.data_dialect import read
 from ebpf.elf_writer import write_object
 from ebpf.program import ByteOrder, DataSection, ProgramError
+from fuzz.case import Input
 from reports.exports import c_array, data_file, markdown
 from reports.tests.reports import finding
+
+COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
 def test_a_data_file_is_the_program_its_memory_and_its_result() -> None:
@@ -22,8 +30,6 @@ def test_a_data_file_is_the_program_its_memory_and_its_result() -> None:
 
 @pytest.mark.parametrize("order", ["little", "big"])
 def test_an_object_is_loaded_again(order: ByteOrder, tmp_path: object) -> None:
-    from pathlib import Path
-
     path = Path(str(tmp_path)) / "made.o"
     path.write_bytes(write_object(finding().program, order, section="xdp"))
     (program,) = elf.load_each(str(path))
@@ -43,6 +49,28 @@ def test_the_smallest_immediate_is_a_constant_in_c() -> None:
     found = finding()
     slots = (found.program.slots[0]._replace(imm=-(1 << 31)), *found.program.slots[1:])
     assert ".imm = -2147483647 - 1" in c_array(replace(found, program=replace(found.program, slots=slots)))
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C compiler")
+@pytest.mark.parametrize("memory", [b"", b"\x01\x02"])
+@pytest.mark.parametrize("fingerprint", ["value SUB64 n64", "value /* SUB64 */ n64"])
+def test_c_compiles_by_itself(memory: bytes, fingerprint: str, tmp_path: Path) -> None:
+    """And the array is what the codec encodes, on this machine."""
+    if not Path("/usr/include/linux/bpf.h").exists():
+        pytest.skip("no linux/bpf.h")
+    found = finding(fingerprint)
+    slots = (found.program.slots[0]._replace(imm=-(1 << 31)), *found.program.slots[1:])
+    source, binary = tmp_path / "made.h", tmp_path / "made"
+    source.write_text(c_array(replace(found, program=replace(found.program, slots=slots), inputs=(Input(memory),))))
+    (tmp_path / "made.c").write_text(
+        '#include "made.h"\n#include <stdio.h>\nint main(void) { return fwrite(program, sizeof program, 1, stdout) != 1; }\n'
+    )
+    assert COMPILER is not None
+    for path in (source, tmp_path / "made.c"):
+        output = ["-fsyntax-only", "-x", "c"] if path == source else ["-o", str(binary)]
+        made = subprocess.run([COMPILER, "-Wall", "-Wextra", "-Werror", *output, str(path)], capture_output=True, text=True, check=False)
+        assert made.returncode == 0, made.stderr
+    assert subprocess.run([str(binary)], capture_output=True, check=True).stdout == encode(slots, sys.byteorder)
 
 
 def test_markdown_has_the_steps_and_the_command() -> None:
