@@ -38,9 +38,14 @@ def interruptions(image: Image, compiled: Compiled, slots: tuple[Instruction, ..
         if owner in atomic:
             code.setdefault(owner, []).append(at)
     for owner, own in code.items():
-        accesses = [(at, word) for at in own if (word := image.words[at]) is not None and word.facts & {"load", "store"} and word.named("base") != SP]
+        accesses = [(at, word) for at in own if (word := image.words[at]) is not None and _is_access(word)]
         if accesses:
             yield _sequence(image, owner, own, accesses)
+
+
+def _is_access(word: Word) -> bool:
+    """Whether it loads or stores, but not relative to itself or the stack pointer."""
+    return bool(word.facts & {"load", "store"}) and "base" in word.row.operands and word.named("base") != SP
 
 
 def _sequence(image: Image, owner: int, own: list[int], accesses: list[tuple[int, Word]]) -> Occurrence:

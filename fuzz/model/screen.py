@@ -7,6 +7,7 @@ from fuzz.environment.native_routines import serve
 from fuzz.model import engine
 from fuzz.model.bits import Numbers, choose, word
 from fuzz.model.bits import native as both
+from fuzz.model.interference import HANGS, VIOLATED, begin, play
 from fuzz.model.memory import AREA_ROW, PLACE, SIZE, START, WRITABLE
 from fuzz.recording import native_record as record
 from fuzz.recording import native_screen as native
@@ -44,12 +45,12 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
     """The native function; see `fuzz.recording.source`."""
 
     @njit(cache=True, error_model="numpy")
-    def run_all(number, resumed, expectations, memories, image, checks, state, code, places, image_place, data, breaks, host, found):  # type: ignore[no-untyped-def]
+    def run_all(number, resumed, expectations, memories, image, checks, state, code, places, image_place, data, breaks, host, found, played):  # type: ignore[no-untyped-def]
         """Run an image on inputs from `number` on; those after it begin at the beginning.
 
         Returns the number of the input that waits at a function or where it stopped, to be called again with it, or how many there are when all have
-        been run. As long as an input waits `found` holds how many calls have been served in it. After one that does not end the others are not run,
-        and said to be wrong as well.
+        been run. Other CPUs are `played` here, unless there is more at which it stops. As long as an input waits `found` holds how many calls have
+        been served in it. After one that does not end the others are not run, and said to be wrong as well.
         """
         _ = source
         while number < len(expectations):
@@ -61,6 +62,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                 native.fill(memory, host)
                 _map(state, memory, image_place)
                 _enter(state, memory, image)
+                begin(played.memos, played.run)
                 start = state[engine.BASE]
             resumed = False
             status = engine.run(start, state, code, places, data, breaks)
@@ -70,17 +72,23 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                     found[number] += 1
                     resumed = True
                     continue
-            if status == engine.CALLED or status == engine.STOPPED:
+            if status == engine.STOPPED and len(played.first) > 0:
+                play(state[engine.STOPPED_BEFORE], memory[native.INTERFERENCE], state, places, image_place, played)
+                if played.run[HANGS] == 0:
+                    resumed = True
+                    continue
+            elif status == engine.CALLED or status == engine.STOPPED:
                 return number
             found[number] = native.ENDING
             if status == engine.LIMITED:
                 # What ends on no input would take long: the others are looked at one by one.
                 found[number:] = native.ENDING
-                return len(expectations)
             if status == engine.RETURNED:
                 left, after = state[engine.LEFT :], state[engine.GENERAL :]
                 found[number] = native.holds(native.words_at(expectations[number]), memory, image, checks, data, host, after, left)
-            number += 1
+            if played.run[VIOLATED]:
+                found[number] |= native.CALLS
+            number = choose(status == engine.LIMITED, len(expectations), number + 1)
         return number
 
     return run_all

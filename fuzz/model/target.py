@@ -24,6 +24,7 @@ from fuzz.layout import AREA_SIZE, FUNCTION_SIZE, FUNCTIONS, IMAGE_SIZE, Placeme
 from fuzz.model import engine
 from fuzz.model.bits import Numbers
 from fuzz.model.decode import FLAGS, STOPS, STOPS_DISTURBED, decoded
+from fuzz.model.interference import OTHERS_PLAY, Played, plan
 from fuzz.model.memory import AREA_ROW
 from fuzz.model.screen import run_all
 from fuzz.recording import screen
@@ -174,6 +175,16 @@ class ModelTarget:
             self._disturbed = True
             self._loaded().code[self._cpu.words(interference=True), FLAGS] |= STOPS_DISTURBED
 
+    def _others(self) -> Played:
+        """The same for runs that are screened: other CPUs are played natively where nothing else happens at words of the image."""
+        image = self._loaded()
+        if self._cpu.words(interference=False):
+            self._disturb()
+            return OTHERS_PLAY
+        played = plan(image.compiled, image.slots)
+        image.code[np.flatnonzero(np.diff(played.first)), FLAGS] |= STOPS_DISTURBED
+        return played
+
     def _stopped(self, service: Service, placement: Placement, number: int) -> None:
         """Do what happens before the word at which the engine stopped, in the input with this number."""
         self._service = service
@@ -271,9 +282,8 @@ class ModelTarget:
         found = np.zeros(len(placements), np.int64)
         services: dict[int, Service] = {}
         description, memory = screen.image(compiled, image.slots), self._memory
-        arrays = (self._state, image.code, memory, AREA_SIZE, self._recorder.memory, self._breaks, self._address, found)
-        if any(placement.interference for placement in placements):
-            self._disturb()
+        played = self._others() if batch.disturbed else OTHERS_PLAY
+        arrays = (self._state, image.code, memory, AREA_SIZE, self._recorder.memory, self._breaks, self._address, found, played)
         self._runs += 1
         at, resumed = 0, False
         while (at := run_all(at, resumed, batch.outcomes, batch.memories, description, wanted, *arrays)) < len(placements):

@@ -158,6 +158,7 @@ class Batch:
     outcomes    where `Expectation.outcome` of each is, `memories` where `Expectation.memory` is
     calling     those of which the oracle made calls
     pages       ranges of them whose memory lies in the same pages, and in which other CPUs come in between, or do not
+    disturbed   whether there are such in which they do
     """
 
     count: int
@@ -169,6 +170,7 @@ class Batch:
     memories: Words
     calling: tuple[int, ...]
     pages: tuple[tuple[int, int], ...]
+    disturbed: bool
 
 
 def _pages(placement: Placement) -> tuple[bool, list[tuple[int, int]]]:
@@ -196,6 +198,7 @@ def batch(inputs: tuple[tuple[Placement, Run], ...]) -> Batch:
         np.array([each.addresses[1] for each in expectations], np.int64),
         tuple(number for number, run in enumerate(expected) if run.calls),
         tuple(pages),
+        any(placement.interference for placement in placements),
     )
 
 

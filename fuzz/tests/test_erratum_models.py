@@ -12,9 +12,11 @@ from fuzz.cpu.faulty_cpu import FaultyCpu, Host, _Core
 from fuzz.engine.target import Target
 from fuzz.judge import interpret, judge
 from fuzz.layout import place
+from fuzz.model.target import ModelTarget
 from fuzz.recording.record import Recording
 from fuzz.selftest.selftest import bugs, cases, compiler, examine
 from fuzz.suite.suites import suites
+from fuzz.tests.test_interference import Defined
 from fuzz.verdict import Status
 from fuzz.wires import errata
 from fuzz.wires.flow import words
@@ -109,6 +111,7 @@ def test_the_engine_is_left_alone_where_nothing_happens(
 ) -> None:
     """Words of atomic operations are hooked in runs that other CPUs disturb only, which may come before and after others."""
     target = recording_target
+    monkeypatch.setattr(ModelTarget, "_others", Defined._others)
     asked: list[int] = []
     monkeypatch.setattr(FaultyCpu, "at", lambda self, word, run, engine, interference: asked.append(interference))
     config = Config.parse("mips64r2-64le")
@@ -140,6 +143,7 @@ def test_other_cpus_leave_a_long_run_alone_after_some_time(monkeypatch: pytest.M
             looked.append(interference)
             super().__init__(values, host, interference)
 
+    monkeypatch.setattr(ModelTarget, "_others", Defined._others)
     monkeypatch.setattr("fuzz.cpu.faulty_cpu._Core", Counted)
     monkeypatch.setattr("fuzz.cpu.faulty_cpu.PATIENCE", patience)
     config = Config.parse("mips64r2-64le")
