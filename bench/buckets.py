@@ -36,8 +36,7 @@ from fuzz.case import Case, Input
 from fuzz.findings.condition import Condition, configured, without
 from fuzz.findings.diagnosis import Symptom, diagnose
 from fuzz.findings.finding import Finding
-from fuzz.findings.fingerprint import fingerprint, same_bug
-from fuzz.findings.form import form
+from fuzz.findings.fingerprint import fingerprint, kept, same_bug
 from fuzz.judge import judge_all
 from fuzz.selftest.seeded_bug import Bug
 from fuzz.selftest.selftest import bugs, cases, compiler, sample
@@ -80,9 +79,14 @@ def _symptoms(bug: Bug, config: Config, seed: int) -> Iterator[tuple[str, int]]:
     for case, verdict in _failing(bug, config, seed):
         found = diagnose(case, verdict, bench.target, bench.compiler, WIRES)
         fails = partial(_fails, bench, case.input, found.symptom)
-        only = "" if found.symptom.row == "any" or found.symptom.kind == "blinding" else form(case, config, found.slot, partial(fails, config))
+        variants = kept(case, config, found.slot, found.symptom, partial(_symptom, bench, case.input, config))
         condition = Condition("", _class(config, partial(fails, program=case.program)), (), ())
-        yield fingerprint(found.symptom, condition, only), len(case.program.slots)
+        yield fingerprint(found.symptom, condition, *variants), len(case.program.slots)
+
+
+def _symptom(bench: Bench, given: Input, config: Config, program: Program) -> Symptom | None:
+    found = bench.shown(program, given, config)
+    return None if found is None else found.diagnosis.symptom
 
 
 def _fails(bench: Bench, given: Input, symptom: Symptom, config: Config, program: Program) -> bool | None:

@@ -29,8 +29,7 @@ from fuzz.engine.target import Target
 from fuzz.findings.condition import Condition, examine
 from fuzz.findings.diagnosis import Diagnosis, Symptom, diagnose
 from fuzz.findings.finding import Finding
-from fuzz.findings.fingerprint import fingerprint, operation, same_bug
-from fuzz.findings.form import form
+from fuzz.findings.fingerprint import fingerprint, kept, operation, same_bug
 from fuzz.findings.side_by_side import side_by_side
 from fuzz.judge import interpret, judge, judge_all
 from fuzz.layout import place
@@ -271,20 +270,15 @@ def _concluded(finding: Finding, reducer: _Reducer, shown: Shown, bench: Bench, 
     """The reduced finding, with its fingerprint."""
     verdict, diagnosis = shown
 
-    def fails_here(program: Program) -> bool | None:
-        try:
-            found = bench.shown(program, reducer.given, reducer.config)
-        except ProgramError:
-            return None
-        return found is not None and same_bug(found.diagnosis.symptom, diagnosis.symptom)
+    def symptom(program: Program) -> Symptom | None:
+        found = bench.shown(program, reducer.given, reducer.config)
+        return None if found is None else found.diagnosis.symptom
 
     small = Case(reducer.program, reducer.given)
-    # What passes do wrong, they do with either.
-    of_pass = diagnosis.symptom.row == "any" or diagnosis.symptom.kind == "blinding"
-    only = "" if of_pass else form(small, reducer.config, diagnosis.slot, fails_here)
+    variants = kept(small, reducer.config, diagnosis.slot, diagnosis.symptom, symptom)
     return replace(
         finding,
-        fingerprint=fingerprint(diagnosis.symptom, condition, only),
+        fingerprint=fingerprint(diagnosis.symptom, condition, *variants),
         program=reducer.program,
         inputs=(reducer.given,),
         status=verdict.status.name,

@@ -15,12 +15,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ebpf.disassembler import disassemble
-from ebpf.instruction import KERNEL_FUNCTIONS, LOOP, TAIL_CALL, Instruction
+from ebpf.instruction import Instruction
 from ebpf.opcodes import Row, lookup
+from fuzz.abi import SP
 from fuzz.case import Case, Compiler
 from fuzz.engine.abilities import telling
 from fuzz.engine.observe import promised
 from fuzz.engine.target import Run, Target
+from fuzz.findings.detail import detail, own_function
 from fuzz.judge import bounded, interpret, recordings
 from fuzz.layout import Placement, place
 from fuzz.lockstep import Divergence, Trace, first_difference, written
@@ -42,8 +44,9 @@ class Symptom(NamedTuple):
            bits": of that register those above the 8, 16 or 32 bits of the result; "clobber": another register; the name of a tripwire; "compiler";
            the kind of another difference
     rule   of a tripwire which rule was broken, in words that hold for any program; of the compiler the type of the error; of functions that
-           compilers have code of their own for which one it is
-    row    name of the eBPF instruction; "entry" for entry and exit code, "any" where the rule does not depend on it, "-" where it is not known
+           compilers have code of their own for which one it is; what such an instruction did wrong (`fuzz.findings.detail`)
+    row    name of the eBPF instruction; "entry" for entry and exit code, "frame" for what an image does in its own frame, "any" where the rule does
+           not depend on it, "-" where it is not known
     width  of the code in bits
     """
 
@@ -119,8 +122,16 @@ def _broken_rule(trips: Sequence[Trip], scene: _Scene, divergence: Divergence | 
     for trip in trips:
         if trip.slot is not None and (divergence is None or trip.slot in _until(divergence, trip, scene)):
             words = () if trip.word is None else tuple(_listing(scene.compiled, trip.slot))
-            return _diagnosis(trip.wire, rule_of(trip), trip.slot, scene.placement.slots, scene.compiled.config, words)
+            found = _diagnosis(trip.wire, rule_of(trip), trip.slot, scene.placement.slots, scene.compiled.config, words)
+            # At which instruction a stack pointer that has gone astray is used first is chance.
+            return found._replace(symptom=found.symptom._replace(rule=rule_of(trip), row="frame")) if _in_frame(trip, scene.compiled) else found
     return None
+
+
+def _in_frame(trip: Trip, compiled: Compiled) -> bool:
+    """Whether the trip is of an access that is none of the program's: the image's own, outside of its frame. The base is in bits 25 to 21."""
+    at_pointer = trip.word is not None and compiled.words[trip.word] >> 21 & 31 == SP
+    return at_pointer and trip.wire == "memory" and "outside of" in trip.detail
 
 
 _BEHIND, _FAR_BEHIND = 1, 2
@@ -129,7 +140,8 @@ _BEHIND, _FAR_BEHIND = 1, 2
 
 def _until(divergence: Divergence, trip: Trip, scene: _Scene) -> set[int]:
     """The slots of what was executed until it went wrong, and of what may have made it go wrong."""
-    behind = _FAR_BEHIND if trip.wire == "hazards" else _BEHIND
+    # Where the access would go is what the wrong instruction left; nothing is spoilt by it.
+    behind = {"hazards": _FAR_BEHIND, "memory": 0}.get(trip.wire, _BEHIND)
     return {slot for slot, _ in scene.expected.outcome.trace[: divergence.execution + 1 + behind]}
 
 
@@ -172,7 +184,8 @@ def _of_divergence(divergence: Divergence, scene: _Scene) -> Diagnosis:
     # A jump writes no register, and where a program goes that takes a wrong way is chance; so is what becomes of a wrong value.
     jumps = row is not None and "jump" in (row.offset, row.imm)
     kind = "path" if jumps else _wrong_register(divergence, scene) if divergence.register is not None else "fault" if len(faults) > 1 else "path"
-    found = _diagnosis(kind, "", divergence.slot, slots, config, divergence.listing(scene.compiled))
+    rule = detail(divergence, slots, scene.expected, scene.actual) if kind in ("value", "path") else ""
+    found = _diagnosis(kind, rule, divergence.slot, slots, config, divergence.listing(scene.compiled))
     return found if divergence.slot is not None else _entry(found)
 
 
@@ -287,14 +300,10 @@ _OF_PASSES = {"errata": "", "hazards": "slot of|load delay|HI or LO"}
 """Rules by tripwire that passes keep and not the code of single instructions: which instruction breaks them is chance."""
 
 
-_FUNCTIONS = {("CALL", TAIL_CALL): "tail_call", ("CALL", LOOP): "bpf_loop", ("CALL_KERNEL", KERNEL_FUNCTIONS["bpf_throw"]): "bpf_throw"}
-"""What looks like a call of a function and is code of the compiler's own, by row and number."""
-
-
 def _diagnosis(kind: str, rule: str, slot: int | None, slots: Sequence[Instruction], config: Config, words: tuple[str, ...]) -> Diagnosis:
     row = lookup(slots[slot]) if slot is not None and slot < len(slots) else None
     wrong = f"{slot}: {disassemble(slots)[slot]}" if row is not None and slot is not None else ""
-    rule = ", ".join(filter(None, (rule, _FUNCTIONS.get((row.name, slots[slot].imm), "") if row is not None and slot is not None else "")))
+    rule = ", ".join(filter(None, (rule, own_function(slots[slot]) if row is not None and slot is not None else "")))
     name = "any" if kind in _OF_PASSES and re.search(_OF_PASSES[kind], rule) else row.name if row else "-"
     return Diagnosis(Symptom(kind, rule, name, config.width), slot, wrong, words)
 

@@ -5,21 +5,24 @@ from dataclasses import replace
 import pytest
 
 from ebpf.assembler import assemble
+from ebpf.opcodes import ROWS
 from ebpf.program import Program, ProgramError
 from ebpf.validity import check
 from fuzz.campaign.reduce import Bench, reduce
 from fuzz.campaign.shape import inserted, starts, unit, without
 from fuzz.case import Case, Input
 from fuzz.findings.condition import Condition
-from fuzz.findings.diagnosis import Diagnosis, Symptom, rule_of
+from fuzz.findings.diagnosis import Diagnosis, Symptom, diagnose, rule_of
+from fuzz.findings.family import siblings
 from fuzz.findings.finding import Finding, read, text
-from fuzz.findings.fingerprint import fingerprint, operation, place, same_bug
+from fuzz.findings.fingerprint import fingerprint, kept, operation, place, same_bug
 from fuzz.findings.form import form
 from fuzz.findings.side_by_side import rendered
+from fuzz.judge import judge_all
 from fuzz.selftest.seeded_compiler import SeededCompiler, combined
-from fuzz.selftest.selftest import bugs
+from fuzz.selftest.selftest import bugs, cases
 from fuzz.unicorn.target import UnicornTarget
-from fuzz.verdict import Trip
+from fuzz.verdict import Status, Trip
 from fuzz.wires import WIRES
 from jit.config import Config
 
@@ -126,6 +129,76 @@ def test_the_form_of_the_operation(bug: str, source: str, slot: int, expected: s
     bench = Bench(target, SeededCompiler(bug), WIRES)
     assert bench.shown(case.program, case.input, config) is not None
     assert form(case, config, slot, lambda program: bench.shown(program, case.input, config) is not None) == expected
+
+
+@pytest.mark.parametrize(
+    ("bug", "source", "slot", "config", "expected"),
+    [
+        # One comparison for both ways, one division for both results, one extension for two sizes.
+        ("jeq-negative-constant", "r0 = -5 ; if r0 == -5 goto +1; r0 = 1; exit", 1, "mips32r2-32be", "JEQ/JNE64"),
+        ("blind-sdiv-unsigned", "r0 = -7; r0 s/= 2; exit", 1, "mips64r2-64le+blind", "SDIV/SMOD"),
+        ("movsx-high-register", "r1 = 0x80; r0 = 0; r0 = (s8)r1; exit", 2, "mips32r2-32le", "MOVSX64"),
+        # The other way, the rest, and other sizes are right.
+        ("jle-imm-bound", "r0 = 1; r1 = 1; if r1 <= 1 goto +1; r0 = 2; exit", 2, "mips64r2-64le", ""),
+        ("div64-order", "r0 = 7; r1 = 3; r0 /= r1; exit", 2, "mips64r2-64le", ""),
+        ("sub64-borrow", "r0 = 0; r1 = 1; r0 -= r1; exit", 2, "mips32r2-32be", ""),
+    ],
+)
+def test_the_family_of_the_operation(bug: str, source: str, slot: int, config: str, expected: str, target: UnicornTarget) -> None:
+    case, bench = Case(assemble(source, "made"), Input(MEMORY)), Bench(target, SeededCompiler(bug), WIRES)
+
+    def symptom(program: Program) -> Symptom | None:
+        shown = bench.shown(program, case.input, Config.parse(config))
+        return None if shown is None else shown.diagnosis.symptom
+
+    found = symptom(case.program)
+    assert found is not None
+    variants = kept(case, Config.parse(config), slot, found, symptom)
+    assert variants.family == expected
+    named = fingerprint(found, Condition("", "", (), ()), *variants).split()[-1]
+    assert named == (expected or operation(found.row)) + variants.form
+
+
+def test_families_are_the_same_from_each_member() -> None:
+    for row in ROWS:
+        name, others = siblings(row.name)
+        assert row.name not in others
+        assert bool(name) == bool(others)
+        for other in others:
+            again, back = siblings(other)
+            assert (again, {other, *back}) == (name, {row.name, *others})
+
+
+@pytest.mark.parametrize(
+    ("bug", "config", "rule"),
+    [
+        ("argument-half", "mips32r2-32be", "argument"),
+        ("kernel-function-pointer-as-word", "mips64r2-64le", "argument"),
+        ("kernel-function-result", "mips32r2-32be", "result"),
+        ("map-key-is-value", "mips32r2-32be", "argument"),
+        ("map-value-as-word", "mips64r2-64le", "result"),
+        ("tail-call-limit-32", "mips32r2-32be", "not taken, tail_call"),
+        ("tail-call-limit-34", "mips32r2-32be", "taken beyond the limit, tail_call"),
+        ("tail-call-signed-index", "mips32r2-32be", "taken without a program, tail_call"),
+        ("may-goto-one-less", "mips32r2-32be", "jumps too early"),
+        ("may-goto-not-counted", "mips32r2-32be", "jumps too late"),
+        ("packet-goes-on", "mips32r2-32be", "outside"),
+        ("packet-size", "mips32r2-32be", ""),
+        ("tail-call-keeps-frame", "mips64r2-64le", "outside of context, data, stack and frame"),
+        ("tail-call-keeps-frame", "mips32r2-32be", "outside of context, data, stack and frame"),
+    ],
+)
+def test_what_such_an_instruction_did_wrong(bug: str, config: str, rule: str, target: UnicornTarget) -> None:
+    """With the programs of the self-test, of which one fails first."""
+    (seeded,) = (each for each in bugs() if each.name == bug)
+    bench = Bench(target, SeededCompiler(bug), WIRES)
+    rules = set()
+    for program, inputs in cases(seeded, Config.parse(config)):
+        for verdict in judge_all(program, inputs, (Config.parse(config),), target, bench.compiler):
+            if verdict.status in (Status.DIFFER, Status.TRIPPED):
+                rules.add(diagnose(Case(program, inputs[verdict.input]), verdict, target, bench.compiler, WIRES).symptom.rule)
+                break
+    assert rules == {rule}
 
 
 def test_the_class_of_configurations_is_part_of_a_fingerprint() -> None:
