@@ -8,12 +8,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ebpf.disassembler import disassemble
 from fuzz.campaign.record import Bucket, CampaignRecord
+from fuzz.findings.finding import Finding
 from fuzz.findings.known import Known
 from fuzz.reference import LoweredRow
 from jit.config import Config
+from reports.exports import replay_command
 from reports.reference import reference
 from reports.table import CLASSES, class_of
 
@@ -34,14 +37,19 @@ def document(
     known: Mapping[str, Known],
     rows: Sequence[str],
     lowerings: Sequence[LoweredRow],
+    where: Path,
 ) -> dict[str, Any]:
-    """The document. `earlier` are campaigns before this one, the last one last; `rows` are those that a program can have."""
+    """The document.
+
+    `earlier` are campaigns before this one, the last one last; `rows` are those that a program can have; `where` is the directory from which the
+    directories of the campaigns are named, and in which commands are run.
+    """
     before = earlier[-1].fingerprints if earlier else frozenset[str]()
-    findings = [_finding(bucket, before, known) for bucket in record.buckets]
+    findings = [{**_finding(bucket, before, known), **_place(bucket.finding, record, where)} for bucket in record.buckets]
     findings.sort(key=lambda finding: ((NEW, SEEN, KNOWN).index(finding["state"]), -finding["seen"], finding["fingerprint"]))
     now = record.fingerprints
     return {
-        "campaign": _campaign(record),
+        "campaign": {**_campaign(record), "where": str(where)},
         "totals": _totals(record, len(rows)),
         "findings": findings,
         "unreadable": [{"file": str(one.path), "reason": one.reason} for each in (*earlier, record) for one in each.unreadable],
@@ -117,6 +125,18 @@ def _finding(bucket: Bucket, before: Set[str], known: Mapping[str, Known]) -> di
         "reduced": finding.reduced,
         "versions": dict(finding.versions or {}),
     }
+
+
+def _place(finding: Finding, record: CampaignRecord, where: Path) -> dict[str, str]:
+    """Where the file of a finding is: its path from `where`, the command that judges it again there, and its URI for CI."""
+    path = Path(record.directory, "findings", finding.file_name)
+    return {"path": str(path), "replay": replay_command(str(path)), "uri": _uri((where / path).resolve())}
+
+
+def _uri(path: Path) -> str:
+    """Relative to the root of the repository that a file is in, as CI wants it; absolute where it is in none."""
+    root = next((parent for parent in path.parents if (parent / ".git").exists()), None)
+    return path.as_uri() if root is None else quote(path.relative_to(root).as_posix())
 
 
 def _known(entry: Known) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A finding in the forms that others take: a test of bpf_conformance, C, an issue in Markdown. The ELF object is made by `ebpf.elf_writer`."""
 
+import shlex
 from collections.abc import Iterator
 
 from ebpf.codec import encode
@@ -11,9 +12,9 @@ FORMS = ("data", "elf", "c", "markdown")
 """What there is to choose from."""
 
 
-def replay_command(finding: Finding, path: str = "") -> str:
-    """The command that judges it again."""
-    return f"bpfmips replay {path or finding.file_name}"
+def replay_command(path: str) -> str:
+    """The command that judges the finding in a file again, for a shell."""
+    return f"bpfmips replay {shlex.quote(path)}"
 
 
 def data_file(finding: Finding) -> str:
@@ -67,12 +68,12 @@ def _imm(value: int) -> str:
     return f"{value + 1} - 1" if value == -(1 << 31) else str(value)
 
 
-def markdown(finding: Finding) -> str:
-    """A listing for a bug report."""
-    return "".join(f"{line}\n" for line in _markdown(finding))
+def markdown(finding: Finding, path: str) -> str:
+    """A listing for a bug report; `path` is that of the file of the finding."""
+    return "".join(f"{line}\n" for line in _markdown(finding, replay_command(path)))
 
 
-def _markdown(finding: Finding) -> Iterator[str]:
+def _markdown(finding: Finding, command: str) -> Iterator[str]:
     yield f"## {finding.fingerprint}"
     yield ""
     yield f"Fails: {finding.condition or finding.config} (seen on `{finding.config}`). First wrong: `{finding.wrong or 'not known'}`"
@@ -80,7 +81,7 @@ def _markdown(finding: Finding) -> Iterator[str]:
     yield from (f"* {detail}" for detail in finding.details)
     yield ""
     if finding.trampoline:
-        yield from (*(f"    {line}" for line in finding.trampoline.splitlines()), "", f"    {replay_command(finding)}", "", finding.origin)
+        yield from (*(f"    {line}" for line in finding.trampoline.splitlines()), "", f"    {command}", "", finding.origin)
         return
     yield "| eBPF | oracle | image | MIPS |"
     yield "|---|---|---|---|"
@@ -92,7 +93,7 @@ def _markdown(finding: Finding) -> Iterator[str]:
     yield ""
     yield f"Context: `{finding.inputs[0].memory.hex() or 'empty'}`"
     yield ""
-    yield f"    {replay_command(finding)}"
+    yield f"    {command}"
     yield ""
     yield "".join(f"{name} {version}, " for name, version in (finding.versions or {}).items()).rstrip(", ") + f"; {finding.origin}"
 

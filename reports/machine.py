@@ -32,7 +32,9 @@ def junit(document: Mapping[str, Any]) -> str:
             SubElement(case, "skipped", message=f"known until {finding['known']['expiry']}: {finding['known']['reason']}")
             continue
         failure = SubElement(case, "failure", message=_printable(f"{finding['condition']}: {finding['wrong']}"), type=finding["status"])
-        failure.text = "\n".join((*map(_printable, (*finding["details"], *finding["program"])), f"bpfmips replay findings/{finding['file']}"))
+        failure.text = "\n".join(
+            (*map(_printable, (*finding["details"], *finding["program"])), f"in {document['campaign']['where']}: {finding['replay']}")
+        )
     for one in unreadable:
         case = SubElement(suite, "testcase", classname="bpfmips.unreadable", name=_printable(one["file"]))
         SubElement(case, "error", message=_printable(one["reason"]))
@@ -64,7 +66,7 @@ def _result(finding: Mapping[str, Any]) -> dict[str, Any]:
         "message": {"text": f"{finding['fingerprint']}: fails {finding['condition']}; first wrong: {finding['wrong'] or 'not known'}"},
         "partialFingerprints": {"bpfmips/v1": finding["fingerprint"]},
         "baselineState": "new" if finding["state"] == "new" else "unchanged",
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": f"findings/{finding['file']}"}, "region": {"startLine": 1}}}],
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": finding["uri"]}, "region": {"startLine": 1}}}],
     }
     if known:
         result["suppressions"] = [{"kind": "external", "justification": known["reason"]}]
@@ -94,9 +96,12 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
             finding["state"],
             finding["condition"],
             f"`{finding['wrong']}`",
-            f"`bpfmips replay findings/{finding['file']}`",
+            f"`{finding['replay']}`",
         )
         yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in columns)} |"
+    if findings:
+        yield ""
+        yield f"Commands are for `{document['campaign']['where']}`."
     if document["unreadable"]:
         yield ""
         yield "Findings that cannot be read:"

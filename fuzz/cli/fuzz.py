@@ -281,7 +281,8 @@ def _end(ctx: click.Context, plan: "Plan", state: "State", interrupted: bool) ->
     known = by_fingerprint(read_known(str(KNOWN)), datetime.now(tz=UTC).date())
     for fingerprint, finding in state.buckets.items():
         kind = "known finding" if fingerprint in known else "finding"
-        click.echo(f"{kind} {fingerprint}: {state.seen(fingerprint)} times, {len(finding.program.slots)} slots, findings/{finding.file_name}")
+        path = state.directory / "findings" / finding.file_name
+        click.echo(f"{kind} {fingerprint}: {state.seen(fingerprint)} times, {len(finding.program.slots)} slots, {path}")
     for fingerprint in sorted(set(known) - set(state.buckets)):
         click.echo(f"known, but not seen: {fingerprint}: {known[fingerprint].reason}")
     if interrupted:

@@ -20,8 +20,8 @@ FORMS = ("data", "elf", "c", "markdown")
 def report(ctx: click.Context, directory: Path, earlier: tuple[Path, ...], known_file: str | None, out: Path | None) -> None:
     """Write what a campaign has come to: report.html, report.json, junit.xml, report.sarif and summary.md.
 
-    The page needs nothing but a browser. Exit status: 0, and 2 for unusable input. A file of a finding that cannot be read is one line on standard
-    error, and is named in the report of the others.
+    The page needs nothing but a browser. Commands in it are for the directory in which this is run. Exit status: 0, and 2 for unusable input. A file
+    of a finding that cannot be read is one line on standard error, and is named in the report of the others.
 
     \b
     Example: bpfmips report night --before last-night
@@ -59,7 +59,7 @@ def export(file: str, form: str, output: str | None) -> None:
     from fuzz.findings.finding import read
     from fuzz.findings.reporting import exported
 
-    content = exported(read(file), form)
+    content = exported(read(file), form, file)
     if output is not None:
         write_output(output, content)
     elif form == "elf":

@@ -113,7 +113,7 @@ def text(finding: Finding) -> str:
     }
     steps = [{**step._asdict(), "mips": list(step.mips)} for step in finding.steps]
     whole = {**head, **document(finding.program, finding.inputs), "versions": dict(finding.versions or {}), **({"steps": steps} if steps else {})}
-    return f"# A finding of bpfmips; judge it again: bpfmips replay {finding.file_name}\n{text_of(whole)}"
+    return f"# A finding of bpfmips; judge it again, where this file is: bpfmips replay {finding.file_name}\n{text_of(whole)}"
 
 
 class Unreadable(NamedTuple):

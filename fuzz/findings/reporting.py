@@ -20,13 +20,15 @@ from reports.machine import junit, report_json, sarif, step_summary
 from reports.page import page
 
 
-def exported(finding: Finding, form: str) -> bytes:
-    """A finding in one of `FORMS`. Raises ProgramError where that cannot hold it."""
+def exported(finding: Finding, form: str, path: str) -> bytes:
+    """A finding in one of `FORMS`; `path` is that of its file, as whoever reads it would name it. Raises ProgramError where that cannot hold it."""
     if finding.trampoline and form != "markdown":
         raise ProgramError(f"{finding.file_name}: a trampoline has no form as {form}")
     if form == "elf":
         return write_object(finding.program, "big" if Config.parse(finding.config).big_endian else "little")
-    return {"data": data_file, "c": c_array, "markdown": markdown}[form](finding).encode()
+    if form == "markdown":
+        return markdown(finding, path).encode()
+    return {"data": data_file, "c": c_array}[form](finding).encode()
 
 
 def write_report(
@@ -34,8 +36,8 @@ def write_report(
 ) -> tuple[tuple[Path, ...], tuple[Unreadable, ...]]:
     """Write all files; their paths, and the files of findings that cannot be read. Raises ProgramError and OSError."""
     record, before = load(directory), [load(each) for each in earlier]
-    found = document(record, before, known, REACHABLE, lowerings(compiler))
-    exports = {bucket.finding.fingerprint: _forms(bucket.finding) for bucket in record.buckets}
+    found = document(record, before, known, REACHABLE, lowerings(compiler), Path.cwd())
+    exports = {each.finding.fingerprint: _forms(each.finding, directory / "findings" / each.finding.file_name) for each in record.buckets}
     files = {
         "report.html": page(found, exports),
         "report.json": report_json(found),
@@ -49,11 +51,11 @@ def write_report(
     return tuple(out / name for name in files), tuple(one for each in (*before, record) for one in each.unreadable)
 
 
-def _forms(finding: Finding) -> dict[str, bytes]:
+def _forms(finding: Finding, path: Path) -> dict[str, bytes]:
     found = {}
     for form in FORMS:
         try:
-            found[form] = exported(finding, form)
+            found[form] = exported(finding, form, str(path))
         except ProgramError:
             # Not every form can hold every program.
             continue

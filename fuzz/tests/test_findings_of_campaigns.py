@@ -1,10 +1,17 @@
 """Findings in the state of a campaign: what is kept does not depend on when reductions end; commands that read it."""
 
+import html
 import json
+import os
 import random
+import re
+import shlex
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
@@ -12,6 +19,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fuzz
 from ebpf.assembler import assemble
 from fuzz.campaign.record import load
 from fuzz.campaign.state import Plan, State
@@ -113,6 +121,69 @@ def test_a_report_of_what_is_no_campaign_is_one_line(tmp_path: Path) -> None:
     found = CliRunner().invoke(main, ["report", str(tmp_path)])
     assert found.exit_code == 2
     assert found.stderr == f"{tmp_path / 'campaign.sqlite'}: file is not a database\n"
+
+
+def _commands(directory: Path) -> dict[str, set[str]]:
+    """The commands of each file of a report, and where they are to be run."""
+    page = html.unescape((directory / "report.html").read_text())
+    whole = json.loads((directory / "report.json").read_text())
+    failures = "".join(ElementTree.fromstring((directory / "junit.xml").read_text()).itertext())
+    return {
+        "page": set(re.findall(r'class="command">(.*?) --explain<', page)),
+        "markdown in the page": {line.strip() for line in re.findall(r"^    (bpfmips replay .*)$", page, re.MULTILINE)},
+        "json": {finding["replay"] for finding in whole["findings"]},
+        "junit": set(re.findall(rf"^in {re.escape(whole['campaign']['where'])}: (.*)$", failures, re.MULTILINE)),
+        "summary": set(re.findall(r"`(bpfmips replay .*?)`", (directory / "summary.md").read_text())),
+    }
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_the_commands_of_a_report_are_run_where_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, absolute: bool) -> None:
+    base = tmp_path / "a directory"
+    base.mkdir()
+    monkeypatch.chdir(base)
+    _campaign(base / "last night's", 0).close()
+    name = str(base / "last night's") if absolute else "last night's"
+    assert CliRunner().invoke(main, ["report", name, "--out", str(tmp_path / "out")]).exit_code == 0
+    found = _commands(tmp_path / "out")
+    (commands,) = {frozenset(each) for each in found.values()}
+    assert len(commands) == 3
+    where = json.loads((tmp_path / "out" / "report.json").read_text())["campaign"]["where"]
+    for file in ("report.html", "summary.md"):
+        assert f"Commands are for <code>{where}</code>" in (told := (tmp_path / "out" / file).read_text()) or f"`{where}`" in told
+    command = shlex.split(min(commands))
+    assert command[0] == "bpfmips"
+    path = str(Path(fuzz.__file__).parents[1])
+    again = subprocess.run(
+        [sys.executable, "-m", "fuzz", *command[1:]], cwd=where, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout.startswith("PASS a")
+    assert all((Path(where) / shlex.split(each)[2]).is_file() for each in commands)
+
+
+def test_places_in_sarif_are_relative_to_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = tmp_path / "repository" / "nightly runs"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    _campaign(inside / "one", 0).close()
+    for begun in (False, True):
+        if begun:
+            subprocess.run(["git", "init", "--quiet", str(tmp_path / "repository")], check=True)
+        assert CliRunner().invoke(main, ["report", "one"]).exit_code == 0
+        (run,) = json.loads((inside / "one" / "report.sarif").read_text())["runs"]
+        uris = [result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in run["results"]]
+        assert len(uris) == 3
+        for uri in uris:
+            assert uri.startswith("nightly%20runs/one/findings/" if begun else "file:///")
+            assert (tmp_path / "repository" / unquote(uri.removeprefix("file://"))).is_file()
+
+
+def test_the_command_of_an_exported_issue_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("the finding.toml").write_text(text(_seen("value NEG64 o32", 0, 2)))
+    told = CliRunner().invoke(main, ["export", "the finding.toml", "--as", "markdown"]).stdout
+    assert "    bpfmips replay 'the finding.toml'\n" in told
 
 
 def _spoilt(path: Path, how: str) -> str:

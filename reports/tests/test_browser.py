@@ -46,7 +46,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    found = document(record(finding(), finding("value NEG64")), [], {KNOWN.fingerprint: KNOWN}, ROWS, _LOWERINGS)
+    found = document(record(finding(), finding("value NEG64")), [], {KNOWN.fingerprint: KNOWN}, ROWS, _LOWERINGS, Path.cwd())
     path: Path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(page(found, {"value SUB64 n64": {"c": b"/* as C */", "elf": b"\x7fELF"}}))
     return path.as_uri()

@@ -74,9 +74,9 @@ def test_c_compiles_by_itself(memory: bytes, fingerprint: str, tmp_path: Path) -
 
 
 def test_markdown_has_the_steps_and_the_command() -> None:
-    text = markdown(finding())
+    text = markdown(finding(), "a night/value-SUB64-n64.toml")
     assert "**`2: r0 -= r1`** | r0=0x4 | r0=0xa" in text
-    assert "    bpfmips replay value-SUB64-n64.toml" in text
+    assert "    bpfmips replay 'a night/value-SUB64-n64.toml'" in text
 
 
 def test_what_a_form_cannot_hold_is_refused() -> None:

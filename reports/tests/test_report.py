@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -16,12 +17,15 @@ from reports.page import page
 from reports.plot import WIDTH, trend_plot
 from reports.tests.reports import KNOWN, ROWS, finding, record
 
+WHERE = Path("/somewhere")
 LOWERINGS = (LoweredRow("NEG64", "{rdst} = -{rdst}", "base64", (Lowered(("mips3 n64",), ("dsubu $a0, $zero, $a0",)),)),)
 
 
 def _document(known: bool = False) -> dict[str, object]:
     found = (finding(), finding("value NEG64"))
-    return document(record(*found), [record(finding(), finding("value DIV64 o32"))], {KNOWN.fingerprint: KNOWN} if known else {}, ROWS, LOWERINGS)
+    return document(
+        record(*found), [record(finding(), finding("value DIV64 o32"))], {KNOWN.fingerprint: KNOWN} if known else {}, ROWS, LOWERINGS, WHERE
+    )
 
 
 def test_states_of_findings() -> None:
@@ -33,13 +37,13 @@ def test_states_of_findings() -> None:
 
 
 def test_a_known_one_that_was_not_seen_is_told() -> None:
-    found = document(record(finding()), [], {KNOWN.fingerprint: KNOWN}, ROWS, LOWERINGS)
+    found = document(record(finding()), [], {KNOWN.fingerprint: KNOWN}, ROWS, LOWERINGS, WHERE)
     assert [entry["fingerprint"] for entry in found["silent"]] == ["value NEG64"]
     assert "Known, but not seen" in page(found, {})
 
 
 def test_the_matrix_counts_by_class_and_knows_findings() -> None:
-    found = document(record(finding()), [], {}, ROWS, LOWERINGS)
+    found = document(record(finding()), [], {}, ROWS, LOWERINGS, WHERE)
     matrix = found["matrix"]
     row = matrix["cells"][matrix["rows"].index("SUB64_REG")]
     column = matrix["classes"].index("n64 64r1-r5")
@@ -55,7 +59,7 @@ def test_the_matrix_counts_by_class_and_knows_findings() -> None:
 def test_all_plots_over_time_end_when_the_campaign_does(batches: int, seconds: float) -> None:
     made = tuple(Batch(number, 8, 24, 4, 4 * number, 1, seconds * (number + 1)) for number in range(batches))
     campaign = replace(record(finding()), batches=made)
-    found = document(campaign, [], {}, ROWS, LOWERINGS)["series"]
+    found = document(campaign, [], {}, ROWS, LOWERINGS, WHERE)["series"]
     assert {name: points[-1][0] for name, points in found.items()} == dict.fromkeys(found, round(campaign.elapsed, 1))
     begins = [0.0, *(end for end, _ in found["speed"])]
     judged = sum(rate * (end - begin) for begin, (end, rate) in zip(begins, found["speed"], strict=False))
@@ -96,12 +100,12 @@ def test_sarif_has_a_result_for_each_finding() -> None:
 
 
 def test_the_step_summary_names_the_command() -> None:
-    assert "`bpfmips replay findings/value-SUB64-n64.toml`" in step_summary(_document())
+    assert "`bpfmips replay night/findings/value-SUB64-n64.toml`" in step_summary(_document())
 
 
 def test_the_page_is_alone_and_escapes_what_it_shows() -> None:
     wicked = "register r0: expected </script><img src=x onerror=alert(1)>, got 0"
-    text = page(document(record(finding(details=(wicked,))), [], {}, ROWS, LOWERINGS), {})
+    text = page(document(record(finding(details=(wicked,))), [], {}, ROWS, LOWERINGS, WHERE), {})
     assert "<img" not in text
     assert "&lt;/script&gt;&lt;img" in text
     assert not re.search(r"<[^>]*\s(src|srcset)=|@import|url\(|<link|<iframe", text)
@@ -111,7 +115,7 @@ def test_the_page_is_alone_and_escapes_what_it_shows() -> None:
 def test_the_trend_has_a_mark_for_each_campaign() -> None:
     one = record(finding())
     several = [replace(record(*[finding(f"value {number}") for number in range(count)]), directory=f"nights/night<{count}>") for count in (2, 1)]
-    text = page(document(one, several, {}, ROWS, LOWERINGS), {})
+    text = page(document(one, several, {}, ROWS, LOWERINGS, WHERE), {})
     plots = re.findall(r'<svg class="plot"[^>]*aria-label="([^"]*)".*?</svg>', text)
     assert "Findings: findings from 2 in night&lt;2&gt; to 1 in night, 3 campaigns" in plots
     (findings,) = re.findall(r"<svg[^>]*aria-label=\"Findings: .*?</svg>", text)
@@ -119,7 +123,7 @@ def test_the_trend_has_a_mark_for_each_campaign() -> None:
     assert [told for _, _, told in marks] == ["night&lt;2&gt;: 2 findings", "night&lt;1&gt;: 1 findings", "night: 1 findings"]
     heights = [float(y) for _, y, _ in marks]
     assert heights[0] < heights[1] == heights[2]
-    assert "has no trend" in page(document(one, [], {}, ROWS, LOWERINGS), {})
+    assert "has no trend" in page(document(one, [], {}, ROWS, LOWERINGS, WHERE), {})
 
 
 def test_a_plot_of_many_campaigns_has_no_names_one_over_the_other() -> None:
@@ -130,7 +134,7 @@ def test_a_plot_of_many_campaigns_has_no_names_one_over_the_other() -> None:
 
 
 def test_reference_pages_come_from_the_tables() -> None:
-    reference = document(record(), [], {}, ROWS, LOWERINGS)["reference"]
+    reference = document(record(), [], {}, ROWS, LOWERINGS, WHERE)["reference"]
     assert reference["isas"] == list(ISAS)
     there = dict(reference["mips"])
     assert there["daddu"][ISAS.index("mips3")] == "1"
