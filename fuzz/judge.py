@@ -126,7 +126,7 @@ class Expectation(NamedTuple):
 
     def within(self, executed: int) -> "Expectation":
         """With room for so many eBPF instructions, and for what an image does besides: one that runs away is stopped soon."""
-        return self._replace(bounded=bounded(self.placement, executed))
+        return Expectation(self.case, self.placement, self.expected, bounded(self.placement, executed))
 
 
 Inputs = tuple[tuple[Placement, Run], ...]

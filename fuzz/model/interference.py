@@ -8,6 +8,7 @@ An operation that makes no progress, and one by which another CPU's write is los
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ebpf.instruction import Instruction
 from fuzz.abi import SP
@@ -77,38 +78,44 @@ OTHERS_PLAY = Played(_EMPTY, _NO_EFFECTS, _NO_MEMOS, np.zeros(5, np.int64), _EMP
 
 
 @kept(64)
-def _atomic(slots: tuple[Instruction, ...]) -> Words:
+def _atomic(slots: tuple[Instruction, ...]) -> NDArray[np.bool_]:
     """Of each instruction whether it is atomic; no behind the last one."""
-    return np.array([*map(is_atomic, slots), False], np.int64)
+    return np.array([*map(is_atomic, slots), False])
 
 
 def plan(compiled: Compiled, slots: tuple[Instruction, ...]) -> Played:
     """What other CPUs do in an image of these slots, in the order in which `fuzz.cpu.faulty_cpu` has it: what happens behind a word comes first."""
-    image, owners, atomic = decoded(compiled), owner_array(compiled), _atomic(slots)
+    image, owners = decoded(compiled), owner_array(compiled)
+    words, following, loads = image.words, image.following, image.have("load") != 0
     owners = np.where((owners >= 0) & (owners < len(slots)), owners, len(slots))
-    base = _ABOUT[image.rows, BASE]
-    accesses = atomic[owners] * image.have("load", "store") * (base >= 0) * (image.words >> np.maximum(base, 0) & 31 != SP)
-    at = np.flatnonzero(accesses)
-    own = np.flatnonzero(np.isin(owners, owners[at]))
-    found, begins = np.unique(owners[own], return_index=True)
-    number = np.zeros(len(slots) + 1, np.int64)
-    number[found[np.argsort(begins)]] = np.arange(len(found))
-    loads, behind, following = image.have("load")[at] != 0, image.following[at].ravel(), image.following[own].ravel()
-    ways = np.unique(np.stack((number[owners[own]].repeat(2), following), 1)[(following >= 0) & (owners[following] != owners[own].repeat(2))], axis=0)
-    # Each as (word, whether it happens before it, operation, kind, access).
-    effects = np.concatenate(
-        (
-            np.stack((behind, 0 * behind, number[owners[at]].repeat(2), np.where(loads, WRITE_BEHIND, STORED).repeat(2), at.repeat(2)), 1)[
-                behind >= 0
-            ],
-            np.stack((at, 0 * at + 1, number[owners[at]], np.where(loads, READ, ABOUT_TO_STORE), at), 1),
-            np.stack((ways[:, 1], 0 * ways[:, 0] + 1, ways[:, 0], 0 * ways[:, 0] + LEFT, 0 * ways[:, 0]), 1),
-        )
-    )
-    effects = effects[np.lexsort((effects[:, 2], effects[:, 1], effects[:, 0]))]
-    first = np.searchsorted(effects[:, 0], np.arange(len(owners) + 1))
+    at = np.flatnonzero(_atomic(slots)[owners] & (image.have("load", "store") != 0))
+    base = _ABOUT[image.rows[at], BASE]
+    at = at[(base >= 0) & (words[at] >> np.maximum(base, 0) & 31 != SP)]
+    # Operations are numbered as they begin.
+    played = np.zeros(len(slots) + 1, np.bool_)
+    played[owners[at]] = True
+    own = np.flatnonzero(played[owners])
+    begins, number = np.zeros((2, len(slots) + 1), np.int64)
+    begins[owners[own[::-1]]] = own[::-1]
+    operations = np.flatnonzero(played)
+    number[operations[np.argsort(begins[operations])]] = np.arange(len(operations))
+    # Where each is left, once.
+    leads, source = following[own].ravel(), owners[own].repeat(2)
+    outside = (leads >= 0) & (owners[leads] != source)
+    left_by, left_to = np.divmod(np.unique(number[source[outside]] * len(words) + leads[outside]), len(words))
+    behind = following[at].ravel()
+    follows = behind >= 0
+    # What happens behind accesses, before them, where operations are left.
+    word = np.concatenate((behind[follows], at, left_to))
+    operation = np.concatenate((number[owners[at]].repeat(2)[follows], number[owners[at]], left_by))
+    kinds = np.where(loads[at], WRITE_BEHIND, STORED).repeat(2)[follows], np.where(loads[at], READ, ABOUT_TO_STORE), np.full(len(left_to), LEFT)
+    access = np.concatenate((at.repeat(2)[follows], at, np.zeros(len(left_to), np.int64)))
+    before = np.arange(len(word)) >= np.count_nonzero(follows)
+    order = np.argsort((word * 2 + before) * (len(operations) + 1) + operation, kind="stable")
+    first = np.searchsorted(word[order], np.arange(len(words) + 1))
     run = np.array((0, 0, 0, MORE, PATIENCE), np.int64)
-    return Played(first, effects[:, 2:].copy(), np.zeros((len(found), MEMO_ROW), np.int64), run, image.words, image.rows, _ABOUT)
+    effects = np.stack((operation, np.concatenate(kinds), access), 1)[order]
+    return Played(first, effects, np.zeros((len(operations), MEMO_ROW), np.int64), run, words, image.rows, _ABOUT)
 
 
 @native

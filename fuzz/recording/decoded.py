@@ -5,6 +5,7 @@ What `jit.mips.decode` says of a word, all words at once. Rows are told apart by
 SPECIAL3 have their functions (MD00087, appendix A); a word for which these 17 bits leave a choice is decoded on its own.
 """
 
+from array import array
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -155,13 +156,13 @@ if any(row.mask >> 26 != 0x3F for row in ROWS):
 @kept(8)
 def word_array(compiled: Compiled) -> Words:
     """The words as an array."""
-    return np.array(compiled.words, np.int64)
+    return np.frombuffer(array("q", compiled.words), np.int64)
 
 
 @kept(8)
 def owner_array(compiled: Compiled) -> Words:
     """`Compiled.slot_of` as an array."""
-    return np.array(compiled.slot_of, np.int64)
+    return np.frombuffer(array("q", compiled.slot_of), np.int64)
 
 
 @kept(8)

@@ -12,7 +12,8 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
+from itertools import chain, groupby, repeat
+from operator import is_not
 from types import NoneType
 from typing import NamedTuple
 
@@ -69,7 +70,7 @@ def expectation(placement: Placement, expected: Run) -> Expectation | None:
         return None
     if len(segments) > MOST_SEGMENTS or sum(len(segment.initial) for segment in segments) > LARGEST:
         return None
-    made = _outcome(expected), _memory(placement, expected)
+    made = _outcome(expected, placement.world.marked), _memory(placement, expected)
     return Expectation(*made, (made[0].ctypes.data, made[1].ctypes.data))
 
 
@@ -91,31 +92,31 @@ def _known(registers: Sequence[int | None]) -> int:
 
 
 @kept(256)
-def _outcome(expected: Run) -> Words:
-    """Of an oracle's run. Placements that the program cannot tell apart share one."""
+def _outcome(expected: Run, marked: bool) -> Words:
+    """Of an oracle's run, in a world with marks or without. Placements that the program cannot tell apart share one."""
     outcome = expected.outcome
     header = [0] * native.EXPECTED_ROWS
     header[native.EXPECTED_RETURN] = outcome.return_value or 0
     header[native.EXPECTED_KNOWN] = _known(outcome.registers)
     header[native.EXPECTED_COUNT] = len(outcome.trace)
     header[native.EXPECTED_REGISTERS : native.EXPECTED_REGISTERS + REGISTERS] = [value or 0 for value in outcome.registers]
-    return np.concatenate((np.frombuffer(_bytes(header), np.int64), _rows(outcome.trace).ravel()))
+    return np.concatenate((np.frombuffer(_bytes(header), np.int64), _rows(outcome.trace, marked).ravel()))
 
 
 _KINDS = {NoneType: 0, int: 1, Low: 2}
 _MARKS = np.array([_mark(None), _mark(0), _mark(Low(0))], np.int64)
-"""By kind of value what is known of register 0."""
+"""By kind of value what is known of register 0. Without marks of zero-extension none is `Low`."""
 _PLACES = 1 << np.arange(REGISTERS, dtype=np.int64)
 
 
-def _rows(trace: Trace) -> Words:
+def _rows(trace: Trace, marked: bool) -> Words:
     """Slot, registers and what is known of them before each instruction."""
     rows = np.empty((len(trace), native.EXPECTED_ROW), np.int64)
     if not trace:
         return rows
     slots, registers = zip(*trace, strict=True)
-    values = [value for each in registers for value in each]
-    kinds = np.frombuffer(bytes(map(_KINDS.__getitem__, map(type, values))), np.uint8)
+    values = list(chain.from_iterable(registers))
+    kinds = np.frombuffer(bytes(map(_KINDS.__getitem__, map(type, values)) if marked else map(is_not, values, repeat(None))), np.uint8)
     rows[:, 0] = slots
     rows[:, 1:-1] = np.frombuffer(_bytes([value or 0 for value in values]), np.int64).reshape(-1, REGISTERS)
     rows[:, -1] = _MARKS[kinds].reshape(-1, REGISTERS) @ _PLACES
