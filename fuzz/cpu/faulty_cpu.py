@@ -2,7 +2,7 @@
 between the accesses of atomic operations, as `fuzz.cpu.interference` says.
 
 The target installs hooks on `words`, and calls `at` before it executes one of them. In an image with all workarounds there are none, but in runs with
-other CPUs those of atomic operations.
+other CPUs those of atomic operations; in runs that are screened the model plays other CPUs itself (`fuzz.model.interference`).
 """
 
 from collections import defaultdict

@@ -8,7 +8,7 @@ A word that is no instruction of the ISA is taken for one that does nothing.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -127,13 +127,18 @@ def conditional(word: Word) -> bool:
 
 
 class _Next(Sequence[tuple[int, ...]]):
-    """Of each word the next ones, made when they are asked for: few are."""
+    """Of each word the next ones, made when they are asked for: few are, and of many images none."""
 
     def __init__(self, following: NDArray[np.int64]) -> None:
-        self._pairs = following.tolist()
+        self._following = following
+
+    @cached_property
+    def _pairs(self) -> list[list[int]]:
+        pairs: list[list[int]] = self._following.tolist()
+        return pairs
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._following)
 
     def __getitem__(self, at):  # type: ignore[no-untyped-def]
         return tuple([to for to in self._pairs[at] if to >= 0])
@@ -143,18 +148,23 @@ class _Previous(Sequence[tuple[int, ...]]):
     """The same read backwards."""
 
     def __init__(self, following: NDArray[np.int64]) -> None:
-        targets = following.ravel()
+        self._following = following
+
+    @cached_property
+    def _sorted(self) -> tuple[NDArray[np.int64], list[int]]:
+        """The words by what comes next, and where those before each begin, and end."""
+        targets = self._following.ravel()
         order = np.argsort(targets, kind="stable")
-        self._words = order // 2
-        self._ends = np.searchsorted(targets[order], np.arange(-1, len(following)), side="right").tolist()
+        return order // 2, np.searchsorted(targets[order], np.arange(-1, len(self)), side="right").tolist()
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return len(self._following)
 
     def __getitem__(self, at):  # type: ignore[no-untyped-def]
         if not 0 <= at < len(self):
             raise IndexError(at)
-        return tuple(self._words[self._ends[at] : self._ends[at + 1]].tolist())
+        words, ends = self._sorted
+        return tuple(words[ends[at] : ends[at + 1]].tolist())
 
 
 @kept(8)
