@@ -5,7 +5,6 @@ import re
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ebpf.program import ProgramError, printable
-from fuzz.cli.options import ENGINE_NAMES, INTERRUPTED, UNUSABLE, config_globs, engine, refuse, select_configs
+from fuzz.cli.options import ENGINE_NAMES, INTERRUPTED, UNUSABLE, config_globs, engine, known_now, refuse, select_configs
 from jit.config import BASE_CONFIGS, Config, all_configs
 
 if TYPE_CHECKING:
@@ -155,6 +154,8 @@ def fuzz(
         refuse("--minimize-corpus: --resume DIR says of which campaign")
     if (out is None) == (resume is None):
         refuse("fuzz: --out DIR begins a campaign, --resume DIR goes on with one; give one of them")
+    # What is wrong with it is not to be told at the end of a long campaign.
+    known_now()
     state = State(resume or out or Path())
     if resume is not None:
         if globs or seed is not None or cases is not None or tier != "all" or systematic or engine != "model" or confirm != CONFIRM:
@@ -272,13 +273,11 @@ def _campaign(plan: "Plan", state: "State", executor: "Executor", ahead: "Callab
 
 def _end(ctx: click.Context, plan: "Plan", state: "State", interrupted: bool) -> None:
     from fuzz.campaign.progress import figures, summary
-    from fuzz.findings.known import FILE as KNOWN
-    from fuzz.findings.known import by_fingerprint, read_known
 
     found = figures(state, frozenset(plan.configs), state.elapsed)
     for line in summary(found):
         click.echo(line)
-    known = by_fingerprint(read_known(str(KNOWN)), datetime.now(tz=UTC).date())
+    known = known_now()
     for fingerprint, finding in state.buckets.items():
         kind = "known finding" if fingerprint in known else "finding"
         path = state.directory / "findings" / finding.file_name

@@ -8,9 +8,10 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,6 +20,9 @@ from ebpf.files import read_bytes
 from ebpf.program import ProgramError, printable
 from fuzz.cli.output import checked_output
 from jit.config import BASE_CONFIGS, Config, all_configs
+
+if TYPE_CHECKING:
+    from fuzz.findings.known import Known
 
 UNUSABLE = 2
 INTERRUPTED = 130
@@ -122,6 +126,16 @@ def _shortened(text: str) -> str:
 def parse_memory(text: str | None) -> bytes | None:
     """The context that `--mem` gives, None where it is not given. Raises ProgramError."""
     return None if text is None else file_or_hexadecimal("--mem", text)
+
+
+def known_now(path: str | None = None) -> "dict[str, Known]":
+    """The known findings that count today, by fingerprint, of corpus/known.toml by default; each that has expired is a line on standard error."""
+    from fuzz.findings import known
+
+    entries, late = known.counting(path or str(known.FILE), datetime.now(tz=UTC).date())
+    for line in late:
+        click.echo(line, err=True)
+    return entries
 
 
 def write_output(path: str, contents: bytes) -> None:

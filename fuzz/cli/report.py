@@ -1,12 +1,11 @@
 """`report` makes pages and files of a campaign; `export` writes a finding in the form that another tool takes."""
 
-import datetime
 from pathlib import Path
 
 import click
 
 from ebpf.program import ProgramError
-from fuzz.cli.options import UNUSABLE, write_output
+from fuzz.cli.options import UNUSABLE, known_now, write_output
 
 FORMS = ("data", "elf", "c", "markdown")
 
@@ -26,16 +25,11 @@ def report(ctx: click.Context, directory: Path, earlier: tuple[Path, ...], known
     \b
     Example: bpfmips report night --before last-night
     """
-    from fuzz.findings.known import FILE, by_fingerprint, read_known
     from fuzz.findings.reporting import write_report
 
-    known = read_known(known_file or str(FILE))
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    for entry in known:
-        if not entry.holds(today):
-            click.echo(f"{known_file or FILE}: {entry.fingerprint}: expired on {entry.expiry}, counts no more", err=True)
+    known = known_now(known_file)
     try:
-        paths, unreadable = write_report(directory, earlier, by_fingerprint(known, today), out or directory)
+        paths, unreadable = write_report(directory, earlier, known, out or directory)
     except OSError as error:
         raise ProgramError(f"{error.filename or directory}: {error.strerror}") from None
     for path in paths:

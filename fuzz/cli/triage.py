@@ -1,13 +1,12 @@
 """`triage`: what is new, known, fixed and reopened; `triage bisect`: which commit."""
 
-import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ebpf.program import ProgramError
-from fuzz.cli.options import UNUSABLE, refuse
+from fuzz.cli.options import UNUSABLE, known_now, refuse
 
 
 class _Triage(click.Group):
@@ -45,9 +44,8 @@ def between(ctx: click.Context, before: str | None, after: str | None, known_fil
     others are still judged.
     """
     from fuzz.findings import triage as work
-    from fuzz.findings.known import FILE, by_fingerprint, read_known
 
-    known = by_fingerprint(read_known(known_file or str(FILE)), datetime.datetime.now(tz=datetime.UTC).date())
+    known = known_now(known_file)
     if before is None or after is None:
         if before is not None:
             refuse("triage: with what? give two campaigns or two commits, or none")

@@ -66,12 +66,21 @@ def _entry(entry: Any, where: str) -> Known:
         if type(value) is not kind:
             what = "a date such as 2027-01-31, without quotes" if kind is datetime.date else "text"
             raise ProgramError(f"{where}: {name} is not {what}")
-        if value == "":
+        if isinstance(value, str) and not value.strip():
             raise ProgramError(f"{where}: {name} is empty")
+        if isinstance(value, str) and not value.isprintable():
+            raise ProgramError(f"{where}: {name} is not one line of text")
     # It becomes a link of a page.
     if not entry["link"].startswith(("http://", "https://")):
         raise ProgramError(f"{where}: link is not an address that begins with http:// or https://")
     return Known(**entry)
+
+
+def counting(path: str, today: datetime.date) -> tuple[dict[str, Known], tuple[str, ...]]:
+    """The entries of a file that still count, by fingerprint, and a line for each that does not. Raises ProgramError as `read_known` does."""
+    entries = read_known(path)
+    late = tuple(f"{path}: {one.fingerprint}: expired on {one.expiry}, counts no more" for one in entries if not one.holds(today))
+    return by_fingerprint(entries, today), late
 
 
 def by_fingerprint(entries: Sequence[Known], today: datetime.date) -> dict[str, Known]:

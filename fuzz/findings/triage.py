@@ -86,11 +86,17 @@ def between_campaigns(before: Path, after: Path, known: Mapping[str, Known], jud
     for name, bucket in earlier.items():
         if name not in records[1].fingerprints:
             path = _file(before, bucket)
-            state = {PASS: FIXED, FAIL: STILL}.get(judge(path), UNCLEAR)
-            found.append(Triaged(state, name, path, "not seen again, and fails" if state == STILL else ""))
+            state = {PASS: FIXED, FAIL: KNOWN if name in known else STILL}.get(judge(path), UNCLEAR)
+            found.append(
+                Triaged(state, name, path, _passes(name, known) if state == FIXED else "not seen again, and fails" if state != UNCLEAR else "")
+            )
     seen = records[1].fingerprints | seen_before
     found += [Triaged(KNOWN, name, Path(), f"not seen: {entry.reason}") for name, entry in known.items() if name not in seen]
     return _sorted(found)
+
+
+def _passes(name: str, known: Mapping[str, Known]) -> str:
+    return "known, but passes: the entry can go" if name in known else ""
 
 
 def _file(directory: Path, bucket: Bucket) -> Path:
@@ -115,7 +121,8 @@ def between_commits(before: str, after: str, known: Mapping[str, Known], reposit
     with working_tree(after, repository) as later, working_tree(before, repository) as earlier:
         both = [findings_in(later / "corpus" / name) for name in ("findings", "regressions")]
         found = [_between(name, path, replayed(earlier)(path), replayed(later)(path), known) for good, _ in both for name, path in good]
-        return _sorted([*found, *(one._replace(path=_within(one.path)) for _, bad in both for one in bad)])
+        found += [one._replace(path=_within(one.path)) for _, bad in both for one in bad]
+        return _sorted([*found, *_without_finding(known, {one.fingerprint for one in found})])
 
 
 def _within(path: Path) -> Path:
@@ -128,7 +135,7 @@ def _between(name: str, path: Path, was: int, now: int, known: Mapping[str, Know
     if CANNOT_JUDGE in (was, now):
         return Triaged(UNCLEAR, name, where)
     if now == PASS:
-        return Triaged(FIXED, name, where, "" if was == FAIL else "passes on both")
+        return Triaged(FIXED, name, where, _passes(name, known) or ("" if was == FAIL else "passes on both"))
     if name in known:
         return Triaged(KNOWN, name, where, known[name].reason)
     if was == FAIL:
@@ -144,12 +151,16 @@ def of_repository(known: Mapping[str, Known], judge: Judge, findings: Path = FIN
     for name, path in waiting:
         status = judge(path)
         state = {PASS: FIXED, FAIL: KNOWN if name in known else STILL}.get(status, UNCLEAR)
-        note = "known, but passes: the entry can go" if state == FIXED and name in known else ""
-        found.append(Triaged(state, name, path, note))
+        found.append(Triaged(state, name, path, _passes(name, known) if state == FIXED else ""))
     for name, path in regressed:
         if (status := judge(path)) != PASS:
-            found.append(Triaged(REOPENED if status == FAIL else UNCLEAR, name, path))
-    return _sorted(found)
+            found.append(Triaged(UNCLEAR if status != FAIL else KNOWN if name in known else REOPENED, name, path))
+    return _sorted([*found, *_without_finding(known, {name for name, _ in (*waiting, *regressed)})])
+
+
+def _without_finding(known: Mapping[str, Known], there: Set[str]) -> Iterator[Triaged]:
+    """What is known, and nobody has a finding of: its fingerprint may be another one by now."""
+    return (Triaged(KNOWN, name, Path(), f"no finding of it: {entry.reason}") for name, entry in known.items() if name not in there)
 
 
 def settle(triaged: Sequence[Triaged], regressions: Path = REGRESSIONS) -> tuple[Path, ...]:

@@ -13,10 +13,12 @@ from fuzz.campaign.state import Plan, State
 from fuzz.case import Input
 from fuzz.cli import fuzz as cli_fuzz
 from fuzz.cli.fuzz import FOUND
+from fuzz.cli.main import main
 from fuzz.cli.options import UNUSABLE
-from fuzz.findings import known
+from fuzz.findings import known, triage
 from fuzz.findings.finding import Finding
 from fuzz.findings.known import FILE, by_fingerprint, read_known
+from fuzz.findings.triage import of_repository
 
 ENTRY = '[[known]]\nfingerprint = "value DIV64 o32"\nreason = "later"\nlink = "https://example.org/1"\nexpiry = 2027-01-31\n'
 
@@ -42,6 +44,11 @@ def test_an_entry_counts_up_to_its_day(tmp_path: Path) -> None:
         (ENTRY.replace("2027-01-31", "2027-01-31T00:00:00"), "entry 1: expiry is not a date"),
         (ENTRY.replace('"later"', "7"), "entry 1: reason is not text"),
         (ENTRY.replace('"later"', '""'), "entry 1: reason is empty"),
+        (ENTRY.replace('"later"', '" "'), "entry 1: reason is empty"),
+        (ENTRY.replace('"later"', '"later\\nor never"'), "entry 1: reason is not one line of text"),
+        (ENTRY.replace("o32", "o32\\u001b"), "entry 1: fingerprint is not one line of text"),
+        (ENTRY.replace("2027-01-31", "2027-02-31"), "known.toml: "),
+        ("a = " + "[" * 5000, "too many brackets"),
         (ENTRY.replace("https:", "javascript:"), "entry 1: link is not an address that begins with http:// or https://"),
         (ENTRY + "until = 1\n", "entry 1: unknown field 'until'"),
         (ENTRY + ENTRY, "'value DIV64 o32' is there twice"),
@@ -58,6 +65,24 @@ def test_a_bad_file_is_one_line(tmp_path: Path, text: str, reason: str) -> None:
     assert str(raised.value).startswith(path)
     assert reason in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("command", ["triage", "report", "fuzz"])
+def test_each_command_tells_what_is_wrong_with_the_file_before_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setattr(known, "FILE", _file(tmp_path, ENTRY.replace("later", "")))
+    options = {"triage": [], "report": [str(tmp_path)], "fuzz": ["--cases", "1", "--out", str(tmp_path / "out")]}[command]
+    found = CliRunner().invoke(main, [command, *options])
+    assert (found.exit_code, found.stdout) == (UNUSABLE, "")
+    assert found.stderr == f"{tmp_path / 'known.toml'}: entry 1: reason is empty\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_has_expired_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "FILE", _file(tmp_path, ENTRY.replace("2027", "2001") + ENTRY.replace("DIV64", "MOD64").replace("2027", "2999")))
+    monkeypatch.setattr(triage, "of_repository", lambda entries, judge: of_repository(entries, judge, tmp_path / "none", tmp_path / "none"))
+    found = CliRunner().invoke(main, ["triage"])
+    assert found.stderr == f"{tmp_path / 'known.toml'}: value DIV64 o32: expired on 2001-01-31, counts no more\n"
+    assert found.stdout == "known         value MOD64 o32  (no finding of it: later)\n1 known\n"
 
 
 def test_the_file_of_the_repository_can_be_read() -> None:

@@ -73,6 +73,26 @@ def test_a_known_one_that_does_not_fail_is_told(campaigns: tuple[Path, Path], tm
     assert any(one.fingerprint == "value NEG64" and one.state == KNOWN and "not seen" in one.note for one in told)
 
 
+PASSES = "known, but passes: the entry can go"
+
+
+def test_a_known_one_that_passes_is_told_and_one_that_fails_is_known(campaigns: tuple[Path, Path], tmp_path: Path) -> None:
+    """However it is asked: between campaigns where it was not seen again, and of a directory."""
+    first, second = campaigns
+    name = "value LDX_DW o32"
+
+    def notes(found: tuple[triage.Triaged, ...]) -> list[tuple[str, str]]:
+        return [(one.state, one.note) for one in found if one.fingerprint == name]
+
+    for status, expected in ((PASS, (FIXED, PASSES)), (FAIL, (KNOWN, "not seen again, and fails"))):
+        assert notes(between_campaigns(first, second, _known(name), lambda path, status=status: status, tmp_path)) == [expected]  # type: ignore[misc]
+    assert notes(of_repository(_known(name), lambda path: PASS, first / "findings", tmp_path)) == [(FIXED, PASSES)]
+    assert notes(of_repository(_known(name), lambda path: FAIL, first / "findings", tmp_path)) == [(KNOWN, "")]
+    # As a regression that fails again.
+    assert notes(of_repository(_known(name), lambda path: FAIL, tmp_path, first / "findings")) == [(KNOWN, "")]
+    assert notes(of_repository(_known(name), lambda path: FAIL, tmp_path, tmp_path)) == [(KNOWN, "no finding of it: waits")]
+
+
 def test_what_is_fixed_moves_to_the_regressions(campaigns: tuple[Path, Path], tmp_path: Path) -> None:
     first, _ = campaigns
     findings, regressions = tmp_path / "findings", tmp_path / "regressions"
