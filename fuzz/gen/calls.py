@@ -33,6 +33,7 @@ class Function:
     buffer     whether r1 points to memory of its caller
     executed   instructions that a call executes at most
     depth      functions that are active during a call, itself included
+    stops      whether it is a callback of bpf_loop that is never called again
     """
 
     place: int
@@ -41,6 +42,7 @@ class Function:
     executed: int
     depth: int
     code: Code
+    stops: bool = False
 
 
 def returned(w: Writer, known: Scalar) -> None:

@@ -38,8 +38,8 @@ _UNTIL = tuple(row(name) for name in ("JEQ64_IMM", "JEQ32_IMM", "JLE64_IMM", "JS
 
 def leave(w: Writer) -> None:
     """`exit`, with a number in r0, which of a callback is 0 or 1. What is known afterwards means nothing."""
-    if w.callback and not w.choose.rarely(3):
-        w.arithmetic(MOV_IMM, 0, imm=0)
+    if w.callback and (w.stops or not w.choose.rarely(3)):
+        w.arithmetic(MOV_IMM, 0, imm=int(w.stops))
     elif not isinstance(w.state.values[0], Scalar):
         w.arithmetic(MOV_IMM, 0, imm=immediate(w.choose))
     if w.callback:

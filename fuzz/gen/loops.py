@@ -17,6 +17,9 @@ _TRIPS = (1, 2, 3, 4, 5, 8)
 _NONE = (0, MAXIMUM_LOOPS + 1, -1, -(1 << 31))
 """Counts with which nothing is called: none, and too many."""
 
+_STOPPED = (1, 2, 1 << 16, (1 << 16) + 1, MAXIMUM_LOOPS - 1, MAXIMUM_LOOPS)
+"""Counts for a callback that stops the first time: as many as there can be."""
+
 _FLAGS = (1, 1 << 31, 1 << 32, 1 << 63)
 """All are refused."""
 
@@ -29,8 +32,8 @@ def call_loop(w: Writer, callbacks: list[Function]) -> Function | None:
     trips = [trip for trip in _TRIPS if w.executed + w.repeats * trip * (callback.executed + 1) <= BUDGET]
     if not trips:
         return None
-    trip = w.choose.pick(trips)
-    _count(w, trip)
+    trip = 1 if callback.stops else w.choose.pick(trips)
+    _count(w, w.choose.pick(_STOPPED) if callback.stops else trip)
     w.emit(LDDW_CODE, 2, target=callback.place)
     # The address of code is no number of the program's.
     w.wrote(2, None)

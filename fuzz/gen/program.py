@@ -179,13 +179,13 @@ def _write_loop_callback(choose: Chooser, plan: _Plan, places: list[int]) -> cal
     values[1:3] = Scalar((1 << 32) - 1), Pointer(calls.BUFFER) if buffer else Scalar(0)
     quiet = _Plan(replace(plan.features, throws=False), callbacks=plan.callbacks)
     w = _writer(choose, quiet.features, State(values), 16, places, [False])
-    w.callback = True
+    w.callback, w.stops = True, choose.rarely(3)
     place = w.new_place()
     w.place(place)
     quiet.block(min(plan.features.nesting, 1), "function", 6)(w)
     flow.leave(w)
     depth = 1 + max((called.depth for called in quiet.called), default=0)
-    return calls.Function(place, 0, buffer, w.executed, depth, w.code)
+    return calls.Function(place, 0, buffer, w.executed, depth, w.code, w.stops)
 
 
 def _writer(choose: Chooser, features: Features, state: State, limit: int, places: list[int], thrown: list[bool]) -> Writer:

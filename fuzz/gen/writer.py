@@ -46,6 +46,7 @@ class Writer:
     places      the last place that was named, shared by all functions
     thrown      whether there are exceptions, shared as well
     callback    whether it is one of bpf_loop, which returns 0 or 1
+    stops       whether it is one that always returns 1
     """
 
     choose: Chooser
@@ -62,6 +63,7 @@ class Writer:
     unspilled: bool = False
     limit: int = LENGTH
     callback: bool = False
+    stops: bool = False
 
     @property
     def full(self) -> bool:
