@@ -48,8 +48,8 @@ _ROUNDS = 3
 _PAGE = 16
 """Bits of an address that are left out to ask whether a number may be an address."""
 
-_EXECUTED = 4096
-"""Executed instructions of a reduced program: one that has lost the end of its loop would run for long."""
+_EXECUTED, _LONG = 4096, 1 << 16
+"""Executed instructions of a reduced program: one that has lost the end of its loop would run for long. As many as the case had, up to the second."""
 
 
 _FAILED = (Status.DIFFER, Status.TRIPPED, Status.ENGINE)
@@ -64,17 +64,18 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What judges cases: a target, the compiler under test and tripwires."""
+    """What judges cases: a target, the compiler under test and tripwires; `limit` is how many instructions a case may execute."""
 
     target: Target
     compiler: Compiler
     wires: Sequence[Wire]
+    limit: int = _EXECUTED
 
     def shown(self, program: Program, given: Input, config: Config) -> Shown | None:
         """What is wrong with a case; None where nothing is. Raises ProgramError for a case that cannot be judged."""
         check(program)
         case = Case(program, given)
-        if not _ends(case, config):
+        if _executed(case, config, self.limit + 1) > self.limit:
             raise ProgramError(f"{program.source}: {program.section}: does not end soon")
         verdict = judge(case, config, self.target, self.compiler, self.wires)
         if verdict.status is Status.INCONCLUSIVE:
@@ -126,7 +127,7 @@ class _Reducer:
 def reduce(finding: Finding, target: Target, compiler: Compiler, wires: Sequence[Wire]) -> Finding:
     """The smallest finding with the same symptom that is found; the case itself where its first failing input alone does not show it."""
     config = Config.parse(finding.config)
-    bench = Bench(target, compiler, wires)
+    bench = Bench(target, compiler, wires, _limit(finding, config))
 
     def shown(program: Program, given: Input) -> Shown | None:
         try:
@@ -223,7 +224,8 @@ def _condition(reducer: _Reducer, witnesses: _Witnesses) -> tuple[Condition, lis
         answer = witnesses.fails(reducer.program, reducer.given, config)
         if not answer and witnesses.at_first(config):
             missing.setdefault((config.width, config.big_endian), config)
-        return answer
+        # Where it cannot be judged the first case tells where the bug is not.
+        return False if answer is None and witnesses.at_first(config) is False else answer
 
     return examine(reducer.config, fails), list(missing.values())
 
@@ -293,12 +295,19 @@ def _concluded(finding: Finding, reducer: _Reducer, shown: Shown, bench: Bench, 
     )
 
 
-def _ends(case: Case, config: Config) -> bool:
-    """Whether the program ends soon."""
+def _executed(case: Case, config: Config, limit: int) -> int:
+    """How many instructions the oracle executes, up to the limit."""
     placement = place(case, config)
     world, _ = placement.fresh_world()
-    outcome = interpreter.run(placement.slots, replace(world, instruction_limit=_EXECUTED))
-    return outcome.executed < _EXECUTED
+    return interpreter.run(placement.slots, replace(world, instruction_limit=limit)).executed
+
+
+def _limit(finding: Finding, config: Config) -> int:
+    """How many instructions a case of a reduction may execute: not more than the one that it is made from, or few."""
+    try:
+        return max(_EXECUTED, *(_executed(Case(finding.program, given), config, _LONG) for given in finding.inputs))
+    except ProgramError:
+        return _EXECUTED
 
 
 # The passes.

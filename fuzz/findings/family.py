@@ -5,8 +5,8 @@
     r1 = (s8)r2        and    r1 = (s16)r2             one extension, from several sizes
 
 Compilers have one piece of code for these, or one for each. Where it is one, which of them a case has is chance, and the fingerprint names the
-family. Operands stay as they are, or, for extensions, whose operands for one size may be plain for another, are -1. Where they do not show what is
-wrong with the sibling the operation keeps its own name.
+family. Operands stay as they are, or, for extensions, whose operands for one size may be plain for another, are -1; a small case may have lost what
+r0 holds on the other way. Where nothing is wrong with the sibling then, the operation keeps its own name.
 """
 
 import re
@@ -64,11 +64,16 @@ def family(program: Program, slot: int | None, fails: Callable[[Program, str], b
 
 
 def _with_operands(program: Program, slot: int) -> Iterator[tuple[Program, int]]:
-    """The program, and where the instruction is in it: as it is, and of an extension with -1 as its operand."""
+    """The program, and where the instruction is in it: as it is; of an extension with -1 as its operand, of others with something in r0."""
     yield program, slot
-    found = program.slots[slot]
-    if lookup(found) in _EXTENSIONS and (negative := inserted(program, slot, (_MOVE._replace(dst=found.src),))) is not None:
-        yield negative, slot + 1
+    found, before = program.slots[slot], _MOVE
+    row = lookup(found)
+    if row in _EXTENSIONS:
+        before = _MOVE._replace(dst=found.src)
+    elif row is None or found.dst == 0 or (row.src == "r" and found.src == 0):
+        return
+    if (changed := inserted(program, slot, (before,))) is not None:
+        yield changed, slot + 1
 
 
 def _with(program: Program, slot: int, name: str) -> Program:

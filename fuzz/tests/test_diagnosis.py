@@ -136,6 +136,7 @@ def test_the_form_of_the_operation(bug: str, source: str, slot: int, expected: s
     [
         # One comparison for both ways, one division for both results, one extension for two sizes.
         ("jeq-negative-constant", "r0 = -5 ; if r0 == -5 goto +1; r0 = 1; exit", 1, "mips32r2-32be", "JEQ/JNE64"),
+        ("jeq-negative-constant", "r1 = -5 ; r2 = 0; if r1 != -5 goto +1; r0 = 1; exit", 2, "mips32r2-32be", "JEQ/JNE64"),
         ("blind-sdiv-unsigned", "r0 = -7; r0 s/= 2; exit", 1, "mips64r2-64le+blind", "SDIV/SMOD"),
         ("movsx-high-register", "r1 = 0x80; r0 = 0; r0 = (s8)r1; exit", 2, "mips32r2-32le", "MOVSX64"),
         # The other way, the rest, and other sizes are right.

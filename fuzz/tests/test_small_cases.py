@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from ebpf.assembler import assemble
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME
-from fuzz.campaign.reduce import Bench, reduce
+from ebpf.program import Program
+from fuzz.campaign.reduce import Bench, _condition, _Reducer, _Witnesses, reduce
 from fuzz.case import Input
+from fuzz.findings.diagnosis import Symptom
 from fuzz.findings.finding import Finding, text
 from fuzz.findings.replay import judge_again
 from fuzz.unicorn.target import UnicornTarget
@@ -39,7 +41,7 @@ class WrongConstants:
 
 def _reduced(source: str, config: str, compiler: WrongConstants, target: UnicornTarget, configs: tuple[str, ...] = ()) -> Finding:
     program = assemble(source, "made")
-    shown = Bench(target, compiler, WIRES).shown(program, Input(b""), Config.parse(config))
+    shown = Bench(target, compiler, WIRES, 1 << 16).shown(program, Input(b""), Config.parse(config))
     assert shown is not None
     symptom = str(shown.diagnosis.symptom)
     return reduce(Finding(symptom, symptom, "DIFFER", program, (Input(b""),), config, (config, *configs), ()), target, compiler, WIRES)
@@ -82,6 +84,31 @@ def test_another_instruction_that_fails_elsewhere_is_not_kept(target: UnicornTar
     small = _reduced("r0 = 7; r0 += 1; r0 += 0x100; exit", "mips32r2-32le", compiler, target)
     assert (small.wrong, small.condition) == ("1: r0 += 1", "o32")
     assert _failing(small, compiler, target) == set(small.configs)
+
+
+def test_a_case_that_runs_for_long_is_made_small_as_well(target: UnicornTarget) -> None:
+    source = "r6 = 2000; loop: r6 -= 1; r7 = r6; if r6 != 0 goto loop; r0 = 7; r0 += 1; exit"
+    small = _reduced(source, "mips64r2-64le", WrongConstants((0, 0, 1, 1)), target)
+    assert len(small.program.slots) == 3
+
+
+@pytest.mark.parametrize(("first", "text"), [(False, "n64"), (None, "everywhere")])
+def test_where_the_small_case_cannot_be_judged_the_first_one_says_whether_it_passes(first: bool | None, text: str, target: UnicornTarget) -> None:
+    class Told(_Witnesses):
+        """What judging comes to."""
+
+        def fails(self, program: Program, given: Input, config: Config) -> bool | None:
+            return True if config.width == 64 else None
+
+        def at_first(self, config: Config) -> bool | None:
+            return True if config.width == 64 else first
+
+    program, given = assemble("r0 = 7; exit", "made"), Input(b"")
+    reducer = _Reducer(program, given, Config.parse("mips64r2-64le"), lambda program, given: True)
+    told = Told(Bench(target, compile_program, WIRES), Symptom("value", "", "ADD64_IMM", 64), program, given)
+    condition, missing = _condition(reducer, told)
+    assert (condition.text, missing) == (text, [])
+    assert all(Config.parse(name).width == 64 for name in condition.failing)
 
 
 def test_what_cannot_be_made_small_names_where_it_fails(target: UnicornTarget) -> None:
