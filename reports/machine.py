@@ -81,13 +81,14 @@ def step_summary(document: Mapping[str, Any]) -> str:
 def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     totals, findings = document["totals"], document["findings"]
     new = sum(finding["state"] == "new" for finding in findings)
-    yield f"## bpfmips: {new} new of {len(findings)} findings" if findings else "## bpfmips: no findings"
+    unreadable = f", {len(document['unreadable'])} that cannot be read" if document["unreadable"] else ""
+    yield f"## bpfmips: {f'{new} new of {len(findings)} findings' if findings else 'no findings'}{unreadable}"
     yield ""
     inconclusive = sum(totals["inconclusive"].values())
     cells = f"{totals['cells']} of {totals['possible']} cells"
     yield f"{totals['judged']} judged pairs of {totals['cases']} programs, {inconclusive} inconclusive, {cells}."
-    yield ""
     if findings:
+        yield ""
         yield "| finding | state | fails | first wrong | replay |"
         yield "|---|---|---|---|---|"
     for finding in findings:

@@ -223,6 +223,8 @@ def test_a_report_says_the_rest_and_which_file_cannot_be_read(tmp_path: Path, ho
     assert [each["file"] for each in whole["unreadable"]] == [str(path)]
     for name in ("report.html", "report.sarif", "summary.md", "junit.xml"):
         assert str(path) in (tmp_path / name).read_text()
+    for name in ("report.html", "summary.md"):
+        assert ", 1 that cannot be read" in (tmp_path / name).read_text()
     suite = ElementTree.fromstring((tmp_path / "junit.xml").read_text()).find("testsuite")
     assert suite is not None
     assert (suite.get("errors"), suite.get("tests")) == ("1", str(len(suite)))
