@@ -69,7 +69,7 @@ def branch_on(w: Writer, block: Block, test: Row) -> None:
     dst, src = _compared(w, test.src == "r")
     imm = branch_immediate(w.choose) if test.imm == "imm" else 0
     if w.choose.rarely(2):
-        dst = _close(w, dst, src, imm, test.src == "r")
+        dst = _one_bit(w, dst) if test.name.startswith("JSET") else _close(w, dst, src, imm, test.src == "r")
     layout = w.choose.pick((_skip, _choice, _backward))
     layout(w, block, lambda target: w.emit(test, dst, src, imm=imm, target=target))
 
@@ -94,6 +94,13 @@ def _close(w: Writer, dst: int, src: int, imm: int, two: bool) -> int:
         w.arithmetic(ADD_IMM, dst, imm=step)
     elif not two and -(1 << 31) <= imm + step < 1 << 31:
         w.arithmetic(MOV_IMM, dst, imm=imm + step)
+    return dst
+
+
+def _one_bit(w: Writer, dst: int) -> int:
+    """A register with a single bit, in which what it is compared with has a bit as well or not: at random numbers have more than one in common."""
+    if dst not in w.state.pinned and dst != FRAME_POINTER:
+        w.load_constant(dst, 1 << w.choose.number(0, 63))
     return dst
 
 
