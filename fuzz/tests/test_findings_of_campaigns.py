@@ -90,7 +90,7 @@ def test_the_number_of_jobs_changes_no_finding(tmp_path: Path) -> None:
     compiler = Seeded("load-byte-sign", "mov32-copies")
     found = []
     for jobs in (1, 2):
-        state = campaign(tmp_path / str(jobs), compiler, cases=24, jobs=jobs, ahead=2 * jobs, configs=("mips32r2-32be",))
+        state = campaign(tmp_path / str(jobs), compiler, cases=48, jobs=jobs, ahead=2 * jobs, configs=("mips32r2-32be",))
         found.append(contents(state))
         assert {"upper bits LDX_B", "upper bits MOV32_REG o32"} <= set(state.buckets)
         state.close()
