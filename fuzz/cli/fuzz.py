@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -350,4 +351,4 @@ def _debug(file: str, configs: "Sequence[Config] | None", gdb: str, out: Path) -
     chosen = tuple(configs) if configs is not None else own_configs(finding, file)
     found = session(finding, next((config for config in chosen if not config.cpu_64), chosen[0]))
     commands = write_files(found, out, address)
-    serve(found, address, lambda: click.echo(f"{found.compiled.config}: waiting for gdb-multiarch -x {commands}"))
+    serve(found, address, lambda: click.echo(f"{found.compiled.config}: waiting for gdb-multiarch -x {shlex.quote(str(commands))}"))
