@@ -37,37 +37,23 @@ def _stops(at: int, facts: Numbers, stop: int, owners: Numbers, owner: int) -> b
 
 
 @native
-def _ahead(start: int, following: Numbers, facts: Numbers, stop: int, owners: Numbers, owner: int, seen: Numbers, turn: int, found: Numbers) -> int:
-    """Write the words into `found` that may be executed after one, up to those where ways end, and `turn` to their places in `seen`."""
+def _reached(
+    start: int, first: Numbers, others: Numbers, facts: Numbers, stop: int, owners: Numbers, owner: int, seen: Numbers, turn: int, found: Numbers
+) -> int:
+    """Write the words that a way leads to from one into `found`, up to those where ways end, and `turn` to their places in `seen`.
+
+    From word n ways lead to those from `first[n]` to `first[n + 1]` in `others`: ahead or back.
+    """
     count = looked = 0
     at = start
     while True:
-        for to in following[at]:
+        for number in range(first[at], first[at + 1]):
+            to = others[number]
             if to != NO_WORD and seen[to] != turn:
                 seen[to] = turn
                 found[count] = to
                 count += 1
         while looked < count and _stops(found[looked], facts, stop, owners, owner):
-            looked += 1
-        if looked == count:
-            return count
-        at = found[looked]
-        looked += 1
-
-
-@native
-def _behind(start: int, first: Numbers, previous: Numbers, facts: Numbers, stop: int, seen: Numbers, turn: int, found: Numbers) -> int:
-    """The same for those that may be executed before one."""
-    count = looked = 0
-    at = start
-    while True:
-        for number in range(first[at], first[at + 1]):
-            to = previous[number]
-            if seen[to] != turn:
-                seen[to] = turn
-                found[count] = to
-                count += 1
-        while looked < count and facts[found[looked]] & stop:
             looked += 1
         if looked == count:
             return count
@@ -176,6 +162,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
         rows, facts, count, doubts = code[0], code[3], len(words), 0
         if len(owners) != count:
             return LINKED | ORDER
+        starts, next_words = 2 * np.arange(count + 1), following.ravel()
         first, previous = np.zeros(count + 1, np.int64), np.empty(2 * count, np.int64)
         _turned(following, first, previous)
         calls, barriers = np.zeros(len(slots), np.bool_), np.zeros(len(slots), np.bool_)
@@ -197,13 +184,13 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
             if facts[at] & rules[LL] == 0:
                 continue
             turn += 1
-            near = _ahead(at, following, facts, links, owners, _ANY, ahead, turn, found)
+            near = _reached(at, starts, next_words, facts, links, owners, _ANY, ahead, turn, found)
             for number in range(near):
                 end = found[number]
                 if facts[end] & rules[SC] == 0:
                     continue
                 turn += 1
-                _behind(end, first, previous, facts, links, behind, turn, led)
+                _reached(end, first, previous, facts, links, owners, _ANY, behind, turn, led)
                 if behind[at] == turn:
                     reached[end] = True
                     if not _sequence(words, at, end, near, found, behind, turn, code, does, rules):
@@ -221,19 +208,19 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                 doubts |= ORDER
             if facts[at] & rules[SC]:
                 turn += 1
-                for number in range(_ahead(at, following, facts, links, owners, owners[at], ahead, turn, found)):
+                for number in range(_reached(at, starts, next_words, facts, links, owners, owners[at], ahead, turn, found)):
                     if facts[found[number]] & rules[SC] and owners[found[number]] == owners[at]:
                         doubts |= ORDER
             if not rules[HAS_SYNC]:
                 continue
             if slot[BEFORE] and facts[at] & (rules[LL] | rules[STORE]) and facts[at] & rules[SC] == 0:
                 turn += 1
-                near = _behind(at, first, previous, facts, rules[SYNC], behind, turn, led)
+                near = _reached(at, first, previous, facts, rules[SYNC], owners, _ANY, behind, turn, led)
                 if _leaks(at, near, led, rows, facts, owners, rules, True):
                     doubts |= ORDER
             if slot[AFTER] and facts[at] & (rules[SC] | rules[LOAD]):
                 turn += 1
-                near = _ahead(at, following, facts, rules[SYNC], owners, _ANY, ahead, turn, found)
+                near = _reached(at, starts, next_words, facts, rules[SYNC], owners, _ANY, ahead, turn, found)
                 if _leaks(at, near, found, rows, facts, owners, rules, False):
                     doubts |= ORDER
         return doubts
