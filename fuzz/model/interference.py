@@ -18,9 +18,8 @@ from fuzz.cpu.interference import MORE
 from fuzz.model import engine
 from fuzz.model.bits import Numbers, choose, native, plus
 from fuzz.model.memory import Bytes, load, store
-from fuzz.recording.decoded import Words, decoded, owner_array
+from fuzz.recording.decoded import Words, addressing, decoded, owner_array
 from fuzz.recording.kept import kept
-from fuzz.unicorn.fault import accessed
 from jit.compiled import Compiled
 from jit.mips import ROWS, Row
 
@@ -64,11 +63,8 @@ class Played(NamedTuple):
 
 def _about(row: Row) -> list[int]:
     """The columns of `ACCESSED` and so on."""
-    fields = dict(zip(row.operands, row.fields, strict=True))
-    made = [accessed(row), -1, 0, 0, "sc" in row.facts]
-    if "base" in fields and "offset" in fields:
-        made[BASE:CONDITIONAL] = fields["base"].shifts[0], fields["offset"].shifts[0], (1 << fields["offset"].width) - 1
-    return made
+    size, base, offset, bits = addressing(row)
+    return [size, -1 if base is None or not bits else base, offset, bits, "sc" in row.facts]
 
 
 _ABOUT = np.array([_about(row) for row in ROWS], np.int64)

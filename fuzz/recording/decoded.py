@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fuzz.recording import native_text as native
 from fuzz.recording.kept import kept
 from fuzz.recording.native_text import NO_ROW, UNCLEAR
+from fuzz.unicorn.fault import accessed
 from jit.compiled import Compiled
 from jit.mips import FACTS, ROWS, Row, decode
 
@@ -82,6 +83,28 @@ _READS, _WRITES = _place_table(0), _place_table(1)
 
 NOWHERE = 59
 """Where a word has zeros."""
+
+
+class Addressing(NamedTuple):
+    """How a load or store finds memory.
+
+    size                 bytes that it accesses
+    base                 where in the word the number of its base register is, None where it has none
+    offset, offset_bits  where in the word its offset is, and a mask of its bits, not shifted; 0 where it has none
+    """
+
+    size: int
+    base: int | None
+    offset: int
+    offset_bits: int
+
+
+def addressing(row: Row) -> Addressing:
+    """Of a row of the MIPS table."""
+    fields = dict(zip(row.operands, row.fields, strict=True))
+    base, offset = fields.get("base"), fields.get("offset")
+    place, bits = (0, 0) if offset is None else (offset.shifts[0], (1 << offset.width) - 1)
+    return Addressing(accessed(row), None if base is None else base.shifts[0], place, bits)
 
 
 def _does(row: Row) -> list[int]:

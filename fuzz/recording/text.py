@@ -17,9 +17,8 @@ from fuzz.cpu.erratum_models import occurrences
 from fuzz.layout import Placement
 from fuzz.recording import native_text as native
 from fuzz.recording import native_ways
-from fuzz.recording.decoded import DOES, FACT, FACT_BITS, NOWHERE, Words, decoded, owner_array
+from fuzz.recording.decoded import DOES, FACT, FACT_BITS, NOWHERE, Words, addressing, decoded, owner_array
 from fuzz.recording.kept import kept
-from fuzz.unicorn.fault import accessed
 from fuzz.wires import abi, frame, hazards, legality, memory, ordering
 from jit.compiled import Compiled
 from jit.mips import ROWS, Row
@@ -109,12 +108,10 @@ def _way_rules(has_sync: bool) -> Words:
 
 def _way(row: Row) -> list[int]:
     """The columns of `fuzz.recording.native_ways.ACCESSED` and so on."""
-    fields = dict(zip(row.operands, row.fields, strict=True))
-    made = [0] * native_ways.ROW_COLUMNS
-    made[native_ways.ACCESSED], made[native_ways.PAIR] = accessed(row), crc32(row.mnemonic[2:].encode())
-    made[native_ways.BASE] = fields["base"].shifts[0] if "base" in fields else NOWHERE
-    if "offset" in fields:
-        made[native_ways.OFFSET], made[native_ways.OFFSET_BITS] = fields["offset"].shifts[0], (1 << fields["offset"].width) - 1
+    found, made = addressing(row), [0] * native_ways.ROW_COLUMNS
+    made[native_ways.ACCESSED], made[native_ways.PAIR] = found.size, crc32(row.mnemonic[2:].encode())
+    made[native_ways.BASE] = NOWHERE if found.base is None else found.base
+    made[native_ways.OFFSET], made[native_ways.OFFSET_BITS] = found.offset, found.offset_bits
     return made
 
 
