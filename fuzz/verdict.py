@@ -13,13 +13,17 @@ from oracle.outcome import Outcome
 
 
 class Status(Enum):
-    """The four verdicts."""
+    """The verdicts."""
 
     AGREE = "agree"
     DIFFER = "differ"
     TRIPPED = "tripped"
     ENGINE = "engine"
     INCONCLUSIVE = "inconclusive"
+
+
+FAILED = frozenset({Status.DIFFER, Status.TRIPPED, Status.ENGINE})
+"""Those that say that something is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

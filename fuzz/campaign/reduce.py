@@ -33,7 +33,7 @@ from fuzz.findings.fingerprint import fingerprint, kept, operation, same_bug
 from fuzz.findings.side_by_side import side_by_side
 from fuzz.judge import interpret, judge, judge_all
 from fuzz.layout import place
-from fuzz.verdict import Status, Verdict
+from fuzz.verdict import FAILED, Status, Verdict
 from fuzz.wires.wire import Wire
 from jit.config import Config
 from oracle import interpreter
@@ -50,9 +50,6 @@ _PAGE = 16
 
 _EXECUTED, _LONG = 4096, 1 << 16
 """Executed instructions of a reduced program: one that has lost the end of its loop would run for long. As many as the case had, up to the second."""
-
-
-_FAILED = (Status.DIFFER, Status.TRIPPED, Status.ENGINE)
 
 
 class Shown(NamedTuple):
@@ -80,7 +77,7 @@ class Bench:
         verdict = judge(case, config, self.target, self.compiler, self.wires)
         if verdict.status is Status.INCONCLUSIVE:
             raise ProgramError(f"{program.source}: {program.section}: {verdict.reason}")
-        if verdict.status not in _FAILED:
+        if verdict.status not in FAILED:
             return None
         return Shown(verdict, diagnose(case, verdict, self.target, self.compiler, self.wires))
 
@@ -160,7 +157,7 @@ def _as_it_is(finding: Finding, bench: Bench) -> Finding:
         verdicts = list(judge_all(finding.program, finding.inputs, configs, bench.target, bench.compiler, wires=bench.wires))
     except ProgramError:
         return replace(finding, reduced=True)
-    failing = tuple(dict.fromkeys(str(verdict.config) for verdict in verdicts if verdict.status in _FAILED))
+    failing = tuple(dict.fromkeys(str(verdict.config) for verdict in verdicts if verdict.status in FAILED))
     return replace(finding, configs=failing or (finding.config,), reduced=True)
 
 

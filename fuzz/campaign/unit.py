@@ -40,7 +40,7 @@ from fuzz.suite.program import instruction
 from fuzz.tally import without_address, without_place
 from fuzz.trampoline.judge import Compiler as TrampolineCompiler
 from fuzz.trampoline.judge import build
-from fuzz.verdict import Status, Verdict
+from fuzz.verdict import FAILED, Status, Verdict
 from fuzz.wires import select
 from fuzz.wires.wire import Wire
 from jit.compiled import Addresses, Compiled
@@ -231,7 +231,7 @@ class _Examination:
         failing: dict[tuple[object, ...], list[Verdict]] = {}
         for verdict in verdicts:
             self._count(verdict, first.rows)
-            if verdict.status in (Status.DIFFER, Status.TRIPPED, Status.ENGINE):
+            if verdict.status in FAILED:
                 failing.setdefault(_alike(verdict), []).append(verdict)
         run = {verdict.config for verdict in verdicts if not verdict.repeated}
         for config in configs:

@@ -20,7 +20,7 @@ from fuzz.judge import judge_all
 from fuzz.trampoline.judge import Compiler as TrampolineCompiler
 from fuzz.trampoline.judge import judge as judge_trampoline
 from fuzz.trampoline.target import TrampolineTarget
-from fuzz.verdict import Status, Verdict
+from fuzz.verdict import FAILED, Status, Verdict
 from fuzz.wires import WIRES
 from jit.compiler import compile_program
 from jit.config import Config
@@ -92,7 +92,7 @@ def _judge(finding: Finding, configs: Sequence[Config], explained: bool, compile
     verdicts = list(judge_all(finding.program, finding.inputs, able, target, compiler, wires=wires, lockstep=in_lockstep(engine)))
     explanation: Callable[[Verdict], str] = partial(_explanation, finding, target, compiler) if explained else lambda verdict: ""
     lines = [line for verdict in verdicts for line in _lines(verdict, explanation)]
-    failed = [verdict for verdict in verdicts if verdict.status in (Status.DIFFER, Status.TRIPPED, Status.ENGINE)]
+    failed = [verdict for verdict in verdicts if verdict.status in FAILED]
     judged = [verdict for verdict in verdicts if verdict.status is not Status.INCONCLUSIVE]
     status = FAIL if failed else PASS if judged else CANNOT_JUDGE
     name = {PASS: "PASS", FAIL: "FAIL", CANNOT_JUDGE: "CANNOT JUDGE"}[status]
