@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from fuzz.case import Case, Compiler
 from fuzz.engine.target import NoRoomError, Run, Target
-from fuzz.judge import interpret, recordings
+from fuzz.judge import bounded, interpret, recordings
 from fuzz.layout import Layout, Placement, place
 from fuzz.model.target import ModelTarget
 from fuzz.verdict import Difference
@@ -110,7 +110,7 @@ def smallest(case: Case, config: Config, target: Target, compiler: Compiler, lay
     placement = place(case, config, layout)
     compiled = compiler(placement.slots, config, placement.addresses)
     expected = interpret(placement)
-    placement = replace(placement, limit=2 * expected.outcome.executed + 1000)
+    placement = bounded(placement, expected.outcome.executed)
     target.load(compiled, placement)
     model = ModelTarget()
     model.load(compiled, placement)
