@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ebpf.instruction import LOOP, MAXIMUM_LOOPS, TAIL_CALL, Instruction
 from ebpf.kernel import KernelFunction, KernelVariable
 from ebpf.opcodes import BY_NAME, lookup
-from ebpf.program import Program
+from ebpf.program import Program, wide_immediate
 from ebpf.validity import check
 from fuzz.case import Case
 from fuzz.environment.functions import CSUM_DIFF, SKB_LOAD_BYTES, THROW, TRACE_PRINTK
@@ -108,6 +108,18 @@ def test_callbacks_of_bpf_loop_are_called_and_return() -> None:
         found["many"] += any(program.slots[at].dst == 1 and slot.imm in (MAXIMUM_LOOPS - 1, MAXIMUM_LOOPS) for at, slot in enumerate(program.slots))
     assert min(found["loops"], found["callbacks"]) > 5
     assert found["many"] > 1
+
+
+def test_bit_tests_are_often_of_a_single_bit() -> None:
+    """Which half of a register a test looks at shows nowhere else."""
+    places = set[int]()
+    for program, _ in executed(Features(branches=(BY_NAME["JSET64_IMM"],), tier="structured", nesting=2), 40):
+        for at, slot in enumerate(program.slots):
+            if lookup(slot) is BY_NAME["LDDW"]:
+                number = wide_immediate(slot, program.slots[at + 1])
+                places |= {number.bit_length() - 1} if number.bit_count() == 1 else set()
+    assert len({place for place in places if place < 32}) > 5
+    assert len({place for place in places if place >= 32}) > 5
 
 
 def test_what_programs_declare_is_used() -> None:
