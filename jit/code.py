@@ -17,8 +17,9 @@ from jit.config import Config
 from jit.mips import Row, rows
 from jit.registers import AT, HI, LO, ZERO, of_code
 
-CONTROL, LOADS, HILO = 1, 2, 4
-"""Kinds of items, as a bit mask: what transfers control, what reads memory, and what reads or writes HI or LO."""
+CONTROL, LOADS, HILO, LABEL, MOVED = 1, 2, 4, 8, 16
+"""Kinds of items, as a bit mask: what transfers control, what reads memory, what reads or writes HI or LO, labels, and what belongs to another eBPF
+slot than that at which it stands."""
 
 
 class _Number(NamedTuple):
@@ -26,10 +27,11 @@ class _Number(NamedTuple):
 
 
 class Label(_Number):
-    """A place in the code. It is of no kind."""
+    """A place in the code. There is no word at it that would be its own."""
 
     __slots__ = ()
-    kinds = 0
+    kinds = LABEL
+    word = 0
 
 
 class Op(NamedTuple):

@@ -20,7 +20,7 @@ from ebpf.program import wide_immediate
 from jit import blinding, compare, exceptions
 from jit.blinding import Blinding
 from jit.call import CompileError
-from jit.code import Emitter, Function, Item, Label, Op, Place
+from jit.code import CONTROL, Emitter, Function, Item, Label, Op, Place
 from jit.compiled import ENTRY_SIZE, Addresses, Compiled
 from jit.config import Config
 from jit.errata import check_addresses
@@ -49,12 +49,12 @@ _LONGEST_READ = 4096
 
 
 class _Decoded(NamedTuple):
-    """An instruction at a slot, and the label there; `more` is the immediate in its second slot, 0 where there is none."""
+    """An instruction at a slot, and the label there; `whole` is all of it: with the immediate in its second slot, 0 where there is none."""
 
     slot: int
     instruction: Instruction
     row: Row
-    more: int
+    whole: tuple[Instruction, int]
     label: Label
 
 
@@ -66,12 +66,12 @@ class _Lowered(NamedTuple):
 
 
 class _Body(NamedTuple):
-    """A function, the eBPF registers that it writes, its instructions, and the code of each but of exits."""
+    """A function, the eBPF registers that it writes, its instructions, and the code of each, None of exits."""
 
     function: Function
     writes: frozenset[int]
-    own: list[_Decoded]
-    code: Mapping[int, tuple[Item, ...]]
+    own: Sequence[_Decoded]
+    code: Sequence[tuple[Item, ...] | None]
 
 
 class _Use(NamedTuple):
@@ -167,7 +167,8 @@ class _Compiler:
         items = [*table, *self._wrapper()]
         for start, end in pairwise((*self.entries, len(self.slots))):
             items.extend(self._function(start, end))
-        targets = {item.target for item in items if isinstance(item, Op) and item.target is not None}.union(self.exits)
+        control = [item for item in items if item.kinds & CONTROL and isinstance(item, Op)]
+        targets = {op.target for op in control if op.target is not None}.union(self.exits)
         code = Code(items, len(self.slots), targets)
         for change in self.parts.passes:
             code = change(code, self.config)
@@ -225,7 +226,7 @@ class _Compiler:
             config=self.config,
             base=self.addresses.base,
             words=tuple(laid.words),
-            bpf_at=tuple(None if slot in passed else laid.labels.get(slot) for slot in range(len(self.slots))),
+            bpf_at=tuple(map({**laid.labels, **dict.fromkeys(passed)}.get, range(len(self.slots)))),
             slot_of=tuple(laid.owner),
             exits=tuple(laid.labels[label] for label in self.exits),
             registers=tuple(registers),
@@ -264,7 +265,7 @@ class _Compiler:
         return code
 
     def _body(self, start: int, end: int, main: bool) -> _Body:
-        own = [d for d in self.decoded if start <= d.slot < end]
+        own = self.decoded if len(self.entries) == 1 else [d for d in self.decoded if start <= d.slot < end]
         use = self.use if len(own) == len(self.decoded) else _use(own)
         # Arguments that a function does not name are kept as others are: a comparison at every instruction sees them. In 64-bit code those of the
         # program are in place from the start.
@@ -273,7 +274,9 @@ class _Compiler:
         mentioned, passed = use.reads | use.writes | given, self.use.writes | {1, 2}
         entry, program = self.entries[start], start in self.programs or start == self.callback
         function = Function(program, entry + 1, entry + 2, mentioned, passed, self.entries, self.landing)
-        return _Body(function, use.writes, own, {d.slot: self._lower(d, function) for d in own if d.row.name != "EXIT"})
+        known = self.cache.get
+        code = [kept.items if (kept := known(d.whole)) is not None and not kept.local else self._lower(d, function) for d in own]
+        return _Body(function, use.writes, own, code)
 
     def _entry(self, start: int, frame: Frame) -> list[Item]:
         emitter, program = self.emitter, start in self.programs
@@ -289,11 +292,14 @@ class _Compiler:
     def _placed(self, body: _Body, leave: tuple[Item, ...]) -> list[Item]:
         """The code of the instructions and exits, with their labels."""
         code: list[Item] = []
-        ends = [d.slot for d in body.own if d.row.name == "EXIT"]
-        for d in body.own:
+        exits = body.code.count(None)
+        for d, items in zip(body.own, body.code, strict=True):
             code.append(d.label)
-            code.extend(body.code[d.slot] if d.slot in body.code else self._exit(body.function, leave, d.slot == ends[-1]))
-        if not ends:
+            if items is None:
+                exits -= 1
+                items = tuple(self._exit(body.function, leave, exits == 0))
+            code.extend(items)
+        if None not in body.code:
             code.extend((Label(body.function.exit), *leave))
         return code
 
@@ -335,11 +341,12 @@ class _Compiler:
             compare.jump(self.emitter, function.exit)
             yield from self.emitter.take()
 
-    def _lower(self, d: _Decoded, function: Function) -> tuple[Item, ...]:
-        """The code of an instruction, from the cache where it does not depend on the place."""
-        key = d.instruction, d.more
+    def _lower(self, d: _Decoded, function: Function) -> tuple[Item, ...] | None:
+        """The code of an instruction, from the cache where it does not depend on the place; None of an exit."""
+        if d.row.name == "EXIT":
+            return None
         blinded = self.keys is not None and d.row.name in self.parts.blinding.forms
-        lowered = None if blinded else self.cache.get(key)
+        lowered = None if blinded else self.cache.get(d.whole)
         if lowered is None:
             self.emitter.enter(Place(function, d.slot, self.addresses, _BYTES_PER_SLOT * (len(self.slots) + 16)))
             whole = d.instruction._replace(imm=wide_immediate(d.instruction, self.slots[d.slot + 1])) if d.row.slots == 2 else d.instruction
@@ -353,7 +360,7 @@ class _Compiler:
             if self.emitter.reusable and not blinded:
                 if len(self.cache) >= _MOST_LOWERED:
                     self.cache.clear()
-                self.cache[key] = lowered
+                self.cache[d.whole] = lowered
         return self._globalise(lowered) if lowered.local else lowered.items
 
     def _globalise(self, lowered: _Lowered) -> tuple[Item, ...]:
@@ -384,7 +391,7 @@ def _decode(slots: Sequence[Instruction]) -> Iterator[_Decoded]:
         if row is None or (row.name not in LOWERING and row.name != "EXIT"):
             raise CompileError(f"instruction {at}: not an instruction of a linked program")
         size = row.slots
-        yield _Decoded(at, slots[at], row, slots[at + 1].imm if size == 2 else 0, Label(at))
+        yield _Decoded(at, slots[at], row, (slots[at], slots[at + 1].imm if size == 2 else 0), Label(at))
         at += size
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from types import MappingProxyType
 
 from jit.call import CompileError
-from jit.code import Item, Label, Op, branch, instruction, nop
+from jit.code import MOVED, Item, Label, Op, branch, instruction, nop
 from jit.compiled import Addresses
 from jit.config import Config
 from jit.erratum_rows import ROWS
@@ -41,7 +41,8 @@ def _without_slot(op: Op) -> list[Op]:
         return [op]
     if op.slot.writes & op.reads or op.slot.reads & op.writes:
         raise AssertionError(f"{op.slot.row.mnemonic} cannot leave the delay slot of {op.row.mnemonic}")
-    return [op.slot._replace(owner=op.slot_owner), op._replace(slot=None, slot_owner=None)]
+    moved = 0 if op.slot_owner is None else MOVED
+    return [op.slot._replace(owner=op.slot_owner, kinds=op.slot.kinds | moved), op._replace(slot=None, slot_owner=None)]
 
 
 def _time(op: Op) -> int:
@@ -114,11 +115,13 @@ def masked_jumps(code: Code, config: Config) -> list[Item]:
 
 def check_addresses(config: Config, addresses: Addresses, size: int) -> None:
     """Raise CompileError when jumps through registers, of an image of `size` bytes, would not arrive on the configured CPU."""
+    if "loongson2f-jump" not in config.options:
+        return
     known = {"the image": addresses.base, "the end of the image": addresses.base + size}
     for kind, table in (("routine", addresses.routines), ("helper", addresses.helpers), ("kernel function", addresses.kernel_functions)):
         known |= {f"{kind} {key}": at for key, at in table.items()}
     for what, address in known.items():
-        if address & ~WINDOW & 0xFFFF_FFFF and "loongson2f-jump" in config.options:
+        if address & ~WINDOW & 0xFFFF_FFFF:
             raise CompileError(f"{what} at {address:#x}: jumps through registers reach only addresses whose bits 28 and 29 are zero")
 
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from jit.call import REGION
-from jit.code import CONTROL, Label, Op, nop
+from jit.code import CONTROL, LABEL, MOVED, Label, Op, nop
 from jit.config import Config
 from jit.mips import rows
 from jit.passes import Code
@@ -38,6 +38,9 @@ _REACH = 1 << 15
 
 _REACHES = {"bc": 1 << 25, "beqzc": 1 << 20, "bnezc": 1 << 20}
 """The same for the branches of release 6 with offsets of 26 and 21 bits."""
+
+_SPECIAL = CONTROL | LABEL | MOVED
+"""All else is a word, and nothing more."""
 
 _TURNS = 16
 """After so many turns all branches are taken for long ones when distances are measured, so that layout takes linear time in any case."""
@@ -133,6 +136,9 @@ class _Layout:
         moved: list[tuple[int, int]] = []
         current = -1
         for at, item in enumerate(self.code):
+            if not item.kinds & _SPECIAL:
+                word(item.word)
+                continue
             if isinstance(item, Label):
                 number = item.number
                 labels[number] = len(words)

@@ -51,18 +51,22 @@ def fill_delay_slots(code: Code, config: Config) -> Code:
     loads_too = not load_delay(config)
     result: list[Item] = []
     passed: set[int] = set()
-    for item in code.items:
-        if item.kinds & CONTROL and isinstance(item, Op) and item.slot is None and "delay" in item.facts and "likely" not in item.facts:
-            found = _candidate(result, item, code.targets, loads_too)
-            if found is not None:
-                at, crossed = found
-                owner = _owner(result, at, code.slots) if crossed else None
-                moved = result.pop(at)
-                assert isinstance(moved, Op)
-                item = item._replace(slot=moved, slot_owner=owner)
-                passed.update(crossed)
-        result.append(item)
-    return code._replace(items=result, passed=code.passed | passed)
+    done = 0
+    for here, branch in [(here, item) for here, item in enumerate(code.items) if item.kinds & CONTROL and isinstance(item, Op)]:
+        if branch.slot is not None or "delay" not in branch.facts or "likely" in branch.facts:
+            continue
+        result += code.items[done:here]
+        found = _candidate(result, branch, code.targets, loads_too)
+        if found is not None:
+            at, crossed = found
+            owner = _owner(result, at, code.slots) if crossed else None
+            moved = result.pop(at)
+            assert isinstance(moved, Op)
+            branch = branch._replace(slot=moved, slot_owner=owner)
+            passed.update(crossed)
+        result.append(branch)
+        done = here + 1
+    return code._replace(items=result + code.items[done:], passed=code.passed | passed)
 
 
 def _candidate(code: list[Item], branch: Op, targets: Set[int], loads_too: bool) -> tuple[int, list[int]] | None:

@@ -5,8 +5,9 @@ result on both. Each call is written down: a call too many, in another order or 
 not used, and so is one that finds other bytes where its arguments point to.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ebpf.instruction import KERNEL_FUNCTIONS as KERNEL_FUNCTIONS_BY_NAME
@@ -64,17 +65,30 @@ class Call(NamedTuple):
         return f"{self.name}({', '.join(f'{argument:#x}' for argument in self.arguments)}) = {self.result:#x}{read}"
 
 
+class _Shared(NamedTuple):
+    """What the functions of a run share: `start` is the number that a seed makes, from which times and random numbers come."""
+
+    calls: list[Call]
+    maps: Maps
+    surroundings: Surroundings
+    start: int
+
+
+_Maker = Callable[[_Shared], Helper]
+
+
 class _Functions(Mapping[int, Helper]):
     """Functions by number, each made when it is asked for: a run calls few."""
 
-    def __init__(self, makers: Mapping[int, Callable[[], Helper]]) -> None:
+    def __init__(self, makers: Mapping[int, _Maker], shared: _Shared) -> None:
         self._makers = makers
+        self._shared = shared
         self._made: dict[int, Helper] = {}
 
     def __getitem__(self, number: int) -> Helper:
         found = self._made.get(number)
         if found is None:
-            found = self._made[number] = self._makers[number]()
+            found = self._made[number] = self._makers[number](self._shared)
         return found
 
     def __iter__(self) -> Iterator[int]:
@@ -113,39 +127,10 @@ def environment(seed: int, maps: Maps | None = None, surroundings: Surroundings 
 
     `declared` are the kernel functions that the program declares: all of them mix what they get.
     """
-    calls: list[Call] = []
     known = Maps((), "little") if maps is None else maps
-    start = scramble((seed ^ _WEIGHTS[1]) & _U64)
-
-    def ktime_get_ns() -> int:
-        # Above 2^32, so that a lost half shows.
-        return (start >> 2 | 1 << 40) + 1_000_003 * len(calls)
-
-    def get_prandom_u32() -> int:
-        return scramble(start + len(calls) & _U64) >> 32
-
-    def get_smp_processor_id() -> int:
-        return start % 8
-
-    typed = {one.number: partial(_typed, calls, one, surroundings.width) for one in (*TYPED, *declared)}
-    return Environment(
-        _Functions(
-            {
-                MAP_LOOKUP_ELEM: partial(_map_lookup, calls, known),
-                MAP_UPDATE_ELEM: partial(_map_update, calls, known),
-                MAP_DELETE_ELEM: partial(_map_delete, calls, known),
-                TRACE_PRINTK: partial(_trace_printk, calls, surroundings),
-                SKB_LOAD_BYTES: lambda: _reading(calls, "skb_load_bytes", 4, lambda memory, *given: skb_load_bytes(memory, surroundings, *given)),
-                CSUM_DIFF: lambda: _reading(calls, "csum_diff", 5, lambda memory, *given: csum_diff(memory, surroundings, *given)),
-                KTIME_GET_NS: partial(_recorded, calls, "ktime_get_ns", 0, ktime_get_ns),
-                GET_PRANDOM_U32: partial(_recorded, calls, "get_prandom_u32", 0, get_prandom_u32),
-                GET_SMP_PROCESSOR_ID: partial(_recorded, calls, "get_smp_processor_id", 0, get_smp_processor_id),
-            }
-        ),
-        _Functions({MIX: partial(_recorded, calls, "mix", 5, mix), **typed}),
-        calls,
-        known,
-    )
+    shared = _Shared([], known, surroundings, scramble((seed ^ _WEIGHTS[1]) & _U64))
+    kernel_functions = {**_KERNEL_FUNCTIONS, **_makers(declared)} if declared else _KERNEL_FUNCTIONS
+    return Environment(_Functions(_HELPERS, shared), _Functions(kernel_functions, shared), shared.calls, known)
 
 
 def as_type(kind: str, value: int, width: int = 64) -> int:
@@ -155,8 +140,9 @@ def as_type(kind: str, value: int, width: int = 64) -> int:
     return (value - (1 << bits)) & _U64 if kind[0] == "s" and value >> bits - 1 else value
 
 
-def _typed(calls: list[Call], declared: KernelFunction, width: int) -> Helper:
+def _typed(declared: KernelFunction, shared: _Shared) -> Helper:
     """Oracle and target may give an argument with more bits than its type has."""
+    calls, width = shared.calls, shared.surroundings.width
 
     def function(*given: int) -> int:
         arguments = tuple(as_type(kind, value, width) for kind, value in zip(declared.arguments, given, strict=True))
@@ -168,39 +154,50 @@ def _typed(calls: list[Call], declared: KernelFunction, width: int) -> Helper:
     return Helper(declared.name, len(declared.arguments), function)
 
 
+def _makers(functions: Iterable[KernelFunction]) -> dict[int, _Maker]:
+    return {one.number: partial(_typed, one) for one in functions}
+
+
 def conforming(functions: Environment) -> Environment:
     """The same for tests of the bpf_conformance suite, where helper 5 returns its first argument."""
     helper = _recorded(functions.calls, "first_argument", 1, lambda first: first)
     return functions._replace(helpers={**functions.helpers, KTIME_GET_NS: helper})
 
 
-def _map_lookup(calls: list[Call], maps: Maps) -> Helper:
+def _map_lookup(shared: _Shared) -> Helper:
+    maps = shared.maps
+
     def lookup(memory: HelperMemory, address: int, key: int) -> int:
         found = maps.find(address)
         return found.lookup(memory.read(key, found.placed.map.key_size))
 
-    return _reading(calls, "map_lookup_elem", 2, lookup)
+    return _reading(shared.calls, "map_lookup_elem", 2, lookup)
 
 
-def _map_update(calls: list[Call], maps: Maps) -> Helper:
+def _map_update(shared: _Shared) -> Helper:
+    maps = shared.maps
+
     def update(memory: HelperMemory, address: int, key: int, value: int, flags: int) -> int:
         found = maps.find(address)
         contents = memory.read(key, found.placed.map.key_size), memory.read(value, found.placed.map.value_size)
         return found.update(*contents, flags, memory)
 
-    return _reading(calls, "map_update_elem", 4, update)
+    return _reading(shared.calls, "map_update_elem", 4, update)
 
 
-def _map_delete(calls: list[Call], maps: Maps) -> Helper:
+def _map_delete(shared: _Shared) -> Helper:
+    maps = shared.maps
+
     def delete(memory: HelperMemory, address: int, key: int) -> int:
         found = maps.find(address)
         return found.delete(memory.read(key, found.placed.map.key_size))
 
-    return _reading(calls, "map_delete_elem", 2, delete)
+    return _reading(shared.calls, "map_delete_elem", 2, delete)
 
 
-def _trace_printk(calls: list[Call], known: Surroundings) -> Helper:
+def _trace_printk(shared: _Shared) -> Helper:
     """What it prints is written down with its format. It takes as many of r3 to r5 as the format says."""
+    calls, known = shared.calls, shared.surroundings
 
     def print_format(memory: HelperMemory, address: int, size: int, *others: int | None) -> int:
         if not 0 < size & 0xFFFFFFFF <= MAXIMUM_FORMAT:
@@ -212,6 +209,32 @@ def _trace_printk(calls: list[Call], known: Surroundings) -> Helper:
         return done.result
 
     return Helper("trace_printk", 2, print_format, memory=True, more=3)
+
+
+def _skb_load_bytes(shared: _Shared) -> Helper:
+    return _reading(shared.calls, "skb_load_bytes", 4, lambda memory, *given: skb_load_bytes(memory, shared.surroundings, *given))
+
+
+def _csum_diff(shared: _Shared) -> Helper:
+    return _reading(shared.calls, "csum_diff", 5, lambda memory, *given: csum_diff(memory, shared.surroundings, *given))
+
+
+def _ktime_get_ns(shared: _Shared) -> Helper:
+    # Above 2^32, so that a lost half shows.
+    first = shared.start >> 2 | 1 << 40
+    return _recorded(shared.calls, "ktime_get_ns", 0, lambda: first + 1_000_003 * len(shared.calls))
+
+
+def _get_prandom_u32(shared: _Shared) -> Helper:
+    return _recorded(shared.calls, "get_prandom_u32", 0, lambda: scramble(shared.start + len(shared.calls) & _U64) >> 32)
+
+
+def _get_smp_processor_id(shared: _Shared) -> Helper:
+    return _recorded(shared.calls, "get_smp_processor_id", 0, lambda: shared.start % 8)
+
+
+def _mix(shared: _Shared) -> Helper:
+    return _recorded(shared.calls, "mix", 5, mix)
 
 
 def _recorded(calls: list[Call], name: str, arguments: int, function: Callable[..., int]) -> Helper:
@@ -250,6 +273,21 @@ def _reading(calls: list[Call], name: str, arguments: int, function: Callable[..
 
     return Helper(name, arguments, record, memory=True)
 
+
+_HELPERS: Mapping[int, _Maker] = MappingProxyType(
+    {
+        MAP_LOOKUP_ELEM: _map_lookup,
+        MAP_UPDATE_ELEM: _map_update,
+        MAP_DELETE_ELEM: _map_delete,
+        TRACE_PRINTK: _trace_printk,
+        SKB_LOAD_BYTES: _skb_load_bytes,
+        CSUM_DIFF: _csum_diff,
+        KTIME_GET_NS: _ktime_get_ns,
+        GET_PRANDOM_U32: _get_prandom_u32,
+        GET_SMP_PROCESSOR_ID: _get_smp_processor_id,
+    }
+)
+_KERNEL_FUNCTIONS: Mapping[int, _Maker] = MappingProxyType({MIX: _mix, **_makers(TYPED)})
 
 _SAMPLE = environment(0)
 HELPERS = tuple(_SAMPLE.helpers)

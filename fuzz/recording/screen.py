@@ -71,7 +71,13 @@ def expectation(placement: Placement, expected: Run) -> Expectation | None:
     if len(segments) > MOST_SEGMENTS or sum(len(segment.initial) for segment in segments) > LARGEST:
         return None
     made = _outcome(expected, placement.world.marked), _memory(placement, expected)
-    return Expectation(*made, (made[0].ctypes.data, made[1].ctypes.data))
+    return Expectation(*made, (_place(made[0]), _place(made[1])))
+
+
+def _place(array: Words) -> int:
+    """The address of its first element. `ctypes.data` says the same, but makes an object of ctypes for it."""
+    at: int = array.__array_interface__["data"][0]
+    return at
 
 
 _U64 = (1 << 64) - 1
@@ -100,7 +106,11 @@ def _outcome(expected: Run, marked: bool) -> Words:
     header[native.EXPECTED_KNOWN] = _known(outcome.registers)
     header[native.EXPECTED_COUNT] = len(outcome.trace)
     header[native.EXPECTED_REGISTERS : native.EXPECTED_REGISTERS + REGISTERS] = [value or 0 for value in outcome.registers]
-    return np.concatenate((np.frombuffer(_bytes(header), np.int64), _rows(outcome.trace, marked).ravel()))
+    made = np.empty(native.EXPECTED_ROWS + native.EXPECTED_ROW * len(outcome.trace), np.int64)
+    made[: native.EXPECTED_ROWS] = np.frombuffer(_bytes(header), np.int64)
+    if outcome.trace:
+        _describe(outcome.trace, marked, made[native.EXPECTED_ROWS :].reshape(-1, native.EXPECTED_ROW))
+    return made
 
 
 _KINDS = {NoneType: 0, int: 1, Low: 2}
@@ -109,18 +119,14 @@ _MARKS = np.array([_mark(None), _mark(0), _mark(Low(0))], np.int64)
 _PLACES = 1 << np.arange(REGISTERS, dtype=np.int64)
 
 
-def _rows(trace: Trace, marked: bool) -> Words:
-    """Slot, registers and what is known of them before each instruction."""
-    rows = np.empty((len(trace), native.EXPECTED_ROW), np.int64)
-    if not trace:
-        return rows
+def _describe(trace: Trace, marked: bool, rows: Words) -> None:
+    """Write slot, registers and what is known of them before each instruction."""
     slots, registers = zip(*trace, strict=True)
     values = list(chain.from_iterable(registers))
     kinds = np.frombuffer(bytes(map(_KINDS.__getitem__, map(type, values)) if marked else map(is_not, values, repeat(None))), np.uint8)
     rows[:, 0] = slots
     rows[:, 1:-1] = np.frombuffer(_bytes([value or 0 for value in values]), np.int64).reshape(-1, REGISTERS)
     rows[:, -1] = _MARKS[kinds].reshape(-1, REGISTERS) @ _PLACES
-    return rows
 
 
 def _memory(placement: Placement, expected: Run) -> Words:
