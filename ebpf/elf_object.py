@@ -2,17 +2,13 @@
 
 pyelftools trusts the file: it may raise nearly anything on a damaged one, and it returns short data without a word when a section reaches
 past the end. So all contact with it is in this file, sizes are checked before data is taken, and any exception of it becomes a
-ProgramError.
+ProgramError. It is imported when there is an object: that takes longer than to assemble a program.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NamedTuple
-
-from elftools.elf.elffile import ELFFile
-from elftools.elf.relocation import RelocationSection
-from elftools.elf.sections import SymbolTableSection
 
 from ebpf.files import read_bytes
 from ebpf.instruction import SLOT_SIZE
@@ -79,6 +75,9 @@ def read_object(path: str, contents: bytes | None = None) -> Object:
 
 
 def _read(path: str, contents: bytes) -> Object:
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
     if len(contents) < 64:
         raise ProgramError(f"{path}: truncated ELF object")
     elf = ELFFile(BytesIO(contents))
@@ -142,6 +141,8 @@ def _symbols(table: Any, sections: list[Any]) -> list[Symbol]:
 
 def _relocations(path: str, sections: list[Any], symbols: list[Symbol]) -> dict[int, dict[int, Relocation]]:
     """Relocations by number of the section that they apply to, then by offset."""
+    from elftools.elf.relocation import RelocationSection
+
     found: dict[int, dict[int, Relocation]] = {}
     for section in sections:
         if not isinstance(section, RelocationSection) or sections[section["sh_info"]]["sh_type"] not in ("SHT_PROGBITS", "SHT_NOBITS"):

@@ -28,7 +28,6 @@ from jit.compiled import Compiled
 from jit.compiler import compile_program
 from jit.config import Config
 from jit.shared import Answered, Shared, Universe, covering
-from jit.watched import Watched
 
 EVERY = 64
 """One of so many images that were not compiled is compiled all the same, to see that it is the same."""
@@ -126,7 +125,7 @@ class Grouped:
         looks = self._looks.setdefault((id(compiled.words), setting(compiled.config)), Answered(self._universe))
         look = looks.get(compiled.config)
         if look is None:
-            watched = Watched(compiled.config)
+            watched = self._universe.watched(compiled.config)
             seen = replace(compiled, config=watched)
             found = bool(occurrences(seen)) or any(trips_of(self.wires, seen, placement))
             wanted = (there for wire in self.wires if wire.variants for there in wire.variants(seen, case, placement))

@@ -16,7 +16,6 @@ from fuzz.case import Case, Compiler
 from fuzz.engine.abilities import fitting, in_lockstep
 from fuzz.engine.engines import ENGINES
 from fuzz.engine.target import Target
-from fuzz.findings.explain import explain
 from fuzz.groups import Grouped
 from fuzz.sources import Answer, Subject
 from fuzz.tally import Images, Result, without_address
@@ -133,6 +132,8 @@ def _explained(subject: Subject, findings: Sequence[Verdict], target: Target, co
             yield verdict
             continue
         known.add(key)
+        from fuzz.findings.explain import explain
+
         case = Case(subject.program, subject.inputs[verdict.input])
         yield replace(verdict, explanation=explain(case, verdict, target, compiler, wires))
 

@@ -14,7 +14,7 @@ words or doublewords from the pc (branches, jumps, `lwpc`, `addiupc`, ...) as th
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, product
@@ -245,6 +245,7 @@ def isa_set(expression: str) -> frozenset[str]:
     return chosen
 
 
+@cache
 def _fields(figure: str) -> Mapping[str, Sequence[tuple[int, int]]]:
     """For each letter its fields, as (shift, width). Blanks end a field, so that one operand may stand in two adjacent ones."""
     fields: dict[str, list[tuple[int, int]]] = {}
@@ -475,14 +476,25 @@ def _both_match(first: Row, second: Row) -> bool:
 
 
 def defend(table: Sequence[Row]) -> None:
-    """Raise ValueError when two rows that are legal on one ISA have the same mnemonic, or match the same word."""
-    for first, second in combinations(table, 2):
-        if first.isas.isdisjoint(second.isas):
-            continue
-        if first.mnemonic == second.mnemonic:
-            raise ValueError(f"{first.mnemonic}: two rows on {min(first.isas & second.isas)}")
+    """Raise ValueError for a row with more than one major opcode, and two that are legal on one ISA with one mnemonic or a word that both match."""
+    for row in table:
+        if row.mask >> 26 != 0x3F:
+            raise ValueError(f"{row.mnemonic}: more than one major opcode")
+    for first, second in _pairs(table, lambda row: row.mnemonic):
+        raise ValueError(f"{first.mnemonic}: two rows on {min(first.isas & second.isas)}")
+    # Rows with other major opcodes match no word of each other's.
+    for first, second in _pairs(table, lambda row: row.bits >> 26):
         if _both_match(first, second):
             raise ValueError(f"{first.mnemonic} and {second.mnemonic} match the same word on {min(first.isas & second.isas)}")
+
+
+def _pairs(table: Sequence[Row], key: Callable[[Row], object]) -> Iterator[tuple[Row, Row]]:
+    """Those of one key that are legal on one ISA."""
+    groups: dict[object, list[Row]] = {}
+    for row in table:
+        groups.setdefault(key(row), []).append(row)
+    for group in groups.values():
+        yield from ((first, second) for first, second in combinations(group, 2) if not first.isas.isdisjoint(second.isas))
 
 
 defend(ROWS)

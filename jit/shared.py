@@ -38,6 +38,11 @@ class Universe:
         self._configs = configs
         self._numbers = {config: number for number, config in enumerate(configs)}
         self._sets: dict[Question, Mapping[object, int]] = {}
+        self._options = frozenset(option for config in configs for option in config.options)
+
+    def watched(self, config: Config) -> Watched:
+        """Stands for one of the configurations, and for others of them that are not told apart from it."""
+        return Watched(config, self._options)
 
     def has(self, config: Config, among: int) -> bool:
         """Whether it is one of a set."""
@@ -144,7 +149,7 @@ class Shared:
         return self._programs[-1]
 
     def _compile(self, program: _Program, config: Config) -> Compiled | Exception:
-        watched = Watched(config)
+        watched = self.universe.watched(config)
         image: Compiled | Exception
         self.compilations += 1
         try:

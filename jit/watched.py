@@ -10,7 +10,7 @@ here, or cannot be asked.
     (ROW, "mul")              the row of the MIPS table of that mnemonic, None where code for the configuration has none (`jit.mips.rows`)
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from jit.config import Config
@@ -25,16 +25,21 @@ Kept = TypeVar("Kept")
 
 
 class Watched(Config):
-    """Stands for a configuration; equal to itself only, so that what is kept by a configuration is asked for anew."""
+    """Stands for a configuration; equal to itself only, so that what is kept by a configuration is asked for anew.
 
-    __slots__ = ("answers", "config")
+    `options` are those that any has of the configurations of which it may turn out to work alike: None for all that there are.
+    """
+
+    __slots__ = ("_options", "answers", "config")
 
     config: Config
     answers: dict[Question, object]
+    _options: Set[str] | None
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, options: Set[str] | None = None) -> None:
         object.__setattr__(self, "config", config)
         object.__setattr__(self, "answers", {})
+        object.__setattr__(self, "_options", options)
 
     def _ask(self, name: str) -> Any:
         answer = self.answers[FIELD, name] = getattr(self.config, name)
@@ -80,6 +85,10 @@ class Watched(Config):
         """See `Config`."""
         answer: tuple[str, ...] = self._ask("errata")
         return answer
+
+    def may_have(self, option: str) -> bool:
+        """Whether any has that option of the configurations that it is about; no answer to be remembered, because it is the same for all of them."""
+        return self._options is None or option in self._options
 
     def has(self, option: str) -> bool:
         """Whether it has that option."""

@@ -442,6 +442,9 @@ def occurrences(compiled: Compiled) -> tuple[Occurrence, ...]:
 
 def _watched(compiled: Compiled, config: Watched) -> tuple[Occurrence, ...]:
     """The same, without asking for errata that do not bite."""
+    models = {name: model for name, model in MODELS.items() if config.may_have(name)}
+    if not models:
+        return ()
     image = image_of(compiled)
-    places = {name: tuple(model(image)) for name, model in MODELS.items()}
+    places = {name: tuple(model(image)) for name, model in models.items()}
     return tuple(found for name, each in places.items() if each and name in config.options for found in each)

@@ -11,14 +11,14 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from fuzz.model import meanings
 from fuzz.model import rows as number
 from fuzz.model.bits import Numbers, native
 from fuzz.model.bits import word as truncated
 from fuzz.model.operations import compute
-from fuzz.model.rows import meaning
+from fuzz.model.rows import Meaning, meaning
+from fuzz.recording.compiling import njit
 from fuzz.recording.source import SOURCE
 from jit.config import Config
 from jit.mips import HI, LO, RA, ROWS, Row
@@ -99,7 +99,7 @@ def table(isa: str) -> Table:
         np.array([(row.mask, row.bits) for row in rows], np.int64),
         np.array([_fields(row) for row in rows], np.int64),
         np.array([_condition(row) for row in rows], np.int64),
-        np.array([_does(row) for row in rows], np.int64),
+        np.array([_does(row, meaning(row)) for row in rows], np.int64),
         np.array([index for found in lists for index in found], np.int64),
         np.concatenate(([0], np.cumsum([len(found) for found in lists]))).astype(np.int64),
     )
@@ -131,8 +131,8 @@ def _condition(row: Row) -> list[int]:
     return [len(terms), *flat, *symbols, *[0] * (_TERMS - 1 - len(symbols))]
 
 
-def _does(row: Row) -> list[int]:
-    what = meaning(row)
+@cache
+def _does(row: Row, what: Meaning) -> list[int]:
     flags = sum(flag for fact, flag in _FACT_FLAGS.items() if fact in row.facts)
     flags |= TRANSFER * (what.kind in _TRANSFERS)
     implicit = {HI, LO}
@@ -274,11 +274,10 @@ def _describe(row: Numbers, what: Numbers, units: Numbers, operands: Numbers, pc
 def _compiled(source: int):  # type: ignore[no-untyped-def]
     """The native function; see `fuzz.recording.source`."""
 
-    @njit(cache=True, error_model="numpy")
-    def decode(words, base, wide, linked, starts, exits, match, fields, conditions, does, candidates, starting, code):  # type: ignore[no-untyped-def]
-        """Write a row for each word; then the boundaries that `starts` has of each slot, and the exits."""
+    @njit(error_model="numpy")
+    def decode(words, base, wide, linked, starts, exits, match, fields, conditions, does, candidates, starting, operands, code):  # type: ignore[no-untyped-def]
+        """Write a row for each word; then the boundaries that `starts` has of each slot, and the exits. `operands` is room for those of a word."""
         _ = source
-        operands = np.zeros(_FIELDS, np.int64)
         for at in range(len(words)):
             word = words[at]
             code[at] = 0
@@ -314,5 +313,7 @@ def decoded(words: Numbers, base: int, config: Config, starts: Numbers, exits: N
     On a 32-bit CPU every register is a word. Without LL and SC there are none.
     """
     code = np.empty((len(words), COLUMNS), np.int64)
-    _decode(words, base, config.cpu_64, "nollsc" not in config.options, starts, exits, *table(config.isa), code)
+    # Made here, and not natively: numba imports all that it has about arrays where native code makes one.
+    operands = np.empty(_FIELDS, np.int64)
+    _decode(words, base, config.cpu_64, "nollsc" not in config.options, starts, exits, *table(config.isa), operands, code)
     return code

@@ -20,8 +20,6 @@ Operands of word instructions that are no sign-extended words are recorded where
 the one instruction; without, bits 31 to 0 count.
 """
 
-from numba import njit
-
 from fuzz.abi import SP
 from fuzz.model import rows as number
 from fuzz.model import trace
@@ -59,6 +57,7 @@ from fuzz.model.memory import AREA_ROW, find, load, store
 from fuzz.model.memory import NOWHERE as UNMAPPED
 from fuzz.model.operations import address, compute, divides, divisor, holds, multiply, overflows
 from fuzz.recording import native_record as record
+from fuzz.recording.compiling import njit
 from fuzz.recording.source import SOURCE
 from fuzz.unicorn.hooks import EXIT_REGISTERS, EXITED
 from jit.mips import HI, LO
@@ -136,12 +135,12 @@ def _extended(value: int, size: int) -> int:
 def _compiled(source: int):  # type: ignore[no-untyped-def]
     """The native function; see `fuzz.recording.source`."""
 
-    @njit(cache=True, error_model="numpy")
+    @njit(error_model="numpy")
     def run(start, state, code, memory, data, breaks):  # type: ignore[no-untyped-def]
         """Execute from an address on, or from where it STOPPED; returns how it stops. `data` is the memory of `fuzz.recording.native_record`."""
         _ = source
         registers, left = state[GENERAL : GENERAL + REGISTERS], state[LEFT : LEFT + EXIT_REGISTERS + REGISTERS]
-        areas = state[AREA : AREA + AREA_ROW * state[AREAS]].reshape((-1, AREA_ROW))
+        areas = state[AREA : AREA + AREA_ROW * state[AREAS]]
         base, words, limit = state[BASE], state[WORDS], state[LIMIT]
         cpu_64, big_endian, narrow = state[CPU_64] != 0, state[BIG_ENDIAN], state[WIDTH] == 32
         permissive, delays, distances = state[PERMISSIVE] != 0, state[LOAD_DELAY] != 0, state[HILO_DISTANCE] != 0
@@ -234,7 +233,8 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                     if flipped_rt:
                         registers[flipped_rt] = old_rt ^ 0xFFFFFFFF
             if flags & EXIT:
-                left[EXIT_REGISTERS:] = registers
+                for register in range(REGISTERS):
+                    left[EXIT_REGISTERS + register] = registers[register]
                 if delayed != _NO_REGISTER:
                     left[EXIT_REGISTERS + delayed] = delayed_value
                 left[EXITED] = 1

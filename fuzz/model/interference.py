@@ -206,9 +206,16 @@ def _stored(state: Numbers, places: Bytes, area: int, memo: Numbers, word: int, 
 
 
 @native
+def _forget(memo: Numbers) -> None:
+    for column in range(len(memo)):
+        memo[column] = 0
+
+
+@native
 def begin(memos: Numbers, run: Numbers) -> None:
     """Forget the run before."""
-    memos[:] = 0
+    for number in range(len(memos)):
+        _forget(memos[number])
     run[HAPPENED], run[VIOLATED], run[HANGS] = 0, 0, 0
 
 
@@ -231,7 +238,7 @@ def play(at: int, broken: int, state: Numbers, places: Bytes, area: int, played:
             _stored(state, places, area, memo, word, run)
         else:
             _undo(state, places, area, memo, run)
-            memo[:] = 0
+            _forget(memo)
     run[HAPPENED] += 1
     if run[HAPPENED] >= run[ENOUGH]:
         # Not in the middle of an operation.

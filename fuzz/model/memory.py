@@ -19,11 +19,14 @@ NOWHERE = -1
 
 @native
 def find(areas: Numbers, address: int, size: int, writes: bool) -> int:
-    """Where the bytes of an access are in the array of bytes, or `NOWHERE` when they are not all in one area that permits it."""
-    for at in range(len(areas)):
-        offset = minus(address, areas[at, START])
-        if 0 <= offset <= areas[at, SIZE] - size and (areas[at, WRITABLE] or not writes):
-            return int(areas[at, PLACE]) + offset
+    """Where the bytes of an access are in the array of bytes, or `NOWHERE` when they are not all in one area that permits it.
+
+    `areas` are rows one behind the other.
+    """
+    for row in range(0, len(areas), AREA_ROW):
+        offset = minus(address, areas[row + START])
+        if 0 <= offset <= areas[row + SIZE] - size and (areas[row + WRITABLE] or not writes):
+            return int(areas[row + PLACE]) + offset
     return NOWHERE
 
 

@@ -1,7 +1,5 @@
 """The screen on the model: many inputs of an image in one native call, and of each what may not be as it must be (`fuzz.recording.native_screen`)."""
 
-from numba import njit
-
 from fuzz.abi import RA, REGISTERS, SP
 from fuzz.environment.native_routines import serve
 from fuzz.model import engine
@@ -11,6 +9,7 @@ from fuzz.model.interference import HANGS, VIOLATED, begin, play
 from fuzz.model.memory import AREA_ROW, PLACE, SIZE, START, WRITABLE
 from fuzz.recording import native_record as record
 from fuzz.recording import native_screen as native
+from fuzz.recording.compiling import njit
 from fuzz.recording.source import SOURCE
 
 
@@ -44,7 +43,7 @@ def _map(state: Numbers, memory: Numbers, image_place: int) -> None:
 def _compiled(source: int):  # type: ignore[no-untyped-def]
     """The native function; see `fuzz.recording.source`."""
 
-    @njit(cache=True, error_model="numpy")
+    @njit(error_model="numpy")
     def run_all(number, resumed, expectations, memories, image, checks, state, code, places, image_place, data, breaks, host, found, played):  # type: ignore[no-untyped-def]
         """Run an image on inputs from `number` on; those after it begin at the beginning.
 
@@ -82,7 +81,8 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
             found[number] = native.ENDING
             if status == engine.LIMITED:
                 # What ends on no input would take long: the others are looked at one by one.
-                found[number:] = native.ENDING
+                for other in range(number, len(found)):
+                    found[other] = native.ENDING
             if status == engine.RETURNED:
                 left, after = state[engine.LEFT :], state[engine.GENERAL :]
                 found[number] = native.holds(native.words_at(expectations[number]), memory, image, checks, data, host, after, left)

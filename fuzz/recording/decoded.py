@@ -158,22 +158,23 @@ def _any_operands(row: Row) -> bool:
 
 
 @cache
+def _matching() -> tuple[Words, ...]:
+    """Of each row of the MIPS table the low 11 bits that its words may have."""
+    low = np.arange(1 << 11, dtype=np.int64)
+    return tuple(np.flatnonzero((low & row.mask) == (row.bits & 0x7FF)) for row in ROWS)
+
+
+@cache
 def _rows_of(isa: str) -> Words:
     """The row by major opcode and low 11 bits; `NO_ROW` where there is none, `UNCLEAR` where that and the fixed bits of the row do not tell."""
-    low = np.arange(1 << 11, dtype=np.int64)
     table = np.full((1 << 6, 1 << 11), NO_ROW, np.int64)
-    for number, row in enumerate(ROWS):
+    for number, (row, matching) in enumerate(zip(ROWS, _matching(), strict=True)):
         if isa in row.isas:
             # Every row has its own major opcode.
             part = table[row.bits >> 26]
-            matching = (low & row.mask) == (row.bits & 0x7FF)
             alone = number if _any_operands(row) else UNCLEAR
             part[matching] = np.where(part[matching] == NO_ROW, alone, UNCLEAR)
     return table.ravel()
-
-
-if any(row.mask >> 26 != 0x3F for row in ROWS):
-    raise ValueError("a row of the MIPS table has more than one major opcode")
 
 
 @kept(8)

@@ -20,12 +20,13 @@ from functools import cache
 from typing import Any
 
 import llvmlite.binding
-from numba import cfunc, njit, types
+from numba import types
 from unicorn import mips_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 from ebpf.instruction import REGISTERS
 from fuzz.abi import SP
+from fuzz.recording.compiling import cfunc, njit
 
 OUTSIDE = -2
 """In place of a word's index: a place outside of the image. No neighbour of word 0."""
@@ -75,7 +76,7 @@ _REGISTER_0 = mips_const.UC_MIPS_REG_0
 _CODE_SIGNATURE = types.void(types.voidptr, types.int64, types.uint32, _MEMORY)
 
 
-@njit(cache=True)
+@njit()
 def edge(data, source, target):  # type: ignore[no-untyped-def]
     """Record an edge unless it is known. The set is open-addressed and never more than a quarter full."""
     at = (source * 2654435761 + target * 40503) & (SET_SIZE - 1)
@@ -94,7 +95,7 @@ def edge(data, source, target):  # type: ignore[no-untyped-def]
         data[row + 2] = at
 
 
-@njit(cache=True)
+@njit()
 def _read(engine, data, register):  # type: ignore[no-untyped-def]
     """The register, with all 64 bits of a 64-bit CPU, the 32 of a 32-bit CPU zero-extended."""
     data[SCRATCH] = 0
@@ -102,7 +103,7 @@ def _read(engine, data, register):  # type: ignore[no-untyped-def]
     return data[SCRATCH]
 
 
-@njit(cache=True)
+@njit()
 def _operand(engine, data, word, register):  # type: ignore[no-untyped-def]
     """Record an operand that is no sign-extended word; tell whether it was one to be recorded."""
     value = _read(engine, data, register)
@@ -118,7 +119,7 @@ def _operand(engine, data, word, register):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
+@njit()
 def _access(engine, data, word, access):  # type: ignore[no-untyped-def]
     count = data[COUNT_ACCESSES]
     data[COUNT_ACCESSES] = count + 1
@@ -140,7 +141,7 @@ def _access(engine, data, word, access):  # type: ignore[no-untyped-def]
     data[row + 5] = _read(engine, data, SP)
 
 
-@njit(cache=True)
+@njit()
 def _boundary(engine, data, slot):  # type: ignore[no-untyped-def]
     count = data[COUNT_BOUNDARIES]
     data[COUNT_BOUNDARIES] = count + 1
@@ -158,7 +159,7 @@ def _boundary(engine, data, slot):  # type: ignore[no-untyped-def]
         data[row + 1 + number] = value
 
 
-@njit(cache=True)
+@njit()
 def _flip(engine, data, register, written):  # type: ignore[no-untyped-def]
     value = _read(engine, data, register)
     if not written:
@@ -170,7 +171,7 @@ def _flip(engine, data, register, written):  # type: ignore[no-untyped-def]
     _reg_write(engine, _REGISTER_0 + register, data)
 
 
-@njit(cache=True)
+@njit()
 def _enter(engine, data, address, flips):  # type: ignore[no-untyped-def]
     """All that happens before a word."""
     if flips:
@@ -203,7 +204,7 @@ def _enter(engine, data, address, flips):  # type: ignore[no-untyped-def]
             _flip(engine, data, rt, description & RT_WRITTEN)
 
 
-@njit(cache=True)
+@njit()
 def begin(data):  # type: ignore[no-untyped-def]
     """Forget the run before."""
     for row in range(min(data[COUNT_EDGES], MAXIMUM_EDGES)):
@@ -212,10 +213,11 @@ def begin(data):  # type: ignore[no-untyped-def]
     begin_another(data)
 
 
-@njit(cache=True)
+@njit()
 def begin_another(data):  # type: ignore[no-untyped-def]
     """Forget the run before but for its edges."""
-    data[COUNT_OPERANDS : FLIPPED + 1] = 0
+    for at in range(COUNT_OPERANDS, FLIPPED + 1):
+        data[at] = 0
     data[LAST] = OUTSIDE
 
 
@@ -229,7 +231,7 @@ def _flipping_step(engine, address, size, data):  # type: ignore[no-untyped-def]
 
 def _address(function: Any) -> int:
     """Compile a hook, or take it from the cache, which takes a while: not before it is wanted."""
-    compiled: Any = cfunc(_CODE_SIGNATURE, cache=True)(function)
+    compiled: Any = cfunc(_CODE_SIGNATURE)(function)
     return int(compiled.address)
 
 

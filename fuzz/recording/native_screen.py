@@ -10,7 +10,7 @@ import ctypes
 from typing import Any
 
 import llvmlite.binding
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from unicorn.unicorn_py3.unicorn import uclib
 
@@ -20,6 +20,7 @@ from fuzz.abi import REGISTERS as NATIVE_REGISTERS
 from fuzz.layout import STACK_SIZE as STACK_SIZE_IN_ALL
 from fuzz.model.bits import Numbers, native
 from fuzz.recording import native_record as record
+from fuzz.recording.compiling import njit
 from fuzz.recording.source import SOURCE
 from fuzz.unicorn.hooks import EXIT_REGISTERS, EXITED
 
@@ -279,7 +280,7 @@ def _enter(memory: Numbers, image: Numbers, values: Numbers) -> None:
 def _compiled(source: int):  # type: ignore[no-untyped-def]
     """The native functions; see `fuzz.recording.source`."""
 
-    @njit(cache=True)
+    @njit()
     def run_all(number, end, expectations, memories, image, checks, data, control, state, found):  # type: ignore[no-untyped-def]
         """Run an image on the inputs from `number` to before `end`, and say in `found` what is wrong with each.
 
@@ -298,13 +299,14 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
             _write_batch(control[ENGINE], control[IDS], control[WRITE_PLACES], NATIVE_REGISTERS)
             status = _start(control[ENGINE], image[BASE], memory[ENTRY_REGISTERS + RA], 0, 0)
             if status != 0 or state[TROUBLE] != 0 or counters[0] > memory[LIMIT]:
-                found[number:end] = ENDING
+                for other in range(number, end):
+                    found[other] = ENDING
                 return
             _read_batch(control[ENGINE], control[IDS], control[READ_PLACES], NATIVE_REGISTERS)
             found[number] = holds(expected, memory, image, checks, data, control[HOST], after, left)
             number += 1
 
-    @njit(cache=True)
+    @njit()
     def describe(starts, leaving, access, owners, facts, accessing, linking, image):  # type: ignore[no-untyped-def]
         """Write what follows the header of an image, and SHARES; False where starts are not of the image's words.
 
@@ -313,7 +315,8 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
         """
         _ = source
         words, rights = len(owners), image[RIGHTS_AT]
-        image[rights : rights + words] = 0
+        for word in range(words):
+            image[rights + word] = 0
         for slot in range(len(starts)):
             if starts[slot] >= words or starts[slot] < -1:
                 return False

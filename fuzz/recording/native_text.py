@@ -6,11 +6,10 @@ A doubt is what it is in `fuzz.recording.native_screen`: without it a wire is ce
 The next words are exactly those of `fuzz.wires.flow.successors`.
 """
 
-from numba import njit
-
 from fuzz.abi import SP
 from fuzz.model.bits import Numbers, native
 from fuzz.recording import native_record as record
+from fuzz.recording.compiling import njit
 from fuzz.recording.source import SOURCE
 
 NO_ROW, UNCLEAR = -1, -2
@@ -180,7 +179,7 @@ def _adjust(word: int, does: Numbers, alignment: int, found: Numbers) -> bool:
 def _compiled(source: int):  # type: ignore[no-untyped-def]
     """The native functions; see `fuzz.recording.source`."""
 
-    @njit(cache=True)
+    @njit()
     def read(words, base, known, table, mask, row_bits, read_places, write_places, row_facts, does, bits, code, following):  # type: ignore[no-untyped-def]
         """Write rows, registers read and written, and facts into `code`, and the next words.
 
@@ -200,7 +199,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
         _lead(words, rows, facts, does, bits, base, following)
         return True
 
-    @njit(cache=True)
+    @njit()
     def examine(words, base, owners, code, following, does, bits, rules, illegal, adjustments):  # type: ignore[no-untyped-def]
         """What there may be in the words, as a sum; writes what is added to the stack pointer."""
         _ = source
@@ -225,7 +224,7 @@ def _compiled(source: int):  # type: ignore[no-untyped-def]
                 doubts |= CONVENTION
         return doubts
 
-    @njit(cache=True)
+    @njit()
     def all_lead(data, following):  # type: ignore[no-untyped-def]
         """Whether all edges that were recorded are ways that the text shows, but for those from or to a place outside of the image."""
         _ = source

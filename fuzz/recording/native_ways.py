@@ -5,10 +5,10 @@ where there is something, and say what.
 """
 
 import numpy as np
-from numba import njit
 
 from fuzz.abi import SP
 from fuzz.model.bits import Numbers, native
+from fuzz.recording.compiling import njit
 from fuzz.recording.native_text import LINKED, NO_ROW, NO_WORD, ORDER
 from fuzz.recording.source import SOURCE
 
@@ -155,7 +155,7 @@ def _sequence(
 def _compiled(source: int):  # type: ignore[no-untyped-def]
     """The native function; see `fuzz.recording.source`."""
 
-    @njit(cache=True)
+    @njit()
     def examine_ways(words, owners, code, following, slots, does, rules):  # type: ignore[no-untyped-def]
         """What there is, as a sum of `LINKED` and `ORDER`. The last row of `slots` stands for words of no instruction."""
         _ = source

@@ -7,9 +7,11 @@ import ctypes
 from typing import Any
 
 import llvmlite.binding
-from numba import cfunc, types
+from numba import types
 from unicorn import mips_const
 from unicorn.unicorn_py3.unicorn import uclib
+
+from fuzz.recording.compiling import cfunc
 
 EXECUTED, LIMIT = range(2)
 """Indices of the counters: instructions executed so far, and how many there may be."""
@@ -33,19 +35,19 @@ _REGISTER_0 = mips_const.UC_MIPS_REG_0
 _SIGNATURE = types.void(types.voidptr, types.uint64, types.uint32, _POINTER)
 
 
-@cfunc(_SIGNATURE, cache=True)
+@cfunc(_SIGNATURE)
 def _count(engine, address, size, counters):  # type: ignore[no-untyped-def]
     counters[EXECUTED] += size >> 2
     if counters[EXECUTED] > counters[LIMIT]:
         _emu_stop(engine)
 
 
-@cfunc(_SIGNATURE, cache=True)
+@cfunc(_SIGNATURE)
 def _nothing(engine, address, size, counters):  # type: ignore[no-untyped-def]
     pass
 
 
-@cfunc(_SIGNATURE, cache=True)
+@cfunc(_SIGNATURE)
 def _leave(engine, address, size, state):  # type: ignore[no-untyped-def]
     for register in range(32):
         # Of a 32-bit CPU's register the engine writes the lower half only. The first number is free until the end.

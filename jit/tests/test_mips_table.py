@@ -336,6 +336,11 @@ def test_a_wrong_row_is_refused(change: dict[str, str], message: str) -> None:
         ({"condition": "rs<rt"}, {"mnemonic": "sum", "condition": "rs<=rt"}, "addu and sum match"),
         ({"condition": "rs!=0"}, {"mnemonic": "sum", "condition": "rs!=31"}, "addu and sum match"),
         ({"condition": "rs!=0"}, {"mnemonic": "sum", "syntax": "=rd, rt", "figure": "000000 ttttt ttttt ddddd 00000 100001", "facts": ""}, "match"),
+        (
+            {},
+            {"mnemonic": "sum", "syntax": "=rd, rs, rt, stype", "figure": "00000y sssss ttttt ddddd 00000 100001"},
+            "sum: more than one major opcode",
+        ),
     ],
 )
 def test_a_wrong_table_is_refused(first: dict[str, str], second: dict[str, str], message: str) -> None:

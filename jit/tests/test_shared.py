@@ -16,9 +16,10 @@ from jit.code import Emitter
 from jit.compiled import Addresses, Compiled
 from jit.compiler import PARTS, Parts, compile_program
 from jit.config import BASE_CONFIGS, Config, all_configs
+from jit.erratum_rows import ROWS as ERRATA
 from jit.lowering import Lowering
 from jit.mips import rows
-from jit.shared import Answered, Shared, covering, everything
+from jit.shared import Answered, Shared, Universe, covering, everything
 from jit.watched import OPTION, ROW, Watched
 
 ADDRESSES = Addresses(base=0x400_0000, routines={f"atomic{bits}_fetch_add": 0x881_0000 for bits in (32, 64)}, helpers={5: 0x881_0010})
@@ -63,6 +64,20 @@ def test_order_does_not_matter(data: st.DataObject) -> None:
     shared = Shared()
     for config in chosen:
         assert image(shared, program, config) == image(compile_program, program, config)
+
+
+@given(st.data())
+def test_a_few_configurations(data: st.DataObject) -> None:
+    """Of errata that none of them has nothing is asked; of those that some have it is."""
+    chosen = data.draw(st.lists(st.sampled_from(all_configs()), min_size=1, max_size=6, unique=True))
+    program = slots(data.draw(st.sampled_from(sorted(PROGRAMS))))
+    universe = Universe(chosen)
+    shared = Shared(universe=universe)
+    for config in chosen:
+        assert image(shared, program, config) == image(compile_program, program, config)
+        assert [row.name for row in ERRATA if universe.watched(config).may_have(row.name)] == [
+            row.name for row in ERRATA if any(row.name in other.errata for other in chosen)
+        ]
 
 
 def test_what_goes_past_the_door_is_seen() -> None:
