@@ -11,19 +11,24 @@ The program is straight eBPF of 64 instructions, arithmetic and stores to its st
 
 import random
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from ebpf.assembler import assemble
 from ebpf.program import Program
 from fuzz.case import Case, Input
+from fuzz.groups import Grouped
 from fuzz.judge import interpret, judge_all, recordings
+from fuzz.lasting import rarely_collect
 from fuzz.layout import place
 from fuzz.model.target import ModelTarget
+from fuzz.tally import Images
 from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 from fuzz.wires import WIRES
 from jit.compiler import compile_program
-from jit.config import BASE_CONFIGS, Config
+from jit.config import BASE_CONFIGS, Config, all_configs
+from jit.shared import Shared, covering
 
 CONFIGS = ("mips1-32le", "mips32r2-32be", "mips3-32le", "mips64r2-64le", "mips64r6-64be")
 INPUTS = 16
@@ -85,23 +90,38 @@ def measure(config: Config) -> list[float]:
     return [len(compiled.words), run, load + run, screen, bare, hooked, hooked / run, hooked / (load + run)]
 
 
-def judged() -> float:
-    """Microseconds of processor time for one input on one configuration, over all base configurations, each with an image of its own."""
-    given = [Input(bytes(range(64)), seed=number) for number in range(INPUTS)]
-    target, made = ModelTarget(), program()
+def given() -> list[Input]:
+    """The inputs of an image."""
+    return [Input(bytes(range(64)), seed=number) for number in range(INPUTS)]
 
-    def work() -> None:
-        verdicts = list(judge_all(made, given, BASE_CONFIGS, target, compile_program))
-        assert {verdict.status for verdict in verdicts} == {Status.AGREE}
-        assert len(verdicts) == INPUTS * len(BASE_CONFIGS)
 
-    work()
-    spent = []
+def each_image(target: ModelTarget) -> Images:
+    """Base configurations, each with an image of its own."""
+    verdicts = list(judge_all(program(), given(), BASE_CONFIGS, target, compile_program))
+    assert {verdict.status for verdict in verdicts} == {Status.AGREE}
+    assert len(verdicts) == INPUTS * len(BASE_CONFIGS)
+    return Images(len(BASE_CONFIGS), len(BASE_CONFIGS), len(BASE_CONFIGS))
+
+
+def grouped(configs: Sequence[Config], target: ModelTarget) -> Images:
+    """As `bpfmips check` judges them: what compiler, tripwires and CPUs do not tell apart once."""
+    judging = Grouped(program(), given(), target, WIRES, Shared(universe=covering(configs)))
+    found = Counter[Status]()
+    for verdict, others in judging.judge(configs):
+        found[verdict.status] += 1 + len(others)
+    assert found == {Status.AGREE: INPUTS * len(configs)}
+    return judging.images
+
+
+def judged(work: Callable[[], Images]) -> str:
+    """The columns behind the name: configurations, compilations, images run, processor time of one of the inputs, how many a second."""
+    images, spent = work(), list[float]()
     for _ in range(JUDGED_ROUNDS):
         start = time.process_time()
         work()
         spent.append(time.process_time() - start)
-    return 1e6 * min(spent) / (INPUTS * len(BASE_CONFIGS))
+    each = 1e6 * min(spent) / (INPUTS * images.wanted)
+    return f"{images.wanted} | {images.compiled} | {images.run} | {each:.1f} | {1e6 / each:.0f}"
 
 
 def main() -> None:
@@ -111,8 +131,13 @@ def main() -> None:
     for name in CONFIGS:
         cells = " | ".join(f"{value:.0f}" if number == 0 else f"{value:.1f}" for number, value in enumerate(measure(Config.parse(name))))
         print(f"| {name} | {cells} |")
-    each = judged()
-    print(f"\njudged on the model, everything on, {INPUTS} inputs an image: {each:.1f} us each, {1e6 / each:.0f} a second and core")
+    target, everything = ModelTarget(), all_configs()
+    rarely_collect()
+    print(f"\n| everything on, {INPUTS} inputs an image | configurations | compilations | images run | judged, us each | a second and core |")
+    print("|---|---:|---:|---:|---:|---:|")
+    print(f"| each with an image of its own | {judged(lambda: each_image(target))} |")
+    print(f"| as `check` judges them | {judged(lambda: grouped(BASE_CONFIGS, target))} |")
+    print(f"| as `check --all-configs` does | {judged(lambda: grouped(everything, target))} |")
 
 
 if __name__ == "__main__":

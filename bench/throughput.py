@@ -34,7 +34,6 @@ from fuzz import judge
 from fuzz.abi import A0, A1, RA, V0
 from fuzz.campaign.configurations import drawn, sampled
 from fuzz.campaign.generation import BATCH
-from fuzz.campaign.pool import rarely_collect
 from fuzz.case import Case, Input
 from fuzz.cli.fuzz import CONFIRM
 from fuzz.cpu.machine import machine
@@ -43,6 +42,7 @@ from fuzz.engine.entry import entry_registers
 from fuzz.engine.target import Target
 from fuzz.gen import GeneratedCase, batch
 from fuzz.judge import judge_all
+from fuzz.lasting import rarely_collect
 from fuzz.layout import place
 from fuzz.unicorn.engine import INTERRUPT_HOOK, Engine, HostMemory
 from fuzz.verdict import Status, Verdict

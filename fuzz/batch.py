@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
-from fuzz.lasting import lasting
+from fuzz.lasting import lasting, rarely_collect
 from fuzz.sources import Subject
 from fuzz.tally import Result
 from jit.config import Config
@@ -98,6 +98,7 @@ def _prepare_worker() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    rarely_collect()
 
 
 def _stop() -> None:

@@ -19,7 +19,7 @@ that the program has chosen. Keys come from the whole program and a seed, and ar
 """
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import NamedTuple
@@ -27,7 +27,7 @@ from typing import NamedTuple
 from ebpf.instruction import REGISTERS, Instruction
 from ebpf.opcodes import BY_NAME
 from jit.code import Emitter
-from jit.lowering import LOWERING, Lowering
+from jit.lowering import LOWERING
 
 AX = REGISTERS
 """The number of the register that holds constants: r11."""
@@ -99,13 +99,11 @@ class Blinding(NamedTuple):
     load: Callable[[Emitter, int, bool, int], None] = load
 
 
-def lower(e: Emitter, instruction: Instruction, name: str, lowering: Mapping[str, Lowering], blinding: Blinding, key: int) -> None:
-    """Emit the code of an instruction of the row `name`, which is one of those that are blinded. A wide load comes with its whole immediate."""
-    blinding.load(e, instruction.imm, BY_NAME[name].slots == 2, key)
+def with_register(instruction: Instruction, name: str, forms: Mapping[str, str]) -> Iterator[tuple[str, Instruction]]:
+    """What does with r11 what an instruction of the row `name`, one of those that are blinded, does with its immediate: rows and instructions.
+
+    These have the opcode of the one that they stand for. No program has them, because none has an r11.
+    """
     if name.startswith("LDIND"):
-        _emit(e, lowering["ADD64_REG"], Instruction(BY_NAME["ADD64_REG"].opcode, AX, instruction.src))
-    _emit(e, lowering[blinding.forms[name]], instruction._replace(src=AX, imm=0))
-
-
-def _emit(e: Emitter, row: Lowering, instruction: Instruction) -> None:
-    (row.single if e.config.width == 64 else row.pair)(e, instruction)
+        yield "ADD64_REG", Instruction(BY_NAME["ADD64_REG"].opcode, AX, instruction.src)
+    yield forms[name], instruction._replace(src=AX, imm=0)

@@ -345,22 +345,29 @@ class _Compiler:
         """The code of an instruction, from the cache where it does not depend on the place; None of an exit."""
         if d.row.name == "EXIT":
             return None
-        blinded = self.keys is not None and d.row.name in self.parts.blinding.forms
-        lowered = None if blinded else self.cache.get(d.whole)
+        whole = d.instruction._replace(imm=wide_immediate(d.instruction, self.slots[d.slot + 1])) if d.row.slots == 2 else d.instruction
+        place = Place(function, d.slot, self.addresses, _BYTES_PER_SLOT * (len(self.slots) + 16))
+        if self.keys is None or d.row.name not in self.parts.blinding.forms:
+            return self._code(d.row.name, whole, d.whole, place)
+        self.parts.blinding.load(self.emitter, whole.imm, d.row.slots == 2, self.keys(d.slot))
+        code = self.emitter.take()
+        for name, instruction in blinding.with_register(whole, d.row.name, self.parts.blinding.forms):
+            code += self._code(name, instruction, (instruction, 0), place)
+        return code
+
+    def _code(self, name: str, instruction: Instruction, key: tuple[Instruction, int], place: Place) -> tuple[Item, ...]:
+        """The code of an instruction of a row, with its whole immediate."""
+        lowered = self.cache.get(key)
         if lowered is None:
-            self.emitter.enter(Place(function, d.slot, self.addresses, _BYTES_PER_SLOT * (len(self.slots) + 16)))
-            whole = d.instruction._replace(imm=wide_immediate(d.instruction, self.slots[d.slot + 1])) if d.row.slots == 2 else d.instruction
-            if blinded and self.keys is not None:
-                blinding.lower(self.emitter, whole, d.row.name, self.parts.lowering, self.parts.blinding, self.keys(d.slot))
-            else:
-                lowering = self.parts.lowering[d.row.name]
-                (lowering.single if self.config.width == 64 else lowering.pair)(self.emitter, whole)
+            self.emitter.enter(place)
+            lowering = self.parts.lowering[name]
+            (lowering.single if self.config.width == 64 else lowering.pair)(self.emitter, instruction)
             items = self.emitter.take()
-            lowered = _Lowered(items, tuple(item.number for item in items if isinstance(item, Label)))
-            if self.emitter.reusable and not blinded:
+            lowered = _Lowered(items, tuple([item.number for item in items if isinstance(item, Label)]))
+            if self.emitter.reusable:
                 if len(self.cache) >= _MOST_LOWERED:
                     self.cache.clear()
-                self.cache[d.whole] = lowered
+                self.cache[key] = lowered
         return self._globalise(lowered) if lowered.local else lowered.items
 
     def _globalise(self, lowered: _Lowered) -> tuple[Item, ...]:

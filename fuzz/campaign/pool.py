@@ -9,7 +9,6 @@ lock. So each worker has a pipe of its own, and nothing is shared. A worker ends
 is left behind when the process that owns the pool is killed.
 """
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -25,6 +24,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+from fuzz.lasting import rarely_collect
 from fuzz.processor_time import ASLEEP, processor_time
 
 _LOOK = 0.5
@@ -259,12 +259,6 @@ def _ending(status: int) -> str:
         with suppress(ValueError):
             return signal.Signals(-status).name
     return f"exit status {status}"
-
-
-def rarely_collect() -> None:
-    """Look for cycles of garbage a hundred times less often: judging makes many values and next to no cycles, and what is loaded stays."""
-    gc.freeze()
-    gc.set_threshold(70_000, 20, 20)
 
 
 def _work(pipe: Connection) -> None:
