@@ -8,7 +8,7 @@ import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from ebpf.instruction import Instruction
 from ebpf.program import Program, ProgramError
 from fuzz.case import Input
 
-_UNWRITTEN = frozenset({"slots", "lines", "labels"})
+_UNWRITTEN = frozenset({"slots", "lines", "labels", "source"})
 """Fields of a program that are not written as they are: slots are text, and the others tell where in other files they came from."""
 
 
@@ -71,7 +71,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _program(program: Program) -> dict[str, Any]:
-    return {**_assembly(program.slots), **{key: value for key, value in _plain(program).items() if key not in _UNWRITTEN and key != "source"}}
+    return {**_assembly(program.slots), **{name: _plain(value) for name, value in _given(program) if name not in _UNWRITTEN}}
 
 
 def _assembly(slots: tuple[Instruction, ...]) -> dict[str, Any]:
@@ -98,8 +98,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        given = [(field.name, getattr(value, field.name), _default(field)) for field in dataclasses.fields(value)]
-        return {name: _plain(one) for name, one, default in given if one != default}
+        return {name: _plain(one) for name, one in _given(value)}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         defaults = getattr(value, "_field_defaults", {})
         given = [(name, one, defaults.get(name, dataclasses.MISSING)) for name, one in zip(value._fields, value, strict=True)]
@@ -109,6 +108,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     return value.value if hasattr(value, "value") else value
+
+
+def _given(value: Any) -> Iterator[tuple[str, Any]]:
+    """The fields of a dataclass that are not at their defaults."""
+    for field in dataclasses.fields(value):
+        if (one := getattr(value, field.name)) != _default(field):
+            yield field.name, one
 
 
 def _default(field: "dataclasses.Field[Any]") -> Any:
