@@ -176,6 +176,8 @@ class _Variant(NamedTuple):
     def trips(self, first: Placement, known: Sequence[Difference]) -> Iterator[Trip]:
         """A trip for each difference that the first input itself has not, and where the program sees the same for each that the variant has not."""
         yield from self.found
+        if not (self.differences or known):
+            return
         place = variation(self.placement)
         same = self.placement.world == first.world
         places = {(difference.kind, difference.place) for difference in known}
@@ -244,8 +246,12 @@ class Judge:
         )
         hidden = unwatched(first.placement.slots, compiled) if self.lockstep else ()
         verdicts: list[Verdict] = []
+        silent = not (trips or hidden)
         for number, (expectation, suspect) in enumerate(zip(world.inputs, suspects, strict=True)):
-            verdicts.append(self._run(number, compiled, trips, expectation, () if number else variants, suspect, hidden))
+            if silent and number and not suspect and not _promises_nothing(expectation):
+                verdicts.append(Verdict(Status.AGREE, config, number, outcome=expectation.expected.outcome))
+            else:
+                verdicts.append(self._run(number, compiled, trips, expectation, () if number else variants, suspect, hidden))
             yield verdicts[-1]
         if key is not None and repeats is not None and all(verdict.status is Status.AGREE for verdict in verdicts):
             repeats.agreed[key] = tuple(verdicts)
@@ -346,8 +352,6 @@ class Judge:
         placement, expected = expectation.placement, expectation.expected
         if _promises_nothing(expectation):
             return Verdict(Status.INCONCLUSIVE, compiled.config, number, reason=str(expected.outcome.fault), outcome=expected.outcome)
-        if not (suspect or trips or variants or hidden):
-            return Verdict(Status.AGREE, compiled.config, number, outcome=expected.outcome)
         unseen = [*hidden, *(variant.fault for variant in variants)]
         if not suspect:
             found = (*trips, *(trip for variant in variants for trip in variant.trips(placement, ())))
