@@ -175,8 +175,11 @@ class Service:
         return table[self._number(function)]
 
     def _check_state(self, function: Function, registers: Sequence[int]) -> None:
+        alignment = STACK_ALIGNMENT[self._config.width]
+        if registers[SP] % alignment == 0 and registers[GP] == self._gp:
+            return
         place = f"at call {self.served}, of {function.kind} {function.key}"
-        if registers[SP] % (alignment := STACK_ALIGNMENT[self._config.width]):
+        if registers[SP] % alignment:
             self.violations.append(Difference("ABI", f"$sp {place}", f"a multiple of {alignment}", f"{registers[SP]:#x}"))
         if registers[GP] != self._gp:
             self.violations.append(Difference("ABI", f"{abi.register_name(GP, self._config)} {place}", f"{self._gp:#x}", f"{registers[GP]:#x}"))

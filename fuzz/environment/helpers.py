@@ -6,6 +6,7 @@ Integers lie in the byte order of the machine.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from ebpf.program import ByteOrder
@@ -47,6 +48,8 @@ def _error(number: int) -> int:
     return (1 << 64) - number
 
 
+# Oracle and images of many configurations print the same.
+@lru_cache(maxsize=1 << 12)
 def printed(text: bytes, arguments: tuple[int | None, ...], width: int) -> Printed:
     """A format, which ends with its first zero: %d %i %u %x %X with flags, width, l and ll, and %%.
 
