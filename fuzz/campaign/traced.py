@@ -30,8 +30,8 @@ from jit.trampoline import placed
 ROW = "TRAMPOLINE"
 """In the place of the name of an instruction."""
 
-_FEW = 5
-"""On so many configurations each is judged: it takes as long as some programs."""
+_PLAIN, _OTHERS = 5, 2
+"""On so many configurations without options, and with some, each is judged: it takes as long as some programs."""
 
 _KINDS = ("fentry", "fmod_ret", "fexit")
 
@@ -49,7 +49,14 @@ target = cache(TrampolineTarget)
 
 def some(configs: Sequence[Config]) -> tuple[Config, ...]:
     """Those of the configurations of a case that a trampoline is judged on, over their whole range."""
-    return tuple(configs[:: max(1, len(configs) // _FEW)])
+    plain = [config for config in configs if not config.options and config.cpu == config.isa]
+    others = [config for config in configs if config.options or config.cpu != config.isa]
+    return (*_spread(plain, _PLAIN), *_spread(others, _OTHERS))
+
+
+def _spread(configs: Sequence[Config], count: int) -> Iterator[Config]:
+    """So many, or all, over their whole range."""
+    return (configs[at * len(configs) // count] for at in range(count)) if len(configs) > count else iter(configs)
 
 
 def shown(traced: Traced, config: Config, compiler: Compiler) -> Shown | None:

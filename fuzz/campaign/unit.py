@@ -288,7 +288,9 @@ class _Examination:
         """Those of its byte order, of generated cases some."""
         order = self.case.program.byte_order
         found = [config for config in map(Config.parse, self.task.configs) if order in (None, "big" if config.big_endian else "little")]
-        return tuple(found) if self.task.tier == SYSTEMATIC else sampled(self.task.seed, self.task.number, self.number, found)
+        if self.task.tier == SYSTEMATIC:
+            return tuple(found)
+        return sampled(self.task.seed, self.task.number, self.number, found, self.case.program.slots)
 
     def _count(self, verdict: Verdict, rows: frozenset[str]) -> None:
         result = self.result

@@ -4,7 +4,7 @@ from ebpf.instruction import FRAME_POINTER
 from ebpf.opcodes import Row
 from fuzz.gen.rows import is_shift
 from fuzz.gen.state import Scalar
-from fuzz.gen.values import immediate
+from fuzz.gen.values import immediate, mask_immediate
 from fuzz.gen.writer import Writer
 
 
@@ -31,7 +31,13 @@ def operate(w: Writer, row: Row) -> None:
     if row.imm != "imm":
         w.arithmetic(row, dst)
     else:
-        w.arithmetic(row, dst, imm=w.count() if is_shift(row) else immediate(w.choose))
+        w.arithmetic(row, dst, imm=_immediate(w, row))
+
+
+def _immediate(w: Writer, row: Row) -> int:
+    if is_shift(row):
+        return w.count()
+    return mask_immediate(w.choose) if row.name.startswith(("AND", "OR", "XOR")) else immediate(w.choose)
 
 
 def _with_address(w: Writer, row: Row) -> None:

@@ -125,17 +125,21 @@ def packet(w: Writer) -> None:
     last = PACKET - size
     if load.src == "r":
         index = w.changeable_scalar()
-        w.arithmetic(_AND, index, imm=w.choose.pick((0xF, 0x1F, 7)))
-        place = w.choose.number(0, last - 0x1F)
+        place = w.choose.number(last - 0x10, last + 1) if w.choose.rarely(4) else w.choose.number(0, last - 0x1F)
+        if w.choose.rarely(3):
+            # The upper half is no part of the index.
+            w.load_constant(index, w.choose.number(1, (1 << 32) - 1) << 32 | w.choose.number(0, 0x1F))
+        else:
+            w.arithmetic(_AND, index, imm=w.choose.pick((0xF, 0x1F, 7)))
         moved = w.choose.pick((0, 0, 1 << 30, -(1 << 31), -1))
         if moved:
             # Index and immediate count modulo 2^32.
             w.arithmetic(ADD_IMM, index, imm=moved)
         w.emit(load, 0, index, imm=(place - moved + (1 << 31)) % (1 << 32) - (1 << 31))
     else:
-        kind = w.choose.number(0, 15)
-        base = LINK_BASE if 7 <= kind < 10 else NETWORK_BASE if 10 <= kind < 15 else 0
+        kind = w.choose.number(0, 7)
+        base = LINK_BASE if 3 <= kind < 5 else NETWORK_BASE if 5 <= kind < 7 else 0
         place = w.choose.number(0, last)
-        w.emit(load, imm=w.choose.pick((last + 1, PACKET, 0x7FFFFFFF, -1)) if kind == 15 else base + place)
+        w.emit(load, imm=w.choose.pick((last + 1, PACKET, 0x7FFFFFFF, -1)) if kind == 7 else base + place)
     w.read(_CONTEXT)
     returned(w, Scalar((1 << 8 * size) - 1))

@@ -109,22 +109,25 @@ def draw_features(source: random.Random, tier: Tier) -> Features:
         atomics=_or_none(source, ATOMICS, 2),
         branches=_some(source, BRANCHES),
         context=source.choice((88, 96, 101, 128, 256)),
-        length=source.choice((16, 24, 40)),
+        length=source.choice((6, 10, 16) if structured else (16, 24, 40)),
         constants=source.choice((2, 4, 8)),
         data=source.randrange(3) == 0,
         misaligned=source.randrange(16) == 0,
-        packet=source.randrange(6) == 0,
+        packet=source.randrange(3) == 0,
         calls=structured and source.randrange(2) == 0,
         maps=structured and source.randrange(4) == 0,
         functions=source.choice((0, 0, 1, 3)) if structured else 0,
         tails=source.choice((0, 0, 1, 3)) if structured else 0,
-        throws=structured and source.randrange(4) == 0,
+        throws=structured and source.randrange(3) == 0,
         addresses=tier == "single" or source.randrange(8) == 0,
         nesting=source.choice((1, 2, 3)) if structured else 0,
-        callbacks=source.choice((0, 0, 1, 2)) if structured else 0,
+        callbacks=source.choice((0, 1, 1, 2)) if structured else 0,
         declared=_declared(source) if structured else (),
         variables=_variables(source) if structured and source.randrange(4) == 0 else (),
     )
+    if chosen.throws and source.randrange(2):
+        # An exception that leaves one frame leaves that of the caller, too.
+        chosen = replace(chosen, functions=3)
     if chosen.tails and source.randrange(2):
         # Of functions that make tail calls one is too few: the count goes on where they return. What they hand on is in a data section.
         chosen = replace(chosen, functions=3, data=True)

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 from ebpf.instruction import FRAME_POINTER
 from ebpf.opcodes import Row
-from fuzz.gen.arithmetic import operate
+from fuzz.gen.arithmetic import compute, operate
 from fuzz.gen.code import row
 from fuzz.gen.leaving import throw
+from fuzz.gen.rows import is_wide
 from fuzz.gen.state import Pointer, Scalar
-from fuzz.gen.values import branch_immediate, immediate
+from fuzz.gen.values import MASK, branch_immediate, immediate, value
 from fuzz.gen.writer import ADD_IMM, MOV_IMM, MOV_REG, Writer
 from fuzz.layout import LOOPS
 
@@ -23,6 +24,7 @@ Block = Callable[[Writer], None]
 """What appends statements until it is enough."""
 
 _EXIT, _JA, _JA32, _MAY_GOTO, _NOSPEC, _AND = (row(name) for name in ("EXIT", "JA", "JA32", "MAY_GOTO", "NOSPEC", "AND64_IMM"))
+_XOR, _MOV32_REG, _ADD32 = row("XOR64_IMM"), row("MOV32_REG"), row("ADD32_IMM")
 _GOTO = (_JA, _JA, _JA32)
 _TRIPS = (1, 2, 3, 4, 5, 8, 16)
 _REPEATS = 64
@@ -66,12 +68,39 @@ def branch(w: Writer, block: Block) -> None:
 
 def branch_on(w: Writer, block: Block, test: Row) -> None:
     """The same with a jump of this row."""
+    layout = w.choose.pick((_skip, _choice, _backward))
+    layout(w, block, _jump(w, test))
+
+
+def test(w: Writer) -> None:
+    """A conditional jump over one instruction: even straight code tells which way it went."""
+    _when(w, compute)
+
+
+def perhaps_throw(w: Writer) -> None:
+    """An exception, unless a conditional jump goes around it."""
+    _when(w, throw)
+
+
+def _when(w: Writer, statement: Block) -> None:
+    after = w.new_place()
+    _jump(w, w.choose.pick(w.features.branches))(after)
+    before = w.state.copy()
+    statement(w)
+    if statement is throw:
+        w.state = before
+    else:
+        w.state.join(before)
+    w.place(after)
+
+
+def _jump(w: Writer, test: Row) -> Callable[[int], None]:
+    """What appends a conditional jump of this row to a place; its operands are ready."""
     dst, src = _compared(w, test.src == "r")
     imm = branch_immediate(w.choose) if test.imm == "imm" else 0
-    if w.choose.rarely(2):
+    if w.choose.mostly(3):
         dst = _one_bit(w, dst) if test.name.startswith("JSET") else _close(w, dst, src, imm, test.src == "r")
-    layout = w.choose.pick((_skip, _choice, _backward))
-    layout(w, block, lambda target: w.emit(test, dst, src, imm=imm, target=target))
+    return lambda target: w.emit(test, dst, src, imm=imm, target=target)
 
 
 def _compared(w: Writer, two: bool) -> tuple[int, int]:
@@ -85,13 +114,20 @@ def _compared(w: Writer, two: bool) -> tuple[int, int]:
 
 
 def _close(w: Writer, dst: int, src: int, imm: int, two: bool) -> int:
-    """A register that is equal to what it is compared with, or one above or below: at random this is rare."""
+    """A register that is equal to what it is compared with, or one above or below, or equal but for one bit or one half: at random this is rare."""
     if dst in w.state.pinned or dst == FRAME_POINTER:
         return dst
-    step = w.choose.pick((0, 0, 1, -1))
+    kind, step = w.choose.number(0, 7), w.choose.pick((0, 0, 1, -1))
     if two and src not in (dst, FRAME_POINTER):
-        w.arithmetic(MOV_REG, dst, src)
-        w.arithmetic(ADD_IMM, dst, imm=step)
+        w.arithmetic(_MOV32_REG if kind >= 6 else MOV_REG, dst, src)
+        if kind in (4, 5):
+            w.arithmetic(_XOR, dst, imm=w.choose.pick((1, -(1 << 31), 1 << w.choose.number(0, 30))))
+        elif kind < 4 and step:
+            w.arithmetic(ADD_IMM, dst, imm=step)
+    elif not two and kind >= 6:
+        w.load_constant(dst, value(w.choose) >> 32 << 32 | imm & MASK >> 32)
+    elif not two and kind >= 4:
+        w.load_constant(dst, (imm ^ 1 << w.choose.pick((63, 31, 32, w.choose.number(0, 63)))) & MASK)
     elif not two and -(1 << 31) <= imm + step < 1 << 31:
         w.arithmetic(MOV_IMM, dst, imm=imm + step)
     return dst
@@ -169,6 +205,28 @@ def loop(w: Writer, block: Block) -> None:
     outer = w.state.pinned
     w.repeats *= trip
     form(w, block, trip, counter)
+    w.repeats //= trip
+    w.state.pinned = outer
+
+
+def tight_loop(w: Writer) -> None:
+    """A loop of hardly anything but its counter, a word: its code is as short as that of loops can be."""
+    trips = [trip for trip in _TRIPS if trip * w.repeats <= _REPEATS]
+    free = [register for register in w.state.writable() if not isinstance(w.state.values[register], Pointer)]
+    if len(free) < 4:
+        return
+    trip, counter, outer = w.choose.pick(trips), w.choose.pick(free), w.state.pinned
+    rising = w.choose.rarely(2)
+    _start(w, counter, 0 if rising else trip, Scalar(trip))
+    w.repeats *= trip
+    head = _enter(w, counter)
+    if w.choose.rarely(3):
+        compute(w)
+    known = w.state.values[counter]
+    w.emit(_ADD32, counter, imm=1 if rising else -1)
+    w.wrote(counter, known)
+    jump = w.choose.pick([one for one in (_RISING if rising else _FALLING) if not is_wide(one)])
+    w.emit(jump, counter, imm=trip if rising else 0, target=head)
     w.repeats //= trip
     w.state.pinned = outer
 

@@ -38,12 +38,15 @@ def prog_array(places: list[int], slots: dict[int, int]) -> Map:
     return Map("programs", MapKind.PROG_ARRAY, 4, 4, 2 * len(places), tuple((2 * at, slots[place]) for at, place in enumerate(places)))
 
 
-def tail_call(w: Writer, array: int, programs: int) -> bool:
-    """A tail call by the prog array with this number, which holds so many programs; false where there is nothing that a program could be given."""
+def tail_call(w: Writer, array: int, programs: int, sure: bool = False) -> bool:
+    """A tail call by the prog array with this number, which holds so many programs; false where there is nothing that a program could be given.
+
+    A sure one reaches a program, unless there were too many before.
+    """
     if not may_call(w) or not _give(w):
         return False
     w.emit(_LDDW_MAP, 2, imm=array)
-    _index(w, programs)
+    _index(w, programs, sure)
     w.emit(_CALL, imm=TAIL_CALL)
     w.state.forget_arguments()
     w.state.fresh -= frozenset(range(1, 6))
@@ -79,9 +82,9 @@ def _place(w: Writer, region: Region) -> int:
     return w.choose.number(0, (region.high - region.low - SHARED.high) // _ALIGNMENT) * _ALIGNMENT + region.low
 
 
-def _index(w: Writer, programs: int) -> None:
-    """The index of a program most of the time; else of an empty entry, one outside, or one that only the word in r3 says."""
-    kind = w.choose.number(0, 9)
+def _index(w: Writer, programs: int, sure: bool) -> None:
+    """The index of a program most of the time; else, unless it is to be sure, of an empty entry, one outside, or one that only the word in r3 says."""
+    kind = 5 * w.choose.number(0, 1) if sure else w.choose.number(0, 9)
     inside = 2 * w.choose.number(0, programs - 1)
     if kind == 3:
         w.arithmetic(MOV_IMM, 3, imm=inside + 1)

@@ -44,7 +44,7 @@ def call_loop(w: Writer, callbacks: list[Function]) -> Function | None:
         w.wrote(3, Pointer(w.frame, place))
     else:
         w.arithmetic(MOV_IMM, 3, imm=0)
-    if w.choose.rarely(10):
+    if w.choose.rarely(4):
         w.load_constant(4, w.choose.pick(_FLAGS))
     else:
         w.arithmetic(MOV_IMM, 4, imm=0)

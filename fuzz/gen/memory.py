@@ -14,6 +14,7 @@ from fuzz.suite.memory import OFFSETS, access_size
 
 _ADD_REG, _AND_IMM, _LOAD_W = row("ADD64_REG"), row("AND64_IMM"), row("LDX_W")
 _FAR = tuple(offset for offset in OFFSETS if abs(offset) > 0xFF)
+_EXTREME = tuple(offset for offset in OFFSETS if abs(offset) >= 0x7FF0)
 _REACHES = (8, 16, 32, 64)
 _EDGE = 4
 """Once in so many times an access is at an edge of what it may access."""
@@ -84,6 +85,31 @@ def write(w: Writer, row: Row) -> None:
         w.emit(row, found.base, 0, found.offset, immediate(w.choose))
     else:
         w.emit(row, found.base, _source(w, found.base), found.offset)
+
+
+def far(w: Writer) -> None:
+    """An access whose offset is at an edge of 16 bits, or beside it, as often of eight bytes as of others."""
+    rows = (*w.features.loads, *w.features.stores)
+    wide = [one for one in rows if access_size(one) == 8]
+    if not rows:
+        return
+    row = w.choose.pick(wide if wide and w.choose.mostly(3) else rows)
+    size, written = access_size(row), not row.name.startswith("L")
+    regions = [region for region in (w.frame, *w.regions) if region.high - region.low >= 2 * size and (region.writable or not written)]
+    region, offset, base = w.choose.pick(regions), w.choose.pick(_EXTREME), w.any_writable()
+    if w.choose.rarely(2):
+        # It begins where an offset may, and may end where none does.
+        offset = 0x7FFF - w.choose.number(0, size - 1)
+    place = size * w.choose.number(-(-region.low // size), region.high // size - 1)
+    w.pointer_to(region, base, place - offset)
+    if not written:
+        dst = w.any_writable()
+        w.emit(row, dst, base, offset)
+        w.wrote(dst, Scalar() if row.name.startswith("LDXSX") else Scalar((1 << 8 * size) - 1))
+    elif row.src == 0:
+        w.emit(row, base, 0, offset, immediate(w.choose))
+    else:
+        w.emit(row, base, _source(w, base), offset)
 
 
 def _source(w: Writer, base: int) -> int:

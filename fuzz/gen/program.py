@@ -38,6 +38,9 @@ SOURCE = "<generated>"
 _STORE_DW, _CALL_KERNEL, _LDDW_VARIABLE = row("STX_DW"), row("CALL_KERNEL"), row("LDDW_VARIABLE")
 _REGISTERS = range(FRAME_POINTER)
 _DATA = (DataSection(".data", bytes(64), True), DataSection(".rodata", bytes(range(1, 65)), False))
+_SINGLE = 6
+"""So many single operations are in a program at most."""
+
 _TARGET_REPEATS = 4
 """Programs that tail calls reach run up to 33 times: their loops are shorter."""
 
@@ -93,49 +96,56 @@ class _Plan:
             (memory.store, 3),
             (memory.point, 2),
             (memory.move, 1),
+            (memory.far, 2),
         ]
+        if features.branches:
+            weights.append((flow.test, 6))
         if features.atomics:
             weights.append((memory.atomic, 3))
         if features.calls:
             weights += [(calls.call, 2), (helpers.call_with_memory, 1)]
         if features.packet and role == "main":
-            weights.append((calls.packet, 1))
+            weights.append((calls.packet, 4))
         if features.maps:
             weights.append((lookups.change, 2))
         if features.nesting:
-            weights += [(flow.goto, 1), (flow.barrier, 1)]
+            weights += [(flow.goto, 1), (flow.barrier, 1), (flow.tight_loop, 1)]
+        if features.throws and features.branches:
+            weights.append((flow.perhaps_throw, 1))
         if self.functions and (role != "target" or self.reaching):
-            weights.append((self._call, 4 if self.counting and role == "main" else 2))
+            weights.append((self.call, 4 if self.counting and role == "main" or features.throws else 2))
         if self.callbacks:
-            weights.append((self._loop, 2))
+            weights.append((self.loop, 2))
         if self.targets and (role != "function" or not self.reaching):
             # Those that functions make are counted on behind the call.
             weights.append((self.tail_call, 1 if self.counting and role == "main" else 3 if role == "main" else 2))
         if nesting:
             inner = self.block(nesting - 1, role, 5)
-            weights += [(lambda w: flow.branch(w, inner), 4), (lambda w: flow.loop(w, inner), 2), (lambda w: flow.may_goto(w, inner), 1)]
+            weights += [(lambda w: flow.branch(w, inner), 4), (lambda w: flow.loop(w, inner), 2), (lambda w: flow.may_goto(w, inner), 2)]
             if features.maps:
                 weights.append((lambda w: lookups.look_up(w, inner), 3))
         return tuple(statement for statement, weight in weights for _ in range(weight))
 
-    def _call(self, w: Writer) -> None:
+    def call(self, w: Writer) -> None:
+        """A statement."""
         called = calls.call_function(w, self.functions)
         if called is not None:
             self.called.append(called)
 
     def count_on(self, w: Writer) -> None:
         """A call of a function that makes tail calls, and a tail call behind it: statements."""
-        self._call(w)
-        self.tail_call(w)
+        self.call(w)
+        self.tail_call(w, w.choose.mostly(3))
 
-    def _loop(self, w: Writer) -> None:
+    def loop(self, w: Writer) -> None:
+        """A statement."""
         called = loops.call_loop(w, self.callbacks)
         if called is not None:
             self.called.append(called)
 
-    def tail_call(self, w: Writer) -> None:
+    def tail_call(self, w: Writer, sure: bool = False) -> None:
         """A statement."""
-        self.left |= leaving.tail_call(w, w.first_map + (len(MAPS) if self.features.maps else 0), len(self.targets))
+        self.left |= leaving.tail_call(w, w.first_map + (len(MAPS) if self.features.maps else 0), len(self.targets), sure)
 
     def block(self, nesting: int, role: Role, length: int) -> flow.Block:
         """What writes as many statements as it likes, `length` on average."""
@@ -165,8 +175,13 @@ def _write_function(choose: Chooser, plan: _Plan, places: list[int], thrown: lis
     w.place(place)
     before = len(plan.called)
     plan.block(min(plan.features.nesting, 1), "function", 8)(w)
+    if plan.features.throws and plan.features.branches:
+        if choose.mostly(3):
+            plan.call(w)
+        if choose.mostly(3):
+            flow.perhaps_throw(w)
     if plan.targets and not plan.reaching and choose.mostly(3):
-        plan.tail_call(w)
+        plan.tail_call(w, choose.mostly(3))
     flow.leave(w)
     depth = 1 + max((called.depth for called in plan.called[before:]), default=0)
     return calls.Function(place, arguments, buffer, w.executed, depth, w.code)
@@ -183,9 +198,18 @@ def _write_loop_callback(choose: Chooser, plan: _Plan, places: list[int]) -> cal
     place = w.new_place()
     w.place(place)
     quiet.block(min(plan.features.nesting, 1), "function", 6)(w)
+    if choose.mostly(3):
+        _spoil(w)
     flow.leave(w)
     depth = 1 + max((called.depth for called in quiet.called), default=0)
     return calls.Function(place, 0, buffer, w.executed, depth, w.code, w.stops)
+
+
+def _spoil(w: Writer) -> None:
+    """Other numbers in some of the registers that a callback need not keep."""
+    for register in range(1, 6):
+        if register not in w.state.pinned and w.choose.rarely(2):
+            w.load_constant(register, value(w.choose))
 
 
 def _writer(choose: Chooser, features: Features, state: State, limit: int, places: list[int], thrown: list[bool]) -> Writer:
@@ -208,8 +232,8 @@ def _write_target(choose: Chooser, plan: _Plan, place: int, places: list[int], t
     if choose.mostly(8):
         leaving.count(w)
     plan.block(min(plan.features.nesting, 1), "target", 6)(w)
-    if choose.mostly(3):
-        plan.tail_call(w)
+    if choose.mostly(5):
+        plan.tail_call(w, choose.mostly(3))
     flow.leave(w)
     return w.code
 
@@ -221,7 +245,10 @@ def _write_callback(choose: Chooser, plan: _Plan, place: int, places: list[int])
     quiet = _Plan(replace(plan.features, throws=False))
     w = _writer(choose, quiet.features, State(values), 16, places, [False])
     w.place(place)
-    quiet.block(min(plan.features.nesting, 1), "function", 6)(w)
+    block = quiet.block(min(plan.features.nesting, 1), "function", 6)
+    if plan.features.nesting and choose.mostly(3):
+        flow.may_goto(w, block)
+    block(w)
     flow.leave(w)
     return w.code
 
@@ -258,7 +285,7 @@ def _main(choose: Chooser, features: Features, home: int, places: list[int], thr
 
 
 def _single(w: Writer, choose: Chooser) -> None:
-    """One instruction of any kind, which is what the program is about."""
+    """One instruction of any kind, which is what its place in the program is about."""
     chosen = choose.pick((*ARITHMETIC, *LOADS, *STORES, *ATOMICS, *BRANCHES))
     if chosen in ARITHMETIC:
         arithmetic.operate(w, chosen)
@@ -297,9 +324,27 @@ def _ending(w: Writer) -> None:
     if w.choose.rarely(3):
         for number, register in enumerate(w.state.scalars()):
             w.emit(_STORE_DW, FRAME_POINTER, register, SPILL * (number + 2))
-    if w.features.throws and w.choose.rarely(6):
+    if w.features.throws and w.choose.rarely(3):
         leaving.throw(w)
     flow.leave(w)
+
+
+def _some(choose: Chooser, most: int) -> int:
+    """How many there are, none rarely, unless there may be none."""
+    return max(choose.number(0, most), choose.number(0, most)) if most else 0
+
+
+def _use(w: Writer, plan: _Plan) -> None:
+    """What the program has and has not used so far: most of the time it does now."""
+    called = {function.place for function in plan.called}
+    if w.features.throws and w.features.nesting and w.choose.mostly(3):
+        flow.may_goto(w, arithmetic.compute)
+    if plan.callbacks and called.isdisjoint(function.place for function in plan.callbacks) and w.choose.mostly(4):
+        plan.loop(w)
+    if plan.counting and w.choose.mostly(3):
+        plan.count_on(w)
+    elif plan.functions and called.isdisjoint(function.place for function in plan.functions) and w.choose.mostly(4):
+        plan.call(w)
 
 
 def _program(choose: Chooser, features: Features) -> Program:
@@ -311,9 +356,9 @@ def _program(choose: Chooser, features: Features) -> Program:
         plan = _Plan(features, reaching=choose.rarely(2))
         plan.targets += range(1, choose.number(1, features.tails) + 1)
         places[0] = len(plan.targets)
-    for _ in range(choose.number(0, features.callbacks) if features.callbacks else 0):
+    for _ in range(_some(choose, features.callbacks)):
         plan.callbacks.append(_write_loop_callback(choose, plan, places))
-    for _ in range(choose.number(0, features.functions) if features.functions else 0):
+    for _ in range(_some(choose, features.functions)):
         function = _write_function(choose, plan, places, thrown)
         if calls.fits(function.depth):
             plan.functions.append(function)
@@ -323,12 +368,12 @@ def _program(choose: Chooser, features: Features) -> Program:
     if features.tier == "single":
         neighbours = plan.block(0, "main", 1)
         neighbours(w)
-        _single(w, choose)
-        neighbours(w)
+        for _ in range(choose.number(1, _SINGLE)):
+            _single(w, choose)
+            neighbours(w)
     else:
         plan.block(features.nesting, "main", features.length)(w)
-        if plan.counting and choose.mostly(3):
-            plan.count_on(w)
+        _use(w, plan)
     _ending(w)
     beginning = _beginning(w, home)
     # Those that only functions could reach that are not called are there as well.

@@ -16,7 +16,7 @@ from fuzz.gen.values import immediate, value
 
 _KINDS = ("u64", "s32", "u32", "s64", *(kind for kind in SIZES if kind not in ("u64", "s32", "u32", "s64")))
 # Functions with an error code can be modified, and come more often.
-_RESULTS = ("s32", "s64", "void", "s32", "s64", "u64", "u32", *(kind for kind in SIZES if kind not in ("s32", "s64", "u64", "u32")))
+_RESULTS = (*("s32", "s64") * 5, "void", "u64", "u32", *(kind for kind in SIZES if kind not in ("s32", "s64", "u64", "u32")))
 _MOST = 2
 """Programs of each kind."""
 
@@ -49,6 +49,12 @@ def _calls(choose: Chooser, arguments: Sequence[str]) -> str:
     return f"calls = [{', '.join(map(str, calls))}]"
 
 
+def _count(choose: Chooser, kind: str) -> int:
+    """How many programs of this kind; of those that may keep the function from being called mostly one at least."""
+    count = choose.number(0, _MOST)
+    return max(count, choose.number(0, _MOST)) if kind == "fmod_ret" else count
+
+
 @st.composite
 def _trampolines(draw: DrawFn) -> str:
     choose = Chooser(draw)
@@ -56,7 +62,7 @@ def _trampolines(draw: DrawFn) -> str:
     result = choose.pick(_RESULTS)
     replaces = choose.rarely(8)
     kinds = ["fentry"] if replaces else ["fentry", "fexit", *(["fmod_ret"] if result in ("s32", "s64") else [])]
-    programs = [kind for kind in kinds for _ in range(choose.number(0, _MOST))] or ["fentry"]
+    programs = [kind for kind in kinds for _ in range(_count(choose, kind))] or ["fentry"]
     skipped = [number for number in range(len(programs)) if choose.rarely(6)]
     head = [f'function = "{result} ({", ".join(arguments)})"', _calls(choose, arguments)]
     head += ["replaces = true"] if replaces else []

@@ -123,6 +123,15 @@ def immediate(choose: Chooser) -> int:
     return _EVEN_IMMEDIATES[at] if at < len(_EVEN_IMMEDIATES) else choose.number(-(1 << 31), (1 << 31) - 1)
 
 
+def mask_immediate(choose: Chooser) -> int:
+    """A signed 32-bit immediate for bitwise operations: as often contiguous bits, or all but those, as any."""
+    if choose.rarely(2):
+        low = choose.number(0, 31)
+        mask = (1 << choose.number(low, 31) + 1) - (1 << low)
+        return (mask ^ -choose.number(0, 1) ^ 1 << 31) % (1 << 32) - (1 << 31)
+    return immediate(choose)
+
+
 _COMPARED = (0, 1, -1, 0x7FFE, 0x7FFF, 0x8000, -0x8000, -0x8001, 0xFFFE, 0xFFFF, 0x10000, 0x7FFFFFFE, 0x7FFFFFFF, -0x7FFFFFFF, -0x80000000)
 """Immediates of comparisons at which the code changes, and beside them: `slti` has 16 signed bits, and x <= n is x < n + 1."""
 

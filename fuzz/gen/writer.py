@@ -18,10 +18,10 @@ from fuzz.gen.values import COUNTS, immediate, value
 SPILL = -8
 """Offset from r10 at which a program keeps the address of its context when no register does."""
 
-BUDGET = 1000
+BUDGET = 400
 """Executed instructions at which a program gets no more statements."""
 
-LENGTH = 96
+LENGTH = 64
 """Instructions of its main function at which it gets none."""
 
 MOV_IMM, MOV_REG, ADD_IMM, LDDW, LDDW_DATA, LDDW_CODE, LOAD_DW = (
