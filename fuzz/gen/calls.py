@@ -7,7 +7,7 @@ from fuzz.environment.functions import MIX, TYPED, WITHOUT_ARGUMENTS
 from fuzz.gen.code import Code, row
 from fuzz.gen.rows import PACKET_LOADS
 from fuzz.gen.state import Pointer, Region, Scalar
-from fuzz.gen.values import immediate
+from fuzz.gen.values import immediate, value
 from fuzz.gen.writer import ADD_IMM, BUDGET, LDDW_CODE, MOV_IMM, MOV_REG, Writer
 from fuzz.suite.memory import access_size
 from oracle.packet import LINK_BASE, NETWORK_BASE
@@ -61,7 +61,10 @@ def give(w: Writer, registers: range) -> None:
     """Numbers in these registers; those that hold one keep it."""
     for register in registers:
         if not isinstance(w.state.values[register], Scalar):
-            w.arithmetic(MOV_IMM, register, imm=immediate(w.choose))
+            if w.choose.rarely(2):
+                w.load_constant(register, value(w.choose))
+            else:
+                w.arithmetic(MOV_IMM, register, imm=immediate(w.choose))
         w.read(register)
 
 
@@ -69,7 +72,7 @@ def call(w: Writer) -> None:
     """A helper function, or a kernel function, those that the program declares as often as others."""
     if not may_call(w):
         return
-    if w.choose.rarely(2):
+    if w.choose.mostly(3):
         give(w, range(1, 6))
         declared = w.features.declared
         functions = declared if declared and w.choose.rarely(2) else TYPED

@@ -30,6 +30,7 @@ class Features:
 
     arithmetic …  the instructions that may be used, at least one of each form; empty lists leave a form out
     context       bytes of context, at least 88: eight for each register and eight more
+    singles       how many single operations a program of that tier is about
     length        mean number of statements of a straight block
     constants     whether registers start as constants rather than with numbers from the context, once in so many times
     data          whether there are data sections
@@ -54,6 +55,7 @@ class Features:
     atomics: tuple[Row, ...] = ATOMICS
     branches: tuple[Row, ...] = BRANCHES
     context: int = 128
+    singles: int = 1
     length: int = 24
     constants: int = 3
     data: bool = True
@@ -88,7 +90,7 @@ def _declared(source: random.Random) -> tuple[KernelFunction, ...]:
     kinds = (*INTEGERS, POINTER)
     return tuple(
         KernelFunction(f"declared{number}", FIRST_FUNCTION + number, source.choice(INTEGERS), tuple(source.choices(kinds, k=source.randrange(6))))
-        for number in range(source.choice((0, 1, 2)))
+        for number in range(source.choice((0, 1, 2, 3)))
     )
 
 
@@ -111,6 +113,7 @@ def draw_features(source: random.Random, tier: Tier) -> Features:
         context=source.choice((88, 96, 101, 128, 256)),
         length=source.choice((6, 10, 16) if structured else (16, 24, 40)),
         constants=source.choice((2, 4, 8)),
+        singles=source.choice((1, 6)) if tier == "single" else 1,
         data=source.randrange(3) == 0,
         misaligned=source.randrange(16) == 0,
         packet=source.randrange(3) == 0,
@@ -118,14 +121,14 @@ def draw_features(source: random.Random, tier: Tier) -> Features:
         maps=structured and source.randrange(4) == 0,
         functions=source.choice((0, 0, 1, 3)) if structured else 0,
         tails=source.choice((0, 0, 1, 3)) if structured else 0,
-        throws=structured and source.randrange(3) == 0,
+        throws=structured and source.randrange(5) < 2,
         addresses=tier == "single" or source.randrange(8) == 0,
         nesting=source.choice((1, 2, 3)) if structured else 0,
         callbacks=source.choice((0, 1, 1, 2)) if structured else 0,
         declared=_declared(source) if structured else (),
         variables=_variables(source) if structured and source.randrange(4) == 0 else (),
     )
-    if chosen.throws and source.randrange(2):
+    if chosen.throws and source.randrange(4):
         # An exception that leaves one frame leaves that of the caller, too.
         chosen = replace(chosen, functions=3)
     if chosen.tails and source.randrange(2):

@@ -24,7 +24,7 @@ Block = Callable[[Writer], None]
 """What appends statements until it is enough."""
 
 _EXIT, _JA, _JA32, _MAY_GOTO, _NOSPEC, _AND = (row(name) for name in ("EXIT", "JA", "JA32", "MAY_GOTO", "NOSPEC", "AND64_IMM"))
-_XOR, _MOV32_REG, _ADD32 = row("XOR64_IMM"), row("MOV32_REG"), row("ADD32_IMM")
+_XOR, _SUB, _MOV32_REG, _ADD32 = (row(name) for name in ("XOR64_IMM", "SUB64_IMM", "MOV32_REG", "ADD32_IMM"))
 _GOTO = (_JA, _JA, _JA32)
 _TRIPS = (1, 2, 3, 4, 5, 8, 16)
 _REPEATS = 64
@@ -119,10 +119,11 @@ def _close(w: Writer, dst: int, src: int, imm: int, two: bool) -> int:
         return dst
     kind, step = w.choose.number(0, 7), w.choose.pick((0, 0, 1, -1))
     if two and src not in (dst, FRAME_POINTER):
-        w.arithmetic(_MOV32_REG if kind >= 6 else MOV_REG, dst, src)
-        if kind in (4, 5):
-            w.arithmetic(_XOR, dst, imm=w.choose.pick((1, -(1 << 31), 1 << w.choose.number(0, 30))))
-        elif kind < 4 and step:
+        w.arithmetic(_MOV32_REG if kind >= 5 else MOV_REG, dst, src)
+        if kind in (3, 4):
+            change = w.choose.pick((_XOR, ADD_IMM, _SUB))
+            w.arithmetic(change, dst, imm=w.choose.pick((-(1 << 31), 1 << w.choose.number(0, 30))))
+        elif kind < 3 and step:
             w.arithmetic(ADD_IMM, dst, imm=step)
     elif not two and kind >= 6:
         w.load_constant(dst, value(w.choose) >> 32 << 32 | imm & MASK >> 32)

@@ -83,7 +83,7 @@ def _place(w: Writer, region: Region) -> int:
 
 
 def _index(w: Writer, programs: int, sure: bool) -> None:
-    """The index of a program most of the time; else, unless it is to be sure, of an empty entry, one outside, or one that only the word in r3 says."""
+    """The index of a program; but for sure ones rarely of an empty entry, one outside, or one that only the word in r3 says."""
     kind = 5 * w.choose.number(0, 1) if sure else w.choose.number(0, 9)
     inside = 2 * w.choose.number(0, programs - 1)
     if kind == 3:

@@ -64,7 +64,7 @@ def _count(w: Writer, trip: int) -> None:
         w.arithmetic(_AND, 1, imm=(1 << trip.bit_length() - 1) - 1)
     elif kind == 6:
         w.arithmetic(MOV_IMM, 1, imm=w.choose.pick(_NONE))
-    elif kind == 7:
+    elif kind in (4, 7):
         # The upper half is no part of the count.
         w.load_constant(1, w.choose.number(1, (1 << 32) - 1) << 32 | trip)
     else:

@@ -38,9 +38,6 @@ SOURCE = "<generated>"
 _STORE_DW, _CALL_KERNEL, _LDDW_VARIABLE = row("STX_DW"), row("CALL_KERNEL"), row("LDDW_VARIABLE")
 _REGISTERS = range(FRAME_POINTER)
 _DATA = (DataSection(".data", bytes(64), True), DataSection(".rodata", bytes(range(1, 65)), False))
-_SINGLE = 6
-"""So many single operations are in a program at most."""
-
 _TARGET_REPEATS = 4
 """Programs that tail calls reach run up to 33 times: their loops are shorter."""
 
@@ -98,7 +95,7 @@ class _Plan:
             (memory.move, 1),
             (memory.far, 2),
         ]
-        if features.branches:
+        if features.branches and features.tier != "single":
             weights.append((flow.test, 6))
         if features.atomics:
             weights.append((memory.atomic, 3))
@@ -110,10 +107,10 @@ class _Plan:
             weights.append((lookups.change, 2))
         if features.nesting:
             weights += [(flow.goto, 1), (flow.barrier, 1), (flow.tight_loop, 1)]
-        if features.throws and features.branches:
+        if features.throws and features.branches and not self.functions:
             weights.append((flow.perhaps_throw, 1))
         if self.functions and (role != "target" or self.reaching):
-            weights.append((self.call, 4 if self.counting and role == "main" or features.throws else 2))
+            weights.append((self.call, 4 if (self.counting and role == "main") or features.throws else 2))
         if self.callbacks:
             weights.append((self.loop, 2))
         if self.targets and (role != "function" or not self.reaching):
@@ -127,8 +124,9 @@ class _Plan:
         return tuple(statement for statement, weight in weights for _ in range(weight))
 
     def call(self, w: Writer) -> None:
-        """A statement."""
-        called = calls.call_function(w, self.functions)
+        """A statement. Where there are exceptions the function that was written last is called most often: it may call all others."""
+        last = self.features.throws and w.choose.rarely(2)
+        called = calls.call_function(w, self.functions[-1:] if last else self.functions)
         if called is not None:
             self.called.append(called)
 
@@ -178,7 +176,9 @@ def _write_function(choose: Chooser, plan: _Plan, places: list[int], thrown: lis
     if plan.features.throws and plan.features.branches:
         if choose.mostly(3):
             plan.call(w)
-        if choose.mostly(3):
+        if (kind := choose.number(0, 3)) == 3:
+            leaving.throw(w)
+        elif kind:
             flow.perhaps_throw(w)
     if plan.targets and not plan.reaching and choose.mostly(3):
         plan.tail_call(w, choose.mostly(3))
@@ -194,7 +194,7 @@ def _write_loop_callback(choose: Chooser, plan: _Plan, places: list[int]) -> cal
     values[1:3] = Scalar((1 << 32) - 1), Pointer(calls.BUFFER) if buffer else Scalar(0)
     quiet = _Plan(replace(plan.features, throws=False), callbacks=plan.callbacks)
     w = _writer(choose, quiet.features, State(values), 16, places, [False])
-    w.callback, w.stops = True, choose.rarely(3)
+    w.callback, w.stops = True, choose.rarely(2)
     place = w.new_place()
     w.place(place)
     quiet.block(min(plan.features.nesting, 1), "function", 6)(w)
@@ -343,7 +343,7 @@ def _use(w: Writer, plan: _Plan) -> None:
         plan.loop(w)
     if plan.counting and w.choose.mostly(3):
         plan.count_on(w)
-    elif plan.functions and called.isdisjoint(function.place for function in plan.functions) and w.choose.mostly(4):
+    elif plan.functions and (w.features.throws or called.isdisjoint(function.place for function in plan.functions)) and w.choose.mostly(4):
         plan.call(w)
 
 
@@ -368,9 +368,9 @@ def _program(choose: Chooser, features: Features) -> Program:
     if features.tier == "single":
         neighbours = plan.block(0, "main", 1)
         neighbours(w)
-        for _ in range(choose.number(1, _SINGLE)):
+        for _ in range(features.singles):
             _single(w, choose)
-            neighbours(w)
+        neighbours(w)
     else:
         plan.block(features.nesting, "main", features.length)(w)
         _use(w, plan)

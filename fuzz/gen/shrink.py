@@ -28,6 +28,9 @@ Fails = Callable[[GeneratedCase], bool]
 SECONDS = 60.0
 """Seconds of processor time that shrinking may take, unless told otherwise."""
 
+_WALKS = 4
+"""So often Hypothesis begins anew, as long as there is time: where one walk ends in a place that no single step leads out of, another does not."""
+
 _WORDS = (0, 1, (1 << 64) - 1)
 
 
@@ -39,15 +42,19 @@ def shrink(features: Features, choices: bytes, fails: Fails, seconds: float = SE
     """The smallest case found, with a single input where one suffices.
 
     `features` and `choices` are what `fuzz.gen.batch.make_case` was given. Hypothesis shrinks partly by chance, and may end where no single
-    step leads on: the walk is the same for the same `seed`, and another one may end elsewhere. Raises ValueError when the case does not fail.
+    step leads on: what comes of it is the same for the same `seed`. Raises ValueError when the case does not fail.
     """
     deadline = time.process_time() + seconds
     case = make_case(features, choices)
     if case is None or not fails(case):
         raise ValueError("the case that is to be shrunk does not fail")
     inputs = _one_of(case, fails)
-    program = _smallest(features, choices, lambda candidate: fails(GeneratedCase(candidate, inputs)), deadline, seed)
-    small = GeneratedCase(program or case.program, inputs)
+    walks = (
+        _smallest(features, choices, lambda candidate: fails(GeneratedCase(candidate, inputs)), deadline, _WALKS * seed + walk)
+        for walk in range(_WALKS)
+    )
+    smallest = min((program for program in walks if program is not None), key=lambda program: len(program.slots), default=case.program)
+    small = GeneratedCase(smallest, inputs)
     return _simplest_input(small, fails, deadline) if len(inputs) == 1 else small
 
 

@@ -51,7 +51,7 @@ def test_each_call_is_judged_on_each_configuration_and_what_is_reached_is_kept(t
 )
 def test_a_bug_is_found_made_small_and_replayed(name: str, fingerprint: str, tmp_path: Path) -> None:
     bug, config = SeededTrampolines(name), str(next(each for each in bugs() if each.name == name).applies()[0])
-    state = campaign(tmp_path / "campaign", cases=3, tier="trampoline", trampolines=bug, configs=(config,))
+    state = campaign(tmp_path / "campaign", cases=6, tier="trampoline", trampolines=bug, configs=(config,))
     assert fingerprint in state.buckets
     found = state.buckets[fingerprint]
     assert found.reduced
