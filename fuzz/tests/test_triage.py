@@ -33,7 +33,7 @@ def campaigns(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     directory = tmp_path_factory.mktemp("campaigns")
     found = []
     for name in ("load-halves", "mov32-copies"):
-        state = campaign(directory / name, Seeded(name), cases=8, configs=CONFIGS)
+        state = campaign(directory / name, Seeded(name), cases=24, configs=CONFIGS)
         assert state.buckets
         state.close()
         found.append(directory / name)
