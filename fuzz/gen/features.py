@@ -87,7 +87,7 @@ def _or_none(source: random.Random, rows: tuple[Row, ...], one_in: int) -> tuple
 
 def _declared(source: random.Random) -> tuple[KernelFunction, ...]:
     """Kernel functions of any types."""
-    kinds = (*INTEGERS, POINTER)
+    kinds = (*INTEGERS, POINTER, POINTER)
     return tuple(
         KernelFunction(f"declared{number}", FIRST_FUNCTION + number, source.choice(INTEGERS), tuple(source.choices(kinds, k=source.randrange(6))))
         for number in range(source.choice((0, 1, 2, 3)))
@@ -120,7 +120,7 @@ def draw_features(source: random.Random, tier: Tier) -> Features:
         calls=structured and source.randrange(2) == 0,
         maps=structured and source.randrange(4) == 0,
         functions=source.choice((0, 0, 1, 3)) if structured else 0,
-        tails=source.choice((0, 0, 1, 3)) if structured else 0,
+        tails=source.choice((0, 1, 1, 3)) if structured else 0,
         throws=structured and source.randrange(5) < 2,
         addresses=tier == "single" or source.randrange(8) == 0,
         nesting=source.choice((1, 2, 3)) if structured else 0,

@@ -84,11 +84,11 @@ def _place(w: Writer, region: Region) -> int:
 
 def _index(w: Writer, programs: int, sure: bool) -> None:
     """The index of a program; but for sure ones rarely of an empty entry, one outside, or one that only the word in r3 says."""
-    kind = 5 * w.choose.number(0, 1) if sure else w.choose.number(0, 9)
+    kind = 5 * w.choose.number(0, 1) if sure else w.choose.number(0, 10)
     inside = 2 * w.choose.number(0, programs - 1)
     if kind == 3:
         w.arithmetic(MOV_IMM, 3, imm=inside + 1)
-    elif kind == 4:
+    elif kind in (4, 10):
         w.arithmetic(MOV_IMM, 3, imm=w.choose.pick((2 * programs, -1, 0x7FFFFFFF, -(1 << 31), inside - (1 << 31))))
     elif kind in (5, 6, 7):
         # The upper half is no part of the index.

@@ -93,7 +93,7 @@ class _Plan:
             (memory.store, 3),
             (memory.point, 2),
             (memory.move, 1),
-            (memory.far, 2),
+            (memory.far, 3),
         ]
         if features.branches and features.tier != "single":
             weights.append((flow.test, 6))
@@ -133,7 +133,7 @@ class _Plan:
     def count_on(self, w: Writer) -> None:
         """A call of a function that makes tail calls, and a tail call behind it: statements."""
         self.call(w)
-        self.tail_call(w, w.choose.mostly(3))
+        self.tail_call(w, w.choose.rarely(2))
 
     def loop(self, w: Writer) -> None:
         """A statement."""
@@ -181,7 +181,7 @@ def _write_function(choose: Chooser, plan: _Plan, places: list[int], thrown: lis
         elif kind:
             flow.perhaps_throw(w)
     if plan.targets and not plan.reaching and choose.mostly(3):
-        plan.tail_call(w, choose.mostly(3))
+        plan.tail_call(w, choose.rarely(2))
     flow.leave(w)
     depth = 1 + max((called.depth for called in plan.called[before:]), default=0)
     return calls.Function(place, arguments, buffer, w.executed, depth, w.code)
@@ -233,7 +233,7 @@ def _write_target(choose: Chooser, plan: _Plan, place: int, places: list[int], t
         leaving.count(w)
     plan.block(min(plan.features.nesting, 1), "target", 6)(w)
     if choose.mostly(5):
-        plan.tail_call(w, choose.mostly(3))
+        plan.tail_call(w, choose.rarely(2))
     flow.leave(w)
     return w.code
 
@@ -353,7 +353,7 @@ def _program(choose: Chooser, features: Features) -> Program:
         features = replace(features, calls=False, maps=False, functions=0, tails=0, throws=False, callbacks=0, declared=(), variables=(), nesting=0)
     plan = _Plan(features)
     if features.tails:
-        plan = _Plan(features, reaching=choose.rarely(2))
+        plan = _Plan(features, reaching=choose.rarely(3))
         plan.targets += range(1, choose.number(1, features.tails) + 1)
         places[0] = len(plan.targets)
     for _ in range(_some(choose, features.callbacks)):
