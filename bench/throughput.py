@@ -87,16 +87,16 @@ def subjects(count: int) -> Iterator[Subject]:
     while found < count:
         case = made(number)
         if case is not None and len(case.program.slots) in LENGTHS:
-            yield Subject(case.program, case.inputs, configurations(found), number)
+            yield Subject(case.program, case.inputs, configurations(found, case.program), number)
             found += 1
         number += 1
 
 
-def configurations(number: int) -> tuple[Config, ...]:
+def configurations(number: int, program: Program) -> tuple[Config, ...]:
     """Those of a case of a campaign."""
     others = tuple(str(config) for config in all_configs() if config not in BASE_CONFIGS)
     chosen = [*BASE_CONFIGS, *map(Config.parse, drawn(SEED, number // BATCH, others))]
-    return sampled(SEED, number // BATCH, number % BATCH, chosen)
+    return sampled(SEED, number // BATCH, number % BATCH, chosen, program.slots)
 
 
 def judged(subject: Subject, target: Target) -> list[Verdict]:

@@ -48,7 +48,7 @@ class Plan:
     """What decides which cases a campaign has. It cannot be changed when it is resumed.
 
     configs  on which each case is judged
-    drawn    of which each batch draws one for each option that occurs in them (`jit.options`)
+    drawn    of which each batch draws some for each option that occurs in them (`fuzz.campaign.configurations`)
     engine   what runs images, and of how many one is confirmed: see `fuzz.engine.engines.engine`
     """
 

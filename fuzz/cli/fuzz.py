@@ -135,7 +135,7 @@ def fuzz(
 
     The model runs everything, and Unicorn every finding and each --confirm-th image as well; where they end differently that is a finding (ENGINE).
     Configurations are those that --config chooses. Of many each case is judged on some, others each time: of the base configurations, and of those
-    with options and errata, of which each batch draws one for each option.
+    with options and errata, of which each batch draws some for each option.
 
     Everything is kept in DIR: what was reached and found in campaign.sqlite, cases that reached something new in corpus/, findings in findings/. A
     campaign goes on past its findings. It can be interrupted, or killed, at any moment, and goes on with --resume.
