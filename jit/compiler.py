@@ -133,9 +133,10 @@ class _Compiler:
         self.parts = parts
         read = _read(slots) if len(slots) <= _LONGEST_READ else _read.__wrapped__(slots)
         self.decoded, self.use = read.decoded, read.use
-        self.emitter = Emitter(config)
         # What a kept piece of code has asked of its configuration nobody would see.
-        self.cache: dict[tuple[Instruction, int], _Lowered] = {} if isinstance(config, Watched) else _lowered(parts, config)
+        watched = isinstance(config, Watched)
+        self.emitter = Emitter(config if watched else _seen(config))
+        self.cache: dict[tuple[Instruction, int], _Lowered] = {} if watched else _lowered(parts, self.emitter.config)
         for slot, to in read.calls:
             if to in (0, addresses.exception_callback):
                 raise CompileError(f"instruction {slot}: calls {'the exception callback' if to else 'the main program'}")
@@ -383,6 +384,14 @@ def _renamed(item: Item, names: Mapping[int, int]) -> Item:
     if item.target is None or item.target not in names:
         return item
     return Op(item.row, item.operands, item.word, item.reads, item.writes, item.facts, item.kinds, names[item.target], item.slot, item.slot_owner)
+
+
+@cache
+def _seen(config: Config) -> Config:
+    """What lowering sees of a configuration: which CPU is to run the code, and the errata of that, are an affair of passes, but for a nop that a CPU
+    must not have (`jit.code.nop`). So the code of instructions is kept for several configurations at once."""
+    unseen = {*config.errata} - {"loongson2f-nop"}
+    return Config(config.isa, config.width, config.big_endian, options=tuple(name for name in config.options if name not in unseen))
 
 
 @cache
