@@ -97,6 +97,17 @@ def test_what_goes_past_the_door_is_seen() -> None:
     assert differing
 
 
+def test_a_cell_that_asks_for_an_erratum_is_seen() -> None:
+    """Errata are hidden from cells, whose code is kept for CPUs with them and without; not so where it is watched what they ask."""
+
+    def asks(e: Emitter, i: Instruction) -> None:
+        e.op("addiu", e.registers[i.dst], 0, 1 + ("r4000-multiply" in e.config.options))
+
+    parts = Parts(lowering={**PARTS.lowering, "MOV64_IMM": Lowering(asks, asks)})
+    program, config = assemble("r0 = 0; exit").slots, Config.parse("mips3-64be+r4000-multiply")
+    assert image(Shared(parts), program, config) != image(partial(compile_program, parts=parts), program, config)
+
+
 def test_addresses_and_programs_are_told_apart() -> None:
     shared, config = Shared(), Config.parse("mips32r2-32le")
     first = shared(slots("nothing"), config, ADDRESSES)
