@@ -8,9 +8,8 @@ Whatever is found on the words of an image, or the CPU would show of its errata,
 agree. What is taken over is counted. Of the images that were not compiled a part is, by the compiler as it is, and has to be the same.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
@@ -118,7 +117,7 @@ class Grouped:
         except Exception:
             # Judging raises it again, and says what is to be said.
             return config
-        return (_machine(config), *(id(image.words) for image in images))
+        return (machine(config), *(id(image.words) for image in images))
 
     def _look(self, compiled: Compiled, case: Case, placement: Placement) -> _Look:
         assert self._universe is not None
@@ -146,6 +145,3 @@ class Grouped:
 def _is_settled(verdict: Verdict) -> bool:
     """Whether it holds for the whole group: it agrees, or the oracle alone has said that nothing is promised."""
     return verdict.status is Status.AGREE or (verdict.status is Status.INCONCLUSIVE and verdict.outcome is not None)
-
-
-_machine: Callable[[Config], str] = lru_cache(maxsize=1 << 13)(machine)

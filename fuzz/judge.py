@@ -13,11 +13,9 @@ All runs of an image pass a screen first, which takes a small part of the time (
 they are as they must be are run again and looked at in words.
 """
 
-import marshal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import blake2b
 from typing import NamedTuple
 
 from ebpf.program import Program
@@ -113,7 +111,7 @@ class Repeats:
 
     def __init__(self, cpu: Callable[[Config], str]) -> None:
         self.cpu = cpu
-        self.agreed: dict[bytes, tuple[Verdict, ...]] = {}
+        self.agreed: dict[Hashable, tuple[Verdict, ...]] = {}
 
 
 class Expectation(NamedTuple):
@@ -256,7 +254,7 @@ class Judge:
         if key is not None and repeats is not None and all(verdict.status is Status.AGREE for verdict in verdicts):
             repeats.agreed[key] = tuple(verdicts)
 
-    def _key(self, compiled: Compiled, elsewhere: Sequence[Compiled | Exception], world: Expectations, repeats: Repeats) -> bytes | None:
+    def _key(self, compiled: Compiled, elsewhere: Sequence[Compiled | Exception], world: Expectations, repeats: Repeats) -> Hashable | None:
         """Equal for images of which the runs, of all inputs and all their variants, cannot differ; None where the CPU would show its errata.
 
         `elsewhere` are the images of variants that need their own; what there is instead of one the run of the variant reports.
@@ -265,12 +263,13 @@ class Judge:
         if len(others) < len(elsewhere) or occurrences(compiled):
             return None
         images = [compiled, *others]
-        parts = [(image.words, image.bpf_at, image.slot_of, image.exits, image.registers, image.stack_size, image.frame_pointer) for image in images]
+        parts = tuple(
+            [(image.words, image.bpf_at, image.slot_of, image.exits, image.registers, image.stack_size, image.frame_pointer) for image in images]
+        )
         config = compiled.config
         # Errata, and what an image does not show of other options, are no affair of a run.
-        options = [name for name in config.options if name not in (*config.errata, "nollsc", "nospec")]
-        # Version 2 writes equal values alike, wherever they lie in memory.
-        return blake2b(marshal.dumps((id(world), config.width, repeats.cpu(config), options, parts), 2)).digest()
+        options = tuple(name for name in config.options if name not in (*config.errata, "nollsc", "nospec"))
+        return id(world), config.width, repeats.cpu(config), options, parts
 
     def _screen(self, inputs: Inputs, recordings: frozenset[Recording], variants: int = 0) -> list[bool]:
         """Of which of these runs of the loaded image it is not certain that they are as they must be."""

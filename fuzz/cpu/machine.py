@@ -1,5 +1,7 @@
 """What a run depends on besides the image and the world, of that which a configuration brings."""
 
+from functools import lru_cache
+
 from fuzz.model.target import HILO_DISTANCE, LOAD_DELAY
 from fuzz.qemu.models import model
 from fuzz.unicorn.models import MODELS
@@ -9,6 +11,7 @@ from fuzz.wires.ordering import has_sync
 from jit.config import Config, ancestry
 
 
+@lru_cache(maxsize=1 << 13)
 def machine(config: Config) -> str:
     """The CPU of each engine, and the rules of the ISA that tripwires hold a run to.
 
