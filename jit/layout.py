@@ -17,6 +17,7 @@ all long ones are longer; this is repeated until nothing changes. A branch that 
 """
 
 from collections.abc import Mapping, Set
+from itertools import chain, pairwise, repeat
 from typing import NamedTuple
 
 from jit.call import REGION
@@ -131,10 +132,10 @@ class _Layout:
         return self._jump_size() + (2 if _conditional(op) else 1 if self.far else 0)
 
     def _emit(self) -> None:
-        words, owner, labels, long, slots, word = self.words, self.owner, self.labels, self.long, self.slots, self.words.append
+        words, labels, long, slots, word = self.words, self.labels, self.long, self.slots, self.words.append
+        begins, owners = [0], [-1]
         short: list[tuple[int, Op]] = []
         moved: list[tuple[int, int]] = []
-        current = -1
         for at, item in enumerate(self.code):
             if not item.kinds & _SPECIAL:
                 word(item.word)
@@ -143,8 +144,8 @@ class _Layout:
                 number = item.number
                 labels[number] = len(words)
                 if number < slots or number in self.outside:
-                    owner.extend([current] * (len(words) - len(owner)))
-                    current = number if number < slots else -1
+                    begins.append(len(words))
+                    owners.append(number if number < slots else -1)
                 continue
             if item.owner is not None:
                 moved.append((len(words), item.owner))
@@ -162,9 +163,10 @@ class _Layout:
             word(item.word)
             if "delay" in item.facts:
                 word(self._slot(item))
-        owner.extend([current] * (len(words) - len(owner)))
+        lengths = (end - begin for begin, end in pairwise((*begins, len(words))))
+        self.owner = list(chain.from_iterable(map(repeat, owners, lengths)))
         for index, slot in moved:
-            owner[index] = slot
+            self.owner[index] = slot
         for index, item in short:
             assert item.target is not None
             words[index] = item.row.encode(*item.operands, labels[item.target] - index - 1)
