@@ -83,13 +83,15 @@ def select_configs(globs: Sequence[str], everything: bool = False) -> tuple[Conf
     """
     if not globs:
         return all_configs() if everything else BASE_CONFIGS
-    chosen = set[Config]()
-    for glob in globs:
-        found = [config for config in (all_configs() if everything or re.search("[@+]", glob) else BASE_CONFIGS) if fnmatchcase(str(config), glob)]
+    # To think of all that there are takes a while, and most often nobody asks.
+    with_options = [everything or re.search("[@+]", glob) is not None for glob in globs]
+    known, chosen = all_configs() if any(with_options) else BASE_CONFIGS, set[Config]()
+    for glob, among_all in zip(globs, with_options, strict=True):
+        found = [config for config in (known if among_all else BASE_CONFIGS) if fnmatchcase(str(config), glob)]
         if not found:
             refuse(f"no configuration matches {glob!r}; see `bpfmips configs`")
         chosen.update(found)
-    return tuple(config for config in all_configs() if config in chosen)
+    return tuple(config for config in known if config in chosen)
 
 
 def parse_config(name: str) -> Config:

@@ -36,7 +36,7 @@ _FUNCTION_PAGE = physical(LAYOUTS[32].functions)
 _FAR_FUNCTION_PAGE = physical(FAR_LAYOUTS[32].functions)
 _BOOT = _RETURN_PAGE + PAGE // 2
 _LARGEST_CODE = BEFORE_BORDER + IMAGE_SIZE + PAGE
-_FIRST_CODE, _MORE_CODE = BEFORE_BORDER + (4 << 20), 16 << 20
+_FIRST_CODE, _MORE_CODE = BEFORE_BORDER + (1 << 20), 16 << 20
 """Bytes of code area that an engine has at first, and how many it gets at a time where an image needs more."""
 
 _FLUSH = UC_CTL_TB_FLUSH | UC_CTL_IO_WRITE << 30
