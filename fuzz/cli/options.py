@@ -88,6 +88,9 @@ def select_configs(globs: Sequence[str], everything: bool = False) -> tuple[Conf
     known, chosen = all_configs() if any(with_options) else BASE_CONFIGS, set[Config]()
     for glob, among_all in zip(globs, with_options, strict=True):
         found = [config for config in (known if among_all else BASE_CONFIGS) if fnmatchcase(str(config), glob)]
+        if not found and not re.search(r"[*?\[]", glob):
+            # A name: with its options in another order, or with a reason why there is no such configuration.
+            found = [parse_config(glob)]
         if not found:
             refuse(f"no configuration matches {glob!r}; see `bpfmips configs`")
         chosen.update(found)

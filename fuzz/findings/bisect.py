@@ -3,7 +3,8 @@
     FINDING, good, bad ─ git bisect run replay ─► first bad commit ─ images of its parent and of itself ─► first bad word
 
 The finding is copied aside first, because commits before it do not have its file, and replay of each commit judges it with the compiler of that
-commit.
+commit. Python keeps nothing of what it compiles in that tree (`-B`): it would take it for that of the next commit where a file has the same size and
+was written in the same second.
 """
 
 import json
@@ -76,7 +77,7 @@ def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culpr
     with working_tree(bad, repository) as tree:
         copy = tree.parent / "finding.toml"
         shutil.copy(finding, copy)
-        command = [sys.executable, "-c", JUDGE, str(copy)]
+        command = [sys.executable, "-B", "-c", JUDGE, str(copy)]
         for revision, expected in ((good, 0), (bad, 1)):
             git("checkout", "--quiet", "--detach", revision, where=tree)
             status = subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode
@@ -110,7 +111,7 @@ def words_of(before: Words | str, after: Words | str) -> tuple[str, str, int | N
 def _image(tree: Path, revision: str, finding: Path) -> Words | str:
     """The words, or why there are none, in one line."""
     git("checkout", "--quiet", "--detach", revision, where=tree)
-    command = [sys.executable, "-c", _IMAGE, str(finding)]
+    command = [sys.executable, "-B", "-c", _IMAGE, str(finding)]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     found = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     if found.returncode == 0:

@@ -36,7 +36,7 @@ Judge = Callable[[Path], int]
 
 JUDGE = """
 import subprocess, sys
-found = subprocess.run([sys.executable, "-m", "fuzz", "replay", sys.argv[1]], stdout=subprocess.PIPE, text=True)
+found = subprocess.run([sys.executable, "-B", "-m", "fuzz", "replay", sys.argv[1]], stdout=subprocess.PIPE, text=True)
 said = {line.split(" ")[0] for line in found.stdout.splitlines()}
 sys.exit(0 if found.returncode == 0 and "PASS" in said else 1 if found.returncode == 1 and "FAIL" in said else 125)
 """

@@ -21,8 +21,13 @@ class _Cache(FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The function for a signature; None when it has to be compiled."""
         rtsys.initialize(target_context)
-        with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        try:
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:
+            # A file of the cache is damaged, and reading one may raise anything. The index is begun anew, for what is saved is added to it.
+            self.flush()  # type: ignore[no-untyped-call]
+            return None
 
 
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:

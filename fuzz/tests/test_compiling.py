@@ -1,9 +1,12 @@
 """Native code is loaded without what only compiling needs, and is compiled where there is none."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 from fuzz.engine.native import make_ready
 from fuzz.recording.compiling import cfunc, njit
@@ -36,6 +39,17 @@ def module(directory: Path, constant: int) -> ModuleType:
 
 
 def test_functions(tmp_path: Path) -> None:
+    for hits in (0, 1):
+        add = njit()(module(tmp_path, 5).add)
+        assert (add(37), sum(add.stats.cache_hits.values())) == (42, hits)
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+@pytest.mark.parametrize("left", [0, 40])
+def test_a_damaged_cache_is_made_anew(tmp_path: Path, suffix: str, left: int) -> None:
+    njit()(module(tmp_path, 5).add)(37)
+    for path in tmp_path.rglob(f"*.{suffix}"):
+        os.truncate(path, left)
     for hits in (0, 1):
         add = njit()(module(tmp_path, 5).add)
         assert (add(37), sum(add.stats.cache_hits.values())) == (42, hits)

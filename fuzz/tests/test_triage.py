@@ -253,7 +253,16 @@ def test_what_is_new_fixed_and_reopened_between_two_commits(branch: tuple[Path, 
     assert _git(repository, "worktree", "list").count("\n") == 0
 
 
-def test_bisection_names_the_commit_and_the_word(branch: tuple[Path, str], tmp_path: Path) -> None:
+def test_bisection_names_the_commit_and_the_word(branch: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def at_one_time(*arguments: str, where: Path) -> str:
+        """Commits whose files have been written in the same second; the one that is planted changes no size either."""
+        said = triage.git(*arguments, where=where)
+        for path in (where / "jit").glob("*.py"):
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+        return said
+
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setattr("fuzz.findings.bisect.git", at_one_time)
     repository, planted = branch
     found = bisect(_finding(tmp_path / "finding.toml", "SUB64_REG", "r0 -= r1"), "good", "work", repository)
     assert found.commit == planted

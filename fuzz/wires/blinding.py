@@ -6,7 +6,8 @@ jumps, stores, wide loads, packet loads; not the offsets of loads, stores and ju
 
 * anywhere in the image a word that is another one with other constants, and the same with other keys: it tells of a constant in whatever form
 * in the code of the constant a half of it, 16 bits, as the immediate of a MIPS instruction that loads or computes, in both images. Looked for are
-  halves that tell of the program: not -16 to 16, which code has for reasons of its own, nor halves of an address that the compiler was given
+  halves that tell of the program: not -16 to 16, which code has for reasons of its own, nor halves of an address that the compiler was given, nor the
+  offset of the instruction itself, which is not blinded, and what is added to it to reach the bytes behind
 * there, the constant as a word, all 32 bits of it, in both images
 * there, the same code in both images, or as for an equal instruction elsewhere in the first: then no key is in it
 * keys that can be guessed: see `fuzz.wires.blinding_keys`
@@ -32,6 +33,10 @@ _ORI, _XORI = 0b001101, 0b001110
 """Major opcodes (MD00087, appendix A)."""
 
 _COMMON = frozenset(number & 0xFFFF for number in range(-16, 17))
+
+
+_BYTES = 8
+"""So many bytes an instruction accesses at most, each perhaps on its own."""
 
 
 def variants(compiled: Compiled, case: Case, placement: Placement) -> Iterator[Placement]:
@@ -67,7 +72,8 @@ def _literal(first: Compiled, second: Compiled, placement: Placement) -> Iterato
     weak: list[int] = []
     for slot, instruction, _, constant, bits in constants(placement.slots):
         words, others = code.get(slot, ()), other_code.get(slot, ())
-        for half in sorted({constant >> at & 0xFFFF for at in range(0, bits, 16)} - _COMMON - given):
+        offsets = {instruction.offset + byte & 0xFFFF for byte in range(_BYTES)}
+        for half in sorted({constant >> at & 0xFFFF for at in range(0, bits, 16)} - _COMMON - given - offsets):
             if half in _immediates(words, isa) and half in _immediates(others, isa):
                 yield _trip(slot, f"{half:#06x} of the constant {constant:#x} is an immediate of the image")
         for word in {constant >> at & 0xFFFFFFFF for at in range(0, bits, 32)}:
