@@ -68,11 +68,14 @@ def _run_pool(waiting: list[Subject], work: Work, jobs: int, tick: Callable[[], 
     pool = ProcessPoolExecutor(jobs, initializer=_prepare_worker)
     try:
         while waiting or running:
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            while waiting and len(running) < _AHEAD * jobs:
-                subject = waiting.pop()
-                running[pool.submit(work, subject)] = subject
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                while waiting and len(running) < _AHEAD * jobs:
+                    # It is waiting until it runs: a pool that is broken takes no more.
+                    running[pool.submit(work, waiting[-1])] = waiting[-1]
+                    waiting.pop()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
             done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
             tick()
             for future in done:
