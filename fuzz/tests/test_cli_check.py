@@ -335,7 +335,9 @@ def test_options_and_errata_are_counted_by_axis() -> None:
 
 def test_an_interrupt_ends_without_a_traceback() -> None:
     command = [sys.executable, "-m", "fuzz", "check", "--jobs", "2"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    # A shell has what it starts in the background ignore interrupts, and these tests may be in the background.
+    with subprocess.Popen(command, **options, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
         time.sleep(1.5)
         os.killpg(process.pid, signal.SIGINT)
         try:
