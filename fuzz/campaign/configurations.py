@@ -114,8 +114,8 @@ def sampled(seed: int, number: int, case: int, configs: Sequence[Config], slots:
     draw = random.Random(f"case {seed}/{number}/{case}")
     crossed = bool(draw.getrandbits(1))
     there = [config for config in configs if _crossed(config) == crossed] or list(configs)
-    plain = [config for config in there if _plain(config)]
-    others = [config for config in there if not _plain(config)]
+    plain = [config for config in there if is_plain(config)]
+    others = [config for config in there if not is_plain(config)]
     share = _SHARE if others else _SHARE_ALONE
     chosen: set[Config] = set()
     for width in (32, 64):
@@ -131,7 +131,8 @@ def sampled(seed: int, number: int, case: int, configs: Sequence[Config], slots:
     return tuple(config for config in there if config in chosen)
 
 
-def _plain(config: Config) -> bool:
+def is_plain(config: Config) -> bool:
+    """Whether it is a base configuration: it has no options, and a CPU of its ISA."""
     return not config.options and config.cpu == config.isa
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ebpf.program import ProgramError
 from ebpf.trampoline import Traced, parse
+from fuzz.campaign.configurations import is_plain
 from fuzz.campaign.coverage import config_classes
 from fuzz.casefile import text_of
 from fuzz.findings.condition import examine
@@ -49,8 +50,7 @@ target = cache(TrampolineTarget)
 
 def some(configs: Sequence[Config]) -> tuple[Config, ...]:
     """Those of the configurations of a case that a trampoline is judged on, over their whole range."""
-    plain = [config for config in configs if not config.options and config.cpu == config.isa]
-    others = [config for config in configs if config.options or config.cpu != config.isa]
+    plain, others = ([config for config in configs if is_plain(config) == wanted] for wanted in (True, False))
     return (*_spread(plain, _PLAIN), *_spread(others, _OTHERS))
 
 
