@@ -1,6 +1,6 @@
 """Calls of functions at known addresses, and of subprograms."""
 
-from jit.code import Emitter
+from jit.code import Emitter, Place
 from jit.compiled import Addresses
 from jit.constants import steps
 from jit.frame import COUNT, count_place
@@ -25,10 +25,9 @@ def function(e: Emitter, address: int) -> None:
 
     With `jal` the last step of loading t9 is in the delay slot.
     """
-    place = e.place_of_instruction
     e.calls = True
     load = steps(e, T9, address)
-    if same_region(place.addresses, place.size, address):
+    if e.ask(_near, address):
         for mnemonic, operands in load[:-1]:
             e.op(mnemonic, *operands)
         mnemonic, operands = load[-1]
@@ -39,12 +38,25 @@ def function(e: Emitter, address: int) -> None:
         e.op("jalr", RA, T9)
 
 
+def _near(place: Place, address: int) -> bool:
+    return same_region(place.addresses, place.size, address)
+
+
 def routine(e: Emitter, name: str) -> None:
     """Call a runtime routine; raises CompileError when its address is not known."""
-    address = e.place_of_instruction.addresses.routines.get(name)
+    address = e.ask(_routine, name)
     if address is None:
         raise CompileError(f"no address of the runtime routine {name}")
     function(e, address)
+
+
+def _routine(place: Place, name: str) -> int | None:
+    return place.addresses.routines.get(name)
+
+
+def mentioned(place: Place) -> frozenset[int]:
+    """The eBPF registers that survive a routine which is called there."""
+    return place.function.mentioned
 
 
 def register(e: Emitter, address: int) -> None:

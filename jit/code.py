@@ -4,14 +4,16 @@ Code is a list of `Op` and `Label`. An `Op` is one instruction of the MIPS table
 goes to and carries the instruction of its delay slot with it, so that nothing can come between the two and no branch can be put into a
 delay slot. A branch whose slot is still open gets one in `jit.passes`.
 
-Labels are numbers. Those from 0 to the number of slots are the eBPF instructions themselves; the ones above are made by the compiler; negative
-ones are local to the code of one eBPF instruction, so that this code can be kept and used again for an equal instruction elsewhere.
+Labels are numbers. Those from 0 to the number of slots are the eBPF instructions themselves; the ones above are made by the compiler. Negative ones
+stand in the code of one eBPF instruction, so that this code can be kept and used again for an equal instruction elsewhere: they are local to it, or
+name another eBPF instruction by its distance, as jumps do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from ebpf.instruction import Instruction
 from jit.compiled import Addresses
 from jit.config import Config
 from jit.mips import Row, rows
@@ -20,6 +22,19 @@ from jit.registers import AT, HI, LO, ZERO, of_code
 CONTROL, LOADS, HILO, LABEL, MOVED = 1, 2, 4, 8, 16
 """Kinds of items, as a bit mask: what transfers control, what reads memory, what reads or writes HI or LO, labels, and what belongs to another eBPF
 slot than that at which it stands."""
+
+
+_RELATIVE = -1 << 40
+
+
+def is_relative(label: int) -> bool:
+    """Whether it names an eBPF instruction by its distance."""
+    return label < _RELATIVE // 2
+
+
+def distance(label: int) -> int:
+    """That of a label which does: in slots, from the one behind the instruction."""
+    return label - _RELATIVE
 
 
 class _Number(NamedTuple):
@@ -58,6 +73,14 @@ class Op(NamedTuple):
 
 Item = Op | Label
 
+EFFECTS = ("calls", "spills", "loops", "tails")
+"""What lowering notes of the function that an instruction is part of, as attributes of the emitter."""
+
+Asked = tuple[Callable[..., Hashable], tuple[Hashable, ...]]
+"""A question that a place is asked: a function of it, and what else that is given."""
+
+Answer = TypeVar("Answer", bound=Hashable)
+
 
 def _mask(registers: tuple[int, ...]) -> int:
     mask = 0
@@ -92,7 +115,6 @@ def _branch(row: Row, operands: tuple[int, ...]) -> Op:
     return _op(row, operands, with_offset, 0)
 
 
-@lru_cache(maxsize=1 << 10)
 def nop(config: Config) -> Op:
     """What does nothing: every nop of an image is this one. The one of the Loongson-2F takes the place of the usual one, which it must not have."""
     if "loongson2f-nop" in config.options:
@@ -145,19 +167,20 @@ class Emitter:
     registers             where r0 to r11 live: a number each in 64-bit code, a pair of numbers in 32-bit code
     throws                whether any function of the program throws
     place_of_instruction  reading it makes the code good for this place only
-    reusable              whether the code is good for an equal instruction anywhere
+    reusable              whether the code is good for equal instructions at other places: those that answer the same when asked
+    asked                 what the place was asked
     calls, spills, loops  set by code that calls something, by code that saves registers on the stack, and by code that counts iterations
     tails                 set by code that leaves for another program
     counts                whether the image counts tail calls
     """
 
     def __init__(self, config: Config) -> None:
-        self.config = config
-        self.rows: Mapping[str, Row] = rows(config)
+        self.look(config)
         self.throws = False
         self.registers: Sequence[Any] = of_code(config)
         self.items: list[Item] = []
         self.reusable = True
+        self.asked: dict[Asked, None] = {}
         self.calls = False
         self.spills = False
         self.loops = False
@@ -165,6 +188,11 @@ class Emitter:
         self.counts = False
         self._locals = 0
         self._place: Place | None = None
+
+    def look(self, config: Config) -> None:
+        """Ask this configuration from now on, which has the same registers for r0 to r11."""
+        self.config = config
+        self.rows: Mapping[str, Row] = rows(config)
 
     @property
     def marked(self) -> bool:
@@ -175,6 +203,13 @@ class Emitter:
         """Say where the next instruction is."""
         self._place = place
         self.reusable = True
+        self.asked = {}
+
+    def ask(self, about: Callable[..., Answer], *given: Hashable) -> Answer:
+        """What a function says of the place of the instruction, and of what else it is given."""
+        assert self._place is not None
+        self.asked[about, given] = None
+        return about(self._place, *given)
 
     @property
     def place_of_instruction(self) -> Place:
@@ -220,6 +255,10 @@ class Emitter:
         self._locals -= 1
         return self._locals
 
+    def to(self, slots: int) -> int:
+        """The label of the eBPF instruction that is so many slots behind the next one, as offsets of jumps count."""
+        return _RELATIVE + slots
+
     def place(self, label: int) -> None:
         """Let a label stand for the place behind what has been emitted so far."""
         self.items.append(Label(label))
@@ -235,3 +274,7 @@ class Emitter:
         """Copy a register; nothing if it is the same one."""
         if rd != rs:
             self.op("or", rd, rs, 0)
+
+
+Cell = Callable[[Emitter, Instruction], None]
+"""Emits the code of an instruction, which has its whole immediate."""

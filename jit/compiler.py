@@ -20,13 +20,14 @@ from ebpf.program import wide_immediate
 from jit import blinding, compare, exceptions
 from jit.blinding import Blinding
 from jit.call import CompileError
-from jit.code import CONTROL, Emitter, Function, Item, Label, Op, Place
+from jit.code import CONTROL, Emitter, Function, Item, Label, Op, Place, distance, is_relative
 from jit.compiled import ENTRY_SIZE, Addresses, Compiled
 from jit.config import Config
 from jit.errata import check_addresses
 from jit.frame import COUNT, Frame, epilogue, layout, leave, prologue
 from jit.layout import Laid, lay_out
 from jit.loops import start_counter
+from jit.lowered import Codes, Key, Known, Lowered, lower
 from jit.lowering import LOWERING, Lowering
 from jit.passes import Code
 from jit.pipeline import PASSES
@@ -38,10 +39,6 @@ _BYTES_PER_SLOT = 512
 
 _ARGUMENTS = frozenset(range(1, 6))
 _IN_PLACE = frozenset({1, 2})
-
-# So many instructions have their code kept for each configuration.
-_MOST_LOWERED = 1 << 15
-
 
 # Of so many programs what does not depend on the configuration is kept, up to the length that Linux leaves to users without privileges.
 _MOST_READ = 16
@@ -56,13 +53,6 @@ class _Decoded(NamedTuple):
     row: Row
     whole: tuple[Instruction, int]
     label: Label
-
-
-class _Lowered(NamedTuple):
-    """The code of an instruction, and the labels in it, which are local to it."""
-
-    items: tuple[Item, ...]
-    local: tuple[int, ...]
 
 
 class _Body(NamedTuple):
@@ -136,7 +126,8 @@ class _Compiler:
         # What a kept piece of code has asked of its configuration nobody would see.
         watched = isinstance(config, Watched)
         self.emitter = Emitter(config if watched else _seen(config))
-        self.cache: dict[tuple[Instruction, int], _Lowered] = {} if watched else _lowered(parts, self.emitter.config)
+        self.codes = None if watched else _codes(parts)
+        self.known = self.codes.known(self.emitter.config) if self.codes else Known()
         for slot, to in read.calls:
             if to in (0, addresses.exception_callback):
                 raise CompileError(f"instruction {slot}: calls {'the exception callback' if to else 'the main program'}")
@@ -275,8 +266,8 @@ class _Compiler:
         mentioned, passed = use.reads | use.writes | given, self.use.writes | {1, 2}
         entry, program = self.entries[start], start in self.programs or start == self.callback
         function = Function(program, entry + 1, entry + 2, mentioned, passed, self.entries, self.landing)
-        known = self.cache.get
-        code = [kept.items if (kept := known(d.whole)) is not None and not kept.local else self._lower(d, function) for d in own]
+        plain = self.known.plain.get
+        code = [self._lower(d, function) if (items := plain(d.whole)) is None else items for d in own]
         return _Body(function, use.writes, own, code)
 
     def _entry(self, start: int, frame: Frame) -> list[Item]:
@@ -343,7 +334,7 @@ class _Compiler:
             yield from self.emitter.take()
 
     def _lower(self, d: _Decoded, function: Function) -> tuple[Item, ...] | None:
-        """The code of an instruction, from the cache where it does not depend on the place; None of an exit."""
+        """The code of an instruction; None of an exit."""
         if d.row.name == "EXIT":
             return None
         whole = d.instruction._replace(imm=wide_immediate(d.instruction, self.slots[d.slot + 1])) if d.row.slots == 2 else d.instruction
@@ -356,26 +347,31 @@ class _Compiler:
             code += self._code(name, instruction, (instruction, 0), place)
         return code
 
-    def _code(self, name: str, instruction: Instruction, key: tuple[Instruction, int], place: Place) -> tuple[Item, ...]:
+    def _code(self, name: str, instruction: Instruction, key: Key, place: Place) -> tuple[Item, ...]:
         """The code of an instruction of a row, with its whole immediate."""
-        lowered = self.cache.get(key)
-        if lowered is None:
-            self.emitter.enter(place)
-            lowering = self.parts.lowering[name]
-            (lowering.single if self.config.width == 64 else lowering.pair)(self.emitter, instruction)
-            items = self.emitter.take()
-            lowered = _Lowered(items, tuple([item.number for item in items if isinstance(item, Label)]))
-            if self.emitter.reusable:
-                if len(self.cache) >= _MOST_LOWERED:
-                    self.cache.clear()
-                self.cache[key] = lowered
-        return self._globalise(lowered) if lowered.local else lowered.items
+        items = self.known.plain.get(key)
+        if items is not None:
+            return items
+        emitter, lowering = self.emitter, self.parts.lowering[name]
+        cell = lowering.single if self.config.width == 64 else lowering.pair
+        found = (
+            lower(emitter, place, cell, instruction)
+            if self.codes is None
+            else self.codes.code(self.known, name, key, emitter, place, cell, instruction)
+        )
+        for effect in found.effects:
+            setattr(emitter, effect, True)
+        return self._named(found, place.slot) if found.labels else found.items
 
-    def _globalise(self, lowered: _Lowered) -> tuple[Item, ...]:
-        """Replace local labels by new ones."""
-        names = {number: self.next_label + at for at, number in enumerate(lowered.local)}
-        self.next_label += len(lowered.local)
-        return tuple([_renamed(item, names) for item in lowered.items])
+    def _named(self, code: Lowered, slot: int) -> tuple[Item, ...]:
+        """Code with labels of the whole program: new ones for those that are local, slots for those that are relative to this one."""
+        names = {}
+        for number in code.labels:
+            if is_relative(number):
+                names[number] = slot + 1 + distance(number)
+            else:
+                names[number], self.next_label = self.next_label, self.next_label + 1
+        return tuple([_renamed(item, names) for item in code.items])
 
 
 def _renamed(item: Item, names: Mapping[int, int]) -> Item:
@@ -389,15 +385,15 @@ def _renamed(item: Item, names: Mapping[int, int]) -> Item:
 @cache
 def _seen(config: Config) -> Config:
     """What lowering sees of a configuration: which CPU is to run the code, and the errata of that, are an affair of passes, but for a nop that a CPU
-    must not have (`jit.code.nop`). So the code of instructions is kept for several configurations at once."""
+    must not have (`jit.code.nop`); and that constants are blinded is no affair of the code which does something with a register that holds one."""
     unseen = {*config.errata} - {"loongson2f-nop"}
     return Config(config.isa, config.width, config.big_endian, options=tuple(name for name in config.options if name not in unseen))
 
 
 @cache
-def _lowered(parts: Parts, config: Config) -> dict[tuple[Instruction, int], _Lowered]:
+def _codes(parts: Parts) -> Codes:
     """The code of instructions that occurred before."""
-    return {}
+    return Codes()
 
 
 def _decode(slots: Sequence[Instruction]) -> Iterator[_Decoded]:

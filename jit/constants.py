@@ -76,27 +76,37 @@ def _from_ones(value: int) -> list[Plan]:
     return plans
 
 
-@lru_cache(maxsize=1 << 16)
 def plan(value: int, config: Config) -> Plan:
     """The shortest plan for a value: 32 bits (as a sign-extended word) in 32-bit code, 64 bits in 64-bit code.
 
     The value may be given signed or unsigned.
     """
     if config.width == 32:
-        word = _word(_signed(value, 32))
-        assert word is not None
-        return word
-    value = _signed(value, 64)
+        return _plan_32(value)
     available = rows(config)
+    return _plan_64(value, "dinsu" in available, "dext" in available, "dahi" in available)
+
+
+@lru_cache(maxsize=1 << 16)
+def _plan_32(value: int) -> Plan:
+    word = _word(_signed(value, 32))
+    assert word is not None
+    return word
+
+
+@lru_cache(maxsize=1 << 16)
+def _plan_64(value: int, dinsu: bool, dext: bool, dahi: bool) -> Plan:
+    """With these instructions, or without."""
+    value = _signed(value, 64)
     low, high = _signed(value, 32), _signed(value >> 32, 32)
     plans = [_built(value), *_from_ones(value)]
     word = _word(low)
     assert word is not None
-    if "dinsu" in available and low == high:
+    if dinsu and low == high:
         plans.append((*word, ("dinsu", 32)))
-    if "dext" in available and high == 0:
+    if dext and high == 0:
         plans.append((*word, ("dext", 32)))
-    if "dahi" in available:
+    if dahi:
         # dahi and dati add a 16-bit value to bits 32 and up, and to bits 48 and up.
         above = _signed((value - low) >> 32, 32)
         middle = _signed(above, 16)

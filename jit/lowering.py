@@ -14,7 +14,7 @@ from ebpf.instruction import LOOP, TAIL_CALL, Instruction
 from jit import call, compare, exceptions, loops, tails
 from jit.bpf_loop import bpf_loop
 from jit.call import CompileError
-from jit.code import Emitter
+from jit.code import Cell, Emitter, Place
 from jit.pair import alu as pa
 from jit.pair import atomic as pt
 from jit.pair import branch as pb
@@ -28,7 +28,6 @@ from jit.single import call as sc
 from jit.single import memory as sm
 from jit.single import muldiv as sd
 
-Cell = Callable[[Emitter, Instruction], None]
 Operation = Callable[..., None]
 
 
@@ -72,18 +71,14 @@ def sized(operation: Operation, bits: int) -> Operation:
     return partial(operation, bits=bits)
 
 
-def _label(e: Emitter, i: Instruction) -> int:
-    return e.place_of_instruction.slot + 1 + i.offset
-
-
 def jrr(operation: Operation, *relation: str) -> Cell:
     """(relation, dst, src, label)."""
-    return lambda e, i: operation(e, *relation, e.registers[i.dst], e.registers[i.src], _label(e, i))
+    return lambda e, i: operation(e, *relation, e.registers[i.dst], e.registers[i.src], e.to(i.offset))
 
 
 def jri(operation: Operation, *relation: str) -> Cell:
     """(relation, dst, immediate, label)."""
-    return lambda e, i: operation(e, *relation, e.registers[i.dst], i.imm, _label(e, i))
+    return lambda e, i: operation(e, *relation, e.registers[i.dst], i.imm, e.to(i.offset))
 
 
 def _address(register: Any) -> int:
@@ -136,12 +131,16 @@ def helper(operation: Operation) -> Cell:
         if i.imm == LOOP:
             bpf_loop(e)
             return
-        address = e.place_of_instruction.addresses.helpers.get(i.imm)
+        address = e.ask(_helper, i.imm)
         if address is None:
             raise CompileError(f"instruction {e.place_of_instruction.slot}: call of unknown helper {i.imm}")
         operation(e, address)
 
     return cell
+
+
+def _helper(place: Place, number: int) -> int | None:
+    return place.addresses.helpers.get(number)
 
 
 def kernel_function(operation: Operation, typed: Operation) -> Cell:
@@ -164,15 +163,15 @@ def kernel_function(operation: Operation, typed: Operation) -> Cell:
 
 
 def _jump(e: Emitter, i: Instruction) -> None:
-    compare.jump(e, _label(e, i))
+    compare.jump(e, e.to(i.offset))
 
 
 def _long_jump(e: Emitter, i: Instruction) -> None:
-    compare.jump(e, e.place_of_instruction.slot + 1 + i.imm)
+    compare.jump(e, e.to(i.imm))
 
 
 def _may_goto(e: Emitter, i: Instruction) -> None:
-    loops.may_goto(e, _label(e, i))
+    loops.may_goto(e, e.to(i.offset))
 
 
 def _barrier(e: Emitter, i: Instruction) -> None:

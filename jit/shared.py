@@ -14,21 +14,13 @@ from ebpf.instruction import Instruction
 from jit.compiled import Addresses, Compiled
 from jit.compiler import PARTS, Parts, compile_program
 from jit.config import BASE_CONFIGS, Config, all_configs
-from jit.mips import rows
-from jit.watched import FIELD, OPTION, Question, Watched
+from jit.lowered import answer
+from jit.watched import Question, Watched
 
 Result = TypeVar("Result")
 
 MOST = 64
 """So many programs, or placements of one, have their images kept: those of one subject and of its variants."""
-
-
-def answer(config: Config, question: Question) -> object:
-    """What a configuration answers."""
-    kind, name = question
-    if kind == FIELD:
-        return getattr(config, name)
-    return name in config.options if kind == OPTION else rows(config).get(name)
 
 
 class Universe:

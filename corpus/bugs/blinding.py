@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 from ebpf.instruction import Instruction
 from fuzz.selftest.seeded_bug import Bug, operands, rename, several
 from jit.blinding import AX, FORMS, Blinding, Key, keys, load
-from jit.code import Emitter
+from jit.code import Cell, Emitter
 from jit.compiler import Parts
-from jit.lowering import LOWERING, Cell, Lowering
+from jit.lowering import LOWERING, Lowering
 from jit.registers import T8, T9
 
 SEEN = "constant in the image"

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from ebpf.instruction import Instruction
 from jit import trampoline as trampolines
-from jit.code import Emitter, Item, Op, branch, instruction
+from jit.code import Cell, Emitter, Item, Op, branch, instruction
 from jit.compiler import Parts
 from jit.config import BASE_CONFIGS, Config, all_configs
 from jit.layout import Laid, lay_out
-from jit.lowering import LOWERING, Cell, Lowering
+from jit.lowering import LOWERING, Lowering
 from jit.mips import Row, decode, rows
 from jit.passes import Code
 from jit.pipeline import PASSES

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from jit import call
-from jit.code import Emitter
+from jit.code import Emitter, Place
 from jit.constants import load
 from jit.frame import SPILL
 from jit.moves import Source, move_all
@@ -30,14 +30,18 @@ class Argument(NamedTuple):
 
 def helper(e: Emitter, address: int) -> None:
     """r1 and r2 are in place; r3 to r5 go to the argument area. A register that the program never writes holds no argument."""
-    function = e.place_of_instruction.function
+    passed = e.ask(_passed)
     for number in (3, 4, 5):
-        if number in function.passed:
+        if number in passed:
             first, second = sorted(pairs(e.config)[number])
             offset = 16 + 8 * (number - 3)
             e.op("sw", first, offset, SP)
             e.op("sw", second, offset + 4, SP)
     call.function(e, address)
+
+
+def _passed(place: Place) -> frozenset[int]:
+    return place.function.passed
 
 
 def kernel_function(e: Emitter, address: int, signature: Routine) -> None:
@@ -87,8 +91,7 @@ def routine(e: Emitter, name: str, arguments: Sequence[Argument | None], result:
 
     `result` gets its value, zero-extended when it has 32 bits.
     """
-    function = e.place_of_instruction.function
-    keep = _kept(function.mentioned, pairs(e.config), result or ())
+    keep = _kept(e.ask(call.mentioned), pairs(e.config), result or ())
     e.spills = True
     for register, offset in keep:
         e.op("sw", register, offset, SP)

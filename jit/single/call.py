@@ -46,7 +46,7 @@ def routine(e: Emitter, name: str, arguments: Sequence[Source], words: Sequence[
     A runtime routine stands for one eBPF instruction, so r0 to r5 survive it: those that the function mentions are saved on the stack around the
     call, except where the result goes.
     """
-    mentioned = e.place_of_instruction.function.mentioned
+    mentioned = e.ask(call.mentioned)
     keep = [(SINGLES[number], 8 * number) for number in range(6) if number in mentioned and SINGLES[number] != result]
     e.spills = True
     for register, offset in keep:
