@@ -228,9 +228,9 @@ class _Examination:
         seconds["compiler"] += images.seconds
         first = next(iter(found.values()), Reached({}))
         self.result.executed += first.executed
+        self._count(verdicts, first.rows)
         failing: dict[tuple[object, ...], list[Verdict]] = {}
         for verdict in verdicts:
-            self._count(verdict, first.rows)
             if verdict.status in FAILED:
                 failing.setdefault(_alike(verdict), []).append(verdict)
         run = {verdict.config for verdict in verdicts if not verdict.repeated}
@@ -292,18 +292,22 @@ class _Examination:
             return tuple(found)
         return sampled(self.task.seed, self.task.number, self.number, found, self.case.program.slots)
 
-    def _count(self, verdict: Verdict, rows: frozenset[str]) -> None:
+    def _count(self, verdicts: Sequence[Verdict], rows: frozenset[str]) -> None:
         result = self.result
-        result.verdicts[verdict.status.name] += 1
-        if verdict.status is Status.INCONCLUSIVE:
-            result.reasons[without_place(verdict.reason)] += 1
-            return
-        result.shared += verdict.repeated
-        if verdict.reason:
-            result.unseen[without_address(verdict.reason)] += 1
-        name = str(verdict.config)
-        for row in rows:
-            result.matrix[row, name] += 1
+        judged = Counter[Config]()
+        for verdict in verdicts:
+            result.verdicts[verdict.status.name] += 1
+            if verdict.status is Status.INCONCLUSIVE:
+                result.reasons[without_place(verdict.reason)] += 1
+                continue
+            judged[verdict.config] += 1
+            result.shared += verdict.repeated
+            if verdict.reason:
+                result.unseen[without_address(verdict.reason)] += 1
+        for config, number in judged.items():
+            name = str(config)
+            for row in rows:
+                result.matrix[row, name] += number
 
     def _findings(self, failing: Iterable[list[Verdict]], wires: Sequence[Wire]) -> Iterable[Finding]:
         """One for each symptom of the case."""

@@ -11,13 +11,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from ebpf.program import ProgramError
 from fuzz.findings.finding import read
+from fuzz.findings.processes import run
 from fuzz.findings.triage import JUDGE, ROOT, commit, git, working_tree
 
 _FIRST_BAD = re.compile(r"^([0-9a-f]{40}) is the first bad commit", re.MULTILINE)
@@ -80,7 +80,7 @@ def bisect(finding: Path, good: str, bad: str, repository: Path = ROOT) -> Culpr
         command = [sys.executable, "-B", "-c", JUDGE, str(copy)]
         for revision, expected in ((good, 0), (bad, 1)):
             git("checkout", "--quiet", "--detach", revision, where=tree)
-            status = subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode
+            status = run(command, tree).returncode
             if status != expected:
                 what = {0: "passes", 1: "fails"}.get(status, "cannot be judged")
                 raise ProgramError(f"{finding}: {what} at {revision}, which is to be the {'bad' if expected else 'good'} one")
@@ -113,7 +113,7 @@ def _image(tree: Path, revision: str, finding: Path) -> Words | str:
     git("checkout", "--quiet", "--detach", revision, where=tree)
     command = [sys.executable, "-B", "-c", _IMAGE, str(finding)]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
-    found = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    found = run(command, tree, environment)
     if found.returncode == 0:
         return [(slot, text) for slot, text in json.loads(found.stdout)]
     name = f"{git('rev-parse', '--short=12', 'HEAD', where=tree)}{' (its parent)' if revision.endswith('^') else ''}"

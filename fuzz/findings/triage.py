@@ -9,7 +9,6 @@ Judging is `bpfmips replay` in a process of its own, with exit status 0, 1 or 12
 
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -22,6 +21,7 @@ from ebpf.program import ProgramError
 from fuzz.campaign.record import Bucket, load
 from fuzz.findings.finding import Finding, Unreadable, read_or_tell
 from fuzz.findings.known import Known
+from fuzz.findings.processes import run
 from fuzz.findings.replay import CANNOT_JUDGE, FAIL, PASS
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ def replayed(root: Path = ROOT) -> Judge:
     """Judges a finding with the compiler in a working tree."""
 
     def judge(path: Path) -> int:
-        found = subprocess.run([sys.executable, "-c", JUDGE, str(path.resolve())], cwd=root, capture_output=True, check=False)
+        found = run([sys.executable, "-c", JUDGE, str(path.resolve())], root)
         return found.returncode if found.returncode in (PASS, FAIL) else CANNOT_JUDGE
 
     return judge
@@ -227,7 +227,7 @@ def git(*arguments: str, where: Path) -> str:
     if not where.is_dir():
         raise ProgramError(f"{where}: not a directory")
     try:
-        found = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, check=False)
+        found = run(["git", *arguments], where)
     except FileNotFoundError:
         raise ProgramError("bpfmips: git is not installed") from None
     if found.returncode:
