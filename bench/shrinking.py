@@ -3,6 +3,7 @@
     python bench/shrinking.py [--bugs GLOB] [--every N] [--tries SECONDS]
 
 For each bug of corpus/bugs cases are generated, without any knowledge of it, until one fails on a configuration where it applies; that is shrunk.
+Judged is as campaigns do.
 Bars: at most three instructions besides `exit` (median) within 60 s (95th percentile).
 """
 
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ebpf.disassembler import disassemble
+from fuzz.cli.fuzz import CONFIRM
+from fuzz.engine.engines import engine
+from fuzz.engine.target import Target
 from fuzz.gen import TIERS, Features, GeneratedCase, batch
-from fuzz.gen.shrink import Fails, shrink, size
+from fuzz.gen.shrink import SECONDS, Fails, shrink, size
 from fuzz.judge import judge_all
 from fuzz.selftest.seeded_bug import Bug
 from fuzz.selftest.selftest import bugs, compiler, sample
-from fuzz.unicorn.target import UnicornTarget
 from fuzz.verdict import Status
 
 SEED = 1
@@ -51,21 +54,21 @@ def _generated() -> Iterator[tuple[Features, bytes]]:
 
 def measure(bug: Bug, fails: Fails, tries: float) -> Row:
     """Generate until a case fails or the time is over, and shrink it."""
-    end = time.monotonic() + tries
+    end = time.process_time() + tries
     for tried, (features, choices) in enumerate(_generated(), 1):
         case = batch.make_case(features, choices)
         if case is not None and fails(case):
-            before = time.monotonic()
+            before = time.process_time()
             small = shrink(features, choices, fails)
-            seconds = time.monotonic() - before
+            seconds = time.process_time() - before
             text = "; ".join(line for line in disassemble(small.program.slots) if line)
             return Row(bug.name, tried, size(case.program), size(small.program), seconds, text)
-        if time.monotonic() > end:
+        if time.process_time() > end:
             return Row(bug.name, tried, 0, 0, 0.0, "")
     raise AssertionError
 
 
-def _fails(bug: Bug, target: UnicornTarget) -> Fails:
+def _fails(bug: Bug, target: Target) -> Fails:
     config, under_test = sample(bug)[:1], compiler(bug)
 
     def fails(case: GeneratedCase) -> bool:
@@ -82,7 +85,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="only one of so many of them")
     parser.add_argument("--tries", type=float, default=60.0, help="seconds until a bug counts as not found")
     arguments = parser.parse_args()
-    target, rows = UnicornTarget(), list[Row]()
+    target, rows = engine("model", CONFIRM), list[Row]()
     chosen = [bug for bug in bugs() if fnmatchcase(bug.name, arguments.bugs)][:: arguments.every]
     for bug in chosen:
         rows.append(measure(bug, _fails(bug, target), arguments.tries))
@@ -90,7 +93,8 @@ def main() -> None:
     found = [row for row in rows if row.large]
     parts = (
         "# Shrinking",
-        f"`python bench/shrinking.py --every {arguments.every} --tries {arguments.tries:g}`. One process; seconds are those of a clock. "
+        f"`python bench/shrinking.py --every {arguments.every} --tries {arguments.tries:g}`. One process; "
+        f"seconds are of processor time, of which shrinking has {SECONDS:g} at most. "
         "Sizes are instructions besides `exit`.",
         f"* {len(found)} of {len(rows)} seeded bugs found within {arguments.tries:g} s each on the first configuration where they apply",
         f"* size: median {statistics.median(row.small for row in found):g} (bar: 3), largest {max(row.small for row in found)}, "
