@@ -38,6 +38,10 @@ class _FailureError(Exception):
     """What Hypothesis is told with."""
 
 
+class _TimeOver(BaseException):
+    """Ends Hypothesis at once, as an interrupt does; to let nothing fail any more does not."""
+
+
 def shrink(features: Features, choices: bytes, fails: Fails, seconds: float = SECONDS, seed: int = 0) -> GeneratedCase:
     """The smallest case found, with a single input where one suffices.
 
@@ -81,15 +85,16 @@ def _smallest(features: Features, choices: bytes, fails: Callable[[Program], boo
     @seeded(seed)
     @given(programs(features))
     def attempt(program: Program) -> None:
-        # When the time is over nothing fails any more, and Hypothesis ends.
-        if time.process_time() < deadline and fails(program):
+        if time.process_time() >= deadline:
+            raise _TimeOver
+        if fails(program):
             found.append(program)
             raise _FailureError
 
-    with suppress(_FailureError):
+    with suppress(_FailureError, _TimeOver):
         attempt.hypothesis.fuzz_one_input(choices)  # type: ignore[attr-defined]
     if found:
-        with suppress(_FailureError, Flaky):
+        with suppress(_FailureError, _TimeOver, Flaky):
             attempt()
     return min(reversed(found), key=lambda program: len(program.slots), default=None)
 
@@ -100,7 +105,9 @@ def _simplest_input(case: GeneratedCase, fails: Fails, deadline: float) -> Gener
         for word in _WORDS:
             memory = case.inputs[0].memory
             simpler = memory[:at] + word.to_bytes(8, "little")[: len(memory) - at] + memory[at + 8 :]
-            if simpler == memory or time.process_time() >= deadline:
+            if time.process_time() >= deadline:
+                return case
+            if simpler == memory:
                 break
             candidate = replace(case, inputs=(replace(case.inputs[0], memory=simpler),))
             if fails(candidate):

@@ -104,3 +104,26 @@ def test_time_that_is_over_leaves_the_case_as_it_is() -> None:
 def test_refuses_a_case_that_does_not_fail() -> None:
     with pytest.raises(ValueError, match="does not fail"):
         shrink(batch.features_of(1, 0, "block"), batch.choices(1, 0, "block", 0), lambda _: False)
+
+
+def test_no_more_candidates_are_made_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hypothesis goes on for long where nothing fails any more. The clock is asked for each candidate."""
+    features, choices = batch.features_of(1, 0, "block"), batch.choices(1, 0, "block", 0)
+    asked = tried = 0
+
+    def clock() -> float:
+        nonlocal asked
+        asked += tried >= 30
+        return 0.0 if tried < 30 else 100.0
+
+    def fails(case: GeneratedCase) -> bool:
+        nonlocal tried
+        tried += 1
+        return len(case.program.slots) > 3
+
+    monkeypatch.setattr("fuzz.gen.shrink.time.process_time", clock)
+    small = shrink(features, choices, fails)
+    assert tried == 30
+    assert fails(small)
+    # One for each walk that is left, or two.
+    assert asked <= 8
