@@ -9,8 +9,9 @@ vanishes loses its batches to others, and each batch is counted once. A batch wh
 one by one, and the one that kills its worker is an engine finding. A worker that hangs is for the cluster to notice.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ebpf.program import ProgramError
@@ -28,6 +29,7 @@ class ClusterExecutor(Executor):
             from distributed import Client
         except ImportError:
             raise ProgramError("--cluster: dask.distributed is not installed; it comes with bpfmips[cluster]") from None
+        self._address = address
         try:
             self._client = Client(address, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -37,20 +39,26 @@ class ClusterExecutor(Executor):
 
     @property
     def workers(self) -> int:
-        """The threads of all workers that are there now."""
-        return sum(self._client.nthreads().values())
+        """The threads of all workers that are there now. Raises ProgramError when the scheduler is gone."""
+        with self._asking():
+            return sum(self._client.nthreads().values())
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        """See `concurrent.futures.Executor`. The future raises DeadWorkerError when the task's workers died."""
+        """See `concurrent.futures.Executor`. The future raises DeadWorkerError when the task's workers died, ProgramError when the scheduler is gone,
+        as this does."""
         from distributed.scheduler import KilledWorker
 
         future: Future[Any] = Future()
-        inner = self._executor.submit(fn, *args, **kwargs)
+        with self._asking():
+            inner = self._executor.submit(fn, *args, **kwargs)
 
         def settle(done: "Future[Any]") -> None:
+            if future.cancelled():
+                # It was called off; the cluster may have done it all the same.
+                return
             if done.cancelled():
-                future.cancel()
-                future.set_running_or_notify_cancel()
+                # By nobody here: a client that loses its scheduler gives up what it has asked for.
+                future.set_exception(self._gone())
             elif (error := done.exception()) is None:
                 future.set_result(done.result())
             elif isinstance(error, KilledWorker):
@@ -65,4 +73,16 @@ class ClusterExecutor(Executor):
         """Leave the cluster; what was asked of it is given up."""
         with suppress(Exception):
             self._executor.shutdown(wait=wait and not cancel_futures)
-        self._client.close()
+        with suppress(Exception):
+            self._client.close(timeout=_PATIENCE)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """What dask says when nobody answers is of many kinds, and long."""
+        try:
+            yield
+        except Exception:
+            raise self._gone() from None
+
+    def _gone(self) -> ProgramError:
+        return ProgramError(f"--cluster: {self._address}: the scheduler is gone; everything is kept, and --resume goes on")

@@ -13,10 +13,11 @@ import errno
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ebpf.program import ProgramError
 from fuzz.campaign.generation import Generated
@@ -69,6 +70,7 @@ class State:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._database: sqlite3.Connection | None = None
+        self._under_way = False
         self.next_batch = 0
         self.elapsed = 0.0
         self.features: dict[str, int] = {}
@@ -106,33 +108,53 @@ class State:
 
     def create(self, plan: Plan) -> None:
         """Begin a campaign in an empty or new directory."""
-        with self._guarded():
+        with self._opening():
             self.directory.mkdir(parents=True, exist_ok=True)
             # What a campaign leaves that was killed before it began is no obstacle.
             known = {"corpus", "findings", *(self.file.name + suffix for suffix in ("", "-wal", "-shm", "-journal"))}
             taken = any(path.name not in known or (path.is_dir() and any(path.iterdir())) for path in self.directory.iterdir())
-            if not taken:
-                self._open()
-            if taken or self.database.execute("SELECT COUNT(*) FROM plan").fetchone() != (0,):
+            if taken and not self.file.exists():
+                raise ProgramError(f"{self.directory}: not empty")
+            self._open()
+            if self.database.execute("SELECT COUNT(*) FROM plan").fetchone() != (0,):
                 raise ProgramError(f"{self.directory}: not empty; --resume {self.directory} goes on with a campaign")
+            if taken:
+                raise ProgramError(f"{self.directory}: not empty, and without a plan of a campaign")
             with self.database:
                 self.database.executemany("INSERT INTO plan VALUES (?, ?)", [(name, json.dumps(value)) for name, value in asdict(plan).items()])
+        self._under_way = True
 
     def resume(self) -> Plan:
         """Open a campaign, and read what it has come to. What was written for a batch that was never applied is removed."""
         if not self.file.exists():
             raise ProgramError(f"{self.directory}: no campaign: {self.file.name} is missing")
-        with self._guarded():
-            self._open()
+        with self._opening():
+            there = self._open()
             rows = dict(self.database.execute("SELECT name, value FROM plan"))
             if not rows:
-                raise ProgramError(f"{self.file}: no plan: the campaign was ended before it began; start it anew with --out")
-            plan = {name: json.loads(value) for name, value in rows.items()}
+                raise ProgramError(f"{self.file}: no plan: the campaign was ended before it began; begin one with --out in an empty directory")
+            if missing := sorted(self._tables() - there):
+                raise ProgramError(f"{self.file}: damaged: table {missing[0]} is missing")
+            plan = self._plan(rows)
             self._read()
             self._remove_unapplied()
-        return Plan(**{**plan, "configs": tuple(plan["configs"]), "drawn": tuple(plan["drawn"])})
+        self._under_way = True
+        return plan
 
-    def _open(self) -> None:
+    def _plan(self, rows: Mapping[str, str]) -> Plan:
+        plan: dict[str, Any] = {}
+        for name, value in rows.items():
+            try:
+                plan[name] = json.loads(value)
+            except ValueError as error:
+                raise ProgramError(f"{self.file}: damaged: plan, {name}: {error}") from None
+        try:
+            return Plan(**{**plan, "configs": tuple(plan["configs"]), "drawn": tuple(plan["drawn"])})
+        except (KeyError, TypeError) as error:
+            raise ProgramError(f"{self.file}: damaged: plan: {error}") from None
+
+    def _open(self) -> set[str]:
+        """Open the database, and see to it that all tables are there; those that were."""
         self.directory.mkdir(parents=True, exist_ok=True)
         for name in ("corpus", "findings"):
             (self.directory / name).mkdir(exist_ok=True)
@@ -141,7 +163,12 @@ class State:
         self._database.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")
+        there = self._tables()
         self._database.executescript(_SCHEMA)
+        return there
+
+    def _tables(self) -> set[str]:
+        return {name for (name,) in self.database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
     def _read(self) -> None:
         self.next_batch, self.elapsed = self.database.execute("SELECT COALESCE(MAX(number) + 1, 0), COALESCE(MAX(elapsed), 0) FROM batch").fetchone()
@@ -158,9 +185,12 @@ class State:
 
     def _remove_unapplied(self) -> None:
         known = {name for _, name in self.corpus}
-        for path in (self.directory / "corpus").iterdir():
-            if path.name not in known:
-                path.unlink()
+        there = {path.name for path in (self.directory / "corpus").iterdir()}
+        for name in sorted(known):
+            if name not in there:
+                raise ProgramError(f"{self.directory / 'corpus' / name}: missing: cases are made from it")
+        for name in there - known:
+            (self.directory / "corpus" / name).unlink()
         known = {finding.file_name for finding in self.buckets.values()}
         for path in (self.directory / "findings").iterdir():
             if path.name not in known:
@@ -269,17 +299,31 @@ class State:
             self._database = None
 
     @contextmanager
+    def _opening(self) -> Iterator[None]:
+        """What cannot be opened is closed, so that nobody is kept from it."""
+        try:
+            with self._guarded():
+                yield
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
     def _guarded(self) -> Iterator[None]:
         """One line for what the file system and the database say."""
         try:
             yield
         except sqlite3.Error as error:
             reason = "another campaign is using it" if "locked" in str(error) else str(error)
-            raise ProgramError(f"{self.file}: {reason}; what was there before is kept, and --resume goes on from it") from None
+            raise ProgramError(f"{self.file}: {reason}{self._kept}") from None
         except OSError as error:
             where = error.filename2 or error.filename or self.directory
-            kept = "; what was there before is kept, and --resume goes on from it" if error.errno == errno.ENOSPC else ""
-            raise ProgramError(f"{where}: {error.strerror}{kept}") from None
+            raise ProgramError(f"{where}: {error.strerror}{self._kept if error.errno == errno.ENOSPC else ''}") from None
+
+    @property
+    def _kept(self) -> str:
+        """What to do when a campaign that was under way cannot go on."""
+        return "; what was there before is kept, and --resume goes on from it" if self._under_way else ""
 
 
 def judged_of(verdicts: Counter[str]) -> int:

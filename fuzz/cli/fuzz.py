@@ -70,6 +70,18 @@ class Duration(_ParamType):
         return total
 
 
+class Directory(_ParamType):
+    """A directory, which has a name: that of a variable of the shell that is not set has none, and is not the current directory."""
+
+    name = "directory"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Its path."""
+        if not str(value):
+            self.fail("no directory is given", param, ctx)
+        return Path(str(value))
+
+
 class Jobs(_ParamType):
     """A number of processes, or auto for the number of CPUs."""
 
@@ -110,8 +122,8 @@ class Jobs(_ParamType):
 @click.option(
     "--cluster", metavar="ADDRESS", help="The scheduler of a dask.distributed cluster, such as tcp://host:8786, that takes the place of processes."
 )
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Where the campaign is kept: an empty or new directory.")
-@click.option("--resume", metavar="DIR", type=click.Path(path_type=Path), help="Go on with the campaign in this directory.")
+@click.option("--out", metavar="DIR", type=Directory(), help="Where the campaign is kept: an empty or new directory.")
+@click.option("--resume", metavar="DIR", type=Directory(), help="Go on with the campaign in this directory.")
 @click.option("--minimize-corpus", is_flag=True, help="With --resume: keep only the cases that are needed for all that the corpus reaches, and end.")
 @click.pass_context
 def fuzz(
@@ -147,12 +159,14 @@ def fuzz(
     Examples: bpfmips fuzz --time 10m --out campaign
               bpfmips fuzz --systematic --out all
     """
-    from fuzz.campaign.generation import TIERS
+    from fuzz.campaign.generation import BATCH, TIERS
     from fuzz.campaign.state import Plan, State
     from fuzz.engine.abilities import missing, runs_on
 
     if minimize_corpus and resume is None:
         refuse("--minimize-corpus: --resume DIR says of which campaign")
+    if cluster is not None and not cluster:
+        refuse("--cluster: no address is given")
     if (out is None) == (resume is None):
         refuse("fuzz: --out DIR begins a campaign, --resume DIR goes on with one; give one of them")
     # What is wrong with it is not to be told at the end of a long campaign.
@@ -167,6 +181,8 @@ def fuzz(
         if minimize_corpus:
             _minimise(plan, state)
             return
+        if plan.cases is not None and state.next_batch * BATCH >= plan.cases:
+            click.echo(f"bpfmips: {resume}: all {plan.cases} cases of this campaign have been judged; more are another one, with --out", err=True)
     else:
         if tier not in TIERS:
             refuse(f"--tier: no tier {tier!r}; there is {', '.join(TIERS)}")
@@ -261,7 +277,7 @@ def _campaign(plan: "Plan", state: "State", executor: "Executor", ahead: "Callab
         # Imported only now: an interrupt that comes while so much is imported may be caught there, and lost.
         from fuzz.engine.native import make_ready
 
-        make_ready(plan.engine, lambda text: click.echo(text, err=True))
+        make_ready(plan.engine, lambda text: click.echo(text, err=True), whole=True)
         run.run()
     finally:
         with suppress(Exception):

@@ -1,7 +1,10 @@
 """The same campaign on a cluster: a scheduler and three worker processes, one of which is killed in the middle."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,3 +72,28 @@ def test_no_scheduler_is_one_line() -> None:
     with pytest.raises(ProgramError, match="no scheduler") as caught:
         ClusterExecutor("tcp://127.0.0.1:9")
     assert "\n" not in str(caught.value)
+
+
+def test_a_scheduler_that_is_gone_is_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert scheduler.stderr is not None
+    address = next(found[0] for line in scheduler.stderr if (found := re.search(r"tcp://\S+", line)))
+    state, plan = State(tmp_path), Plan("test", 1, "all", CONFIGS[:1], "all", CASES)
+    state.create(plan)
+    executor = ClusterExecutor(address)
+
+    def watch(run: Run) -> None:
+        scheduler.kill()
+
+    try:
+        # There are no workers: all that was asked for waits.
+        with pytest.raises(ProgramError, match=f"{address}: the scheduler is gone; everything is kept, and --resume goes on$"):
+            Run(plan, state, executor, compile_program, lambda: 2, 60.0, watch).run()
+    finally:
+        executor.shutdown(cancel_futures=True)
+        scheduler.wait()
+        scheduler.stderr.close()

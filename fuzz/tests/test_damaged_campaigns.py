@@ -1,0 +1,126 @@
+"""Directories of campaigns that are damaged, or none: one line says what is wrong, and no advice is given that does not help."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ebpf.program import ProgramError
+from fuzz.campaign.generation import BATCH, generate
+from fuzz.campaign.state import Plan, State
+from fuzz.campaign.unit import BatchResult
+from fuzz.cli.fuzz import _version
+from fuzz.cli.main import main
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A campaign of two batches, each with a case that reached something."""
+    made = tmp_path / "campaign"
+    state = State(made)
+    state.create(Plan(_version(), 1, "all", ("mips32r2-32le",), "all", 2 * BATCH))
+    for number in range(2):
+        result = BatchResult(number)
+        result.cases = dict(enumerate(generate(1, 1, "all", 1)))
+        result.coverage = {f"feature {number}": 0}
+        state.apply(result, 1.0)
+    state.close()
+    return made
+
+
+def resumed(directory: Path) -> str:
+    """What `--resume` says of it on its only line."""
+    result = CliRunner().invoke(main, ["fuzz", "--resume", str(directory), "--jobs", "1"])
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    (line,) = result.output.splitlines()
+    return line
+
+
+def change(directory: Path, statement: str) -> None:
+    database = sqlite3.connect(directory / "campaign.sqlite")
+    with database:
+        database.execute(statement)
+    database.close()
+
+
+TABLES = ("batch", "corpus", "count", "feature", "finding", "matrix")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_is_missing(table: str, directory: Path) -> None:
+    change(directory, f"DROP TABLE {table}")
+    assert f"{directory}/campaign.sqlite: damaged: table {table} is missing" in resumed(directory)
+
+
+def test_these_are_all_tables(directory: Path) -> None:
+    state = State(directory)
+    state.resume()
+    assert state._tables() == {*TABLES, "plan"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("UPDATE plan SET value = 'zzz' WHERE name = 'seed'", "damaged: plan, seed: Expecting value"),
+        ("DELETE FROM plan WHERE name = 'seed'", "damaged: plan: "),
+        ("DELETE FROM plan WHERE name = 'configs'", "damaged: plan: 'configs'"),
+        ("UPDATE plan SET value = '3' WHERE name = 'configs'", "damaged: plan: 'int' object is not iterable"),
+        ("DELETE FROM plan", "no plan"),
+    ],
+)
+def test_the_plan_is_damaged(statement: str, message: str, directory: Path) -> None:
+    change(directory, statement)
+    assert f"{directory}/campaign.sqlite: {message}" in resumed(directory)
+
+
+def _remove_corpus(directory: Path) -> None:
+    for path in (directory / "corpus").iterdir():
+        path.unlink()
+    (directory / "corpus").rmdir()
+
+
+@pytest.mark.parametrize("remove", [_remove_corpus, lambda directory: (directory / "corpus" / "000001-0.toml").unlink()])
+def test_cases_of_the_corpus_are_missing(remove: Callable[[Path], None], directory: Path) -> None:
+    remove(directory)
+    line = resumed(directory)
+    assert f"{directory}/corpus/00000" in line
+    assert "missing" in line
+
+
+@pytest.mark.parametrize("content", [b"no database\n" * 100, None])
+def test_what_cannot_go_on_gets_no_such_advice(content: bytes | None, directory: Path) -> None:
+    file = directory / "campaign.sqlite"
+    file.unlink()
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    line = resumed(directory)
+    assert str(file) in line
+    assert "--resume goes on" not in line
+
+
+def test_a_campaign_without_a_plan_is_not_to_be_resumed(directory: Path) -> None:
+    """Neither command points to the other one."""
+    change(directory, "DELETE FROM plan")
+    assert "begin one with --out in an empty directory" in resumed(directory)
+    with pytest.raises(ProgramError, match=r"not empty, and without a plan of a campaign$"):
+        State(directory).create(Plan(_version(), 1, "all", ("mips32r2-32le",), "all", 1))
+
+
+def test_all_cases_have_been_judged(directory: Path) -> None:
+    result = CliRunner().invoke(main, ["fuzz", "--resume", str(directory), "--jobs", "1", "--time", "8h"])
+    assert f"{directory}: all {2 * BATCH} cases of this campaign have been judged" in result.output
+
+
+@pytest.mark.parametrize("arguments", [["--out", ""], ["--resume", ""], ["--out", "new", "--cluster", ""]])
+def test_names_that_are_empty(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of variables of a shell that are not set."""
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["fuzz", *arguments])
+    assert result.exit_code == 2
+    assert "is given" in result.output
+    assert not list(tmp_path.iterdir())
