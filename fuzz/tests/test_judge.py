@@ -131,7 +131,9 @@ def test_a_refusal_of_the_compiler_is_a_difference(target: UnicornTarget) -> Non
     assert {verdict.status for verdict in verdicts} == {Status.DIFFER}
 
 
-@pytest.mark.parametrize("changes", [{"base": 0x5000_0000}, {"frame_pointer": 4}, {"frame_pointer": 1 << 20}, {"frame_pointer": -1 << 20}])
+@pytest.mark.parametrize(
+    "changes", [{"base": 0x5000_0000}, {"bpf_at": (0,)}, {"frame_pointer": 4}, {"frame_pointer": 1 << 20}, {"frame_pointer": -1 << 20}]
+)
 def test_an_image_that_cannot_be_loaded_is_a_difference(target: UnicornTarget, changes: dict[str, object]) -> None:
     verdict = judge(CASE, CONFIGS[0], target, Broken(**changes))
     assert [difference.kind for difference in verdict.differences] == ["compiler"]
