@@ -61,8 +61,6 @@ def mentioned(place: Place) -> frozenset[int]:
 
 def register(e: Emitter, address: int) -> None:
     """Call a function of the image whose address is in a register, through its entry in the image's table."""
-    # The code is the same everywhere, but that there is a call must be noted in each function.
-    e.reusable = False
     e.calls = True
     _pass_count(e)
     e.op("jalr", RA, address)

@@ -165,18 +165,17 @@ class Emitter:
 
     marked                whether the program marks where 32-bit results are to be zero-extended
     registers             where r0 to r11 live: a number each in 64-bit code, a pair of numbers in 32-bit code
-    throws                whether any function of the program throws
-    place_of_instruction  reading it makes the code good for this place only
+    throws, counts        whether any function of the program throws, whether the image counts tail calls
+    place_of_instruction  reading it, or one of these two, makes the code good for this place only
     reusable              whether the code is good for equal instructions at other places: those that answer the same when asked
     asked                 what the place was asked
     calls, spills, loops  set by code that calls something, by code that saves registers on the stack, and by code that counts iterations
     tails                 set by code that leaves for another program
-    counts                whether the image counts tail calls
     """
 
     def __init__(self, config: Config) -> None:
         self.look(config)
-        self.throws = False
+        self._throws = False
         self.registers: Sequence[Any] = of_code(config)
         self.items: list[Item] = []
         self.reusable = True
@@ -185,9 +184,29 @@ class Emitter:
         self.spills = False
         self.loops = False
         self.tails = False
-        self.counts = False
+        self._counts = False
         self._locals = 0
         self._place: Place | None = None
+
+    @property
+    def throws(self) -> bool:
+        """Whether any function of the program throws."""
+        self.reusable = False
+        return self._throws
+
+    @throws.setter
+    def throws(self, throws: bool) -> None:
+        self._throws = throws
+
+    @property
+    def counts(self) -> bool:
+        """Whether the image counts tail calls."""
+        self.reusable = False
+        return self._counts
+
+    @counts.setter
+    def counts(self, counts: bool) -> None:
+        self._counts = counts
 
     def look(self, config: Config) -> None:
         """Ask this configuration from now on, which has the same registers for r0 to r11."""

@@ -165,6 +165,21 @@ def test_code_for_one_place_is_made_each_time() -> None:
             assert line == "r6 = r1" or made.words[at] & 0xFFFF == slot
 
 
+@pytest.mark.parametrize("ask", ["throws", "counts"])
+def test_code_that_asks_of_the_program_is_made_each_time(ask: str) -> None:
+    made = []
+
+    def cell(e: Emitter, i: Instruction) -> None:
+        made.append(i)
+        e.op("addiu", low(e), 0, getattr(e, ask))
+
+    parts = with_cell(cell)
+    for number in (1, 2, 3):
+        word(parts, "mips32r2-32le")
+        # `r0 = 1`, and three times `r0 = 0`.
+        assert len(made) == 4 * number
+
+
 @pytest.mark.parametrize("effect", ["calls", "spills", "loops"])
 def test_what_is_noted_of_a_function_is_noted_each_time(effect: str) -> None:
     """And of the functions that have the code only: it shows in the frame."""
