@@ -21,6 +21,18 @@ TIERS: tuple[Tier, ...] = ("single", "block", "structured")
 FIRST_FUNCTION, FIRST_VARIABLE = 1000, 2000
 """BTF ids of what programs declare, from these on."""
 
+_ROWS = {
+    "arithmetic": frozenset(ARITHMETIC),
+    "loads": frozenset(LOADS),
+    "stores": frozenset(STORES),
+    "atomics": frozenset(ATOMICS),
+    "branches": frozenset(BRANCHES),
+}
+"""The instructions of each form."""
+
+_LEAST = {"context": 88, "singles": 1, "length": 1, "constants": 1, "functions": 0, "tails": 0, "callbacks": 0, "nesting": 0}
+"""Numbers below which a field means nothing."""
+
 T = TypeVar("T")
 
 
@@ -28,7 +40,10 @@ T = TypeVar("T")
 class Features:
     """What programs are made of. Calls, maps, functions and what is nested are for the structured tier; in the others there is none of it.
 
-    arithmetic …  the instructions that may be used, at least one of each form; empty lists leave a form out
+    Raises ValueError for what there is no program of, and for a tier that there is not, which would be taken for a block.
+
+    tier          one of TIERS
+    arithmetic …  the instructions that may be used, at least one of each form; there may be no atomic ones, and no branches where nothing is nested
     context       bytes of context, at least 88: eight for each register and eight more
     singles       how many single operations a program of that tier is about
     length        mean number of statements of a straight block
@@ -71,6 +86,19 @@ class Features:
     variables: tuple[KernelVariable, ...] = ()
     addresses: bool = False
     nesting: int = 2
+
+    def __post_init__(self) -> None:
+        if self.tier not in TIERS:
+            raise ValueError(f"tier {self.tier!r}; one of {', '.join(TIERS)}")
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} {getattr(self, name)}; at least {least}")
+        for name, rows in _ROWS.items():
+            if other := sorted(row.name for row in set(getattr(self, name)) - rows):
+                raise ValueError(f"{name}: {other[0]} is none of them")
+        for name in ("arithmetic", "loads", "stores", *(("branches",) if self.tier == "structured" and self.nesting else ())):
+            if not getattr(self, name):
+                raise ValueError(f"{name}: none, but programs of this tier are made of them")
 
 
 def _some(source: random.Random, rows: Sequence[T]) -> tuple[T, ...]:

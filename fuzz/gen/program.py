@@ -409,14 +409,23 @@ def _reachable(plan: _Plan) -> list[Code]:
     return [function.code for function in written if function.place in places]
 
 
+def _checked(features: Features | None) -> Features:
+    """The features that were given, or those that are there unless told otherwise. Hypothesis would meet others only when it draws."""
+    if features is None:
+        return Features()
+    if not isinstance(features, Features):
+        raise TypeError(f"features are {features!r}; Features are wanted, such as Features(tier='block')")
+    return features
+
+
 @st.composite
 def _programs(draw: DrawFn, features: Features) -> Program:
     return _program(Chooser(draw), features)
 
 
 def programs(features: Features | None = None) -> SearchStrategy[Program]:
-    """Valid programs that terminate."""
-    return _programs(features or Features())
+    """Valid programs that terminate. Raises TypeError for what are no features."""
+    return _programs(_checked(features))
 
 
 @st.composite
@@ -427,5 +436,7 @@ def _cases(draw: DrawFn, features: Features, count: int) -> GeneratedCase:
 
 
 def cases(features: Features | None = None, inputs: int = INPUTS) -> SearchStrategy[GeneratedCase]:
-    """Programs with so many inputs each."""
-    return _cases(features or Features(), inputs)
+    """Programs with so many inputs each. Raises TypeError for what are no features, and ValueError for no inputs, on which all programs agree."""
+    if inputs < 1:
+        raise ValueError(f"{inputs} inputs; at least 1")
+    return _cases(_checked(features), inputs)

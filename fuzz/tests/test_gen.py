@@ -1,7 +1,9 @@
 """Generated programs: valid, terminating, reproducible, and judged."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +22,9 @@ from fuzz.judge import interpret
 from fuzz.layout import place
 from jit.config import Config
 from oracle.outcome import FaultKind
+
+LEAST = {"context": 88, "singles": 1, "length": 1, "constants": 1, "functions": 0, "tails": 0, "callbacks": 0, "nesting": 0}
+"""What programs can be made of at least."""
 
 CONFIGS = tuple(Config.parse(name) for name in ("mips32r2-32be", "mips64r6-64le"))
 
@@ -46,6 +51,43 @@ def test_programs_are_valid_and_end(tier: Tier, data: st.DataObject) -> None:
 @settings(suppress_health_check=list(HealthCheck), max_examples=20)
 def test_programs_without_features_of_their_own(program: Program) -> None:
     check(program)
+
+
+@pytest.mark.parametrize(
+    ("given_", "reason"),
+    [
+        *(({"tier": tier}, f"tier {tier!r}; one of single, block, structured") for tier in ("bogus", "", None, "all")),
+        *(({name: least - 1}, f"{name} {least - 1}; at least {least}") for name, least in LEAST.items()),
+        *(({name: ()}, f"{name}: none, ") for name in ("arithmetic", "loads", "stores", "branches")),
+        *(({name: (BY_NAME["EXIT"],)}, f"{name}: EXIT is none of them") for name in ("arithmetic", "loads", "stores", "atomics", "branches")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_features_of_which_there_are_no_programs_are_refused(given_: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}"):
+        Features(**given_)
+
+
+@pytest.mark.parametrize("least", [{**LEAST, "atomics": (), "branches": ()}, {**LEAST, "tier": "single", "branches": (), "nesting": 2}], ids=str)
+def test_the_least_features_make_programs(least: dict[str, Any]) -> None:
+    @given(programs(Features(**least)))
+    @settings(suppress_health_check=list(HealthCheck), max_examples=10)
+    def test(program: Program) -> None:
+        check(program)
+
+    test()
+
+
+@pytest.mark.parametrize("wanted", ["block", "", 3])
+@pytest.mark.parametrize("strategy", [programs, cases])
+def test_what_are_no_features_is_refused_at_the_call(strategy: Callable[[Any], object], wanted: object) -> None:
+    with pytest.raises(TypeError, match=rf"^features are {wanted!r}; Features are wanted"):
+        strategy(wanted)
+
+
+def test_a_case_without_inputs_is_refused_at_the_call() -> None:
+    with pytest.raises(ValueError, match=r"^0 inputs; at least 1$"):
+        cases(inputs=0)
 
 
 @pytest.mark.parametrize("tier", TIERS)
