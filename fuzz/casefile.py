@@ -5,11 +5,15 @@ bytes. Slots are written as assembly where that assembles to the same slots, els
 """
 
 import dataclasses
+import inspect
+import re
 import tomllib
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import tomli_w
@@ -25,6 +29,9 @@ from fuzz.case import Input
 _UNWRITTEN = frozenset({"slots", "lines", "labels", "source"})
 """Fields of a program that are not written as they are: slots are text, and the others tell where in other files they came from."""
 
+_KINDS: Mapping[type, str] = {int: "an integer", str: "text", bool: "true or false", list: "a list", dict: "a table"}
+"""What TOML has, in words."""
+
 
 def document(program: Program, inputs: tuple[Input, ...]) -> dict[str, Any]:
     """A program and its inputs as a TOML document."""
@@ -32,19 +39,17 @@ def document(program: Program, inputs: tuple[Input, ...]) -> dict[str, Any]:
 
 
 def case_of(found: Mapping[str, Any], source: str) -> tuple[Program, tuple[Input, ...]]:
-    """The inverse of `document`. Raises ProgramError, which names the source."""
+    """The inverse of `document`. Raises ProgramError, which names the source, the field, and of a list the element, counted from 0 as in verdicts."""
     try:
-        table = dict(found["program"])
-        slots = _slots(table.pop("assembly", None), table.pop("slots", None), source)
-        program = typing.cast(Program, _value(Program, {**table, "source": source}, {"slots": slots}))
-        inputs = tuple(typing.cast(Input, _value(Input, one, {})) for one in found["inputs"])
-    except ProgramError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ProgramError(f"{source}: not a case: {what}") from None
-    if not inputs:
-        raise ProgramError(f"{source}: not a case: no inputs")
+        for name in ("program", "inputs"):
+            if name not in found:
+                raise ValueError(f"{name!r} is missing")
+        program = _read_program(found["program"], source)
+        inputs = typing.cast(tuple[Input, ...], value_of(tuple[Input, ...], found["inputs"], "inputs"))
+        if not inputs:
+            raise ValueError("inputs: there are none")
+    except ValueError as error:
+        raise ProgramError(f"{source}: not a case: {error}") from None
     return program, inputs
 
 
@@ -52,7 +57,8 @@ def read_document(path: str) -> dict[str, Any]:
     """The TOML document of a file. Raises ProgramError."""
     try:
         return tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
+        # Of numbers with thousands of digits it is not tomllib's own.
         raise ProgramError(f"{path}: {error}") from None
     except RecursionError:
         raise ProgramError(f"{path}: too many brackets, one in the other") from None
@@ -85,12 +91,23 @@ def _assembly(slots: tuple[Instruction, ...]) -> dict[str, Any]:
     return {"slots": [code[at : at + 8].hex() for at in range(0, len(code), 8)]}
 
 
-def _slots(text: str | None, hexadecimal: list[str] | None, source: str) -> tuple[Instruction, ...]:
-    if text is not None:
-        return assemble(text, source).slots
-    if hexadecimal is None:
-        raise ValueError("no program")
-    return decode(bytes.fromhex("".join(hexadecimal)), "little", source, "slots")
+def _read_program(plain: Any, source: str) -> Program:
+    if not isinstance(plain, dict):
+        raise ValueError("program: not a table")
+    slots = _slots(plain, source)
+    rest = {name: one for name, one in plain.items() if name not in ("assembly", "slots")}
+    return typing.cast(Program, value_of(Program, rest, "program", {"source": source, "slots": slots}))
+
+
+def _slots(table: Mapping[str, Any], source: str) -> tuple[Instruction, ...]:
+    match "assembly" in table, "slots" in table:
+        case True, False:
+            # Its lines are those of the text, not of the file.
+            return assemble(value_of(str, table["assembly"], "program: assembly"), f"{source}: program: assembly").slots
+        case False, True:
+            return decode(b"".join(value_of(tuple[bytes, ...], table["slots"], "program: slots")), "little", source, "program: slots")
+        case both, _:
+            raise ValueError(f"program: {'both' if both else 'neither'} 'assembly' {'and' if both else 'nor'} 'slots'")
 
 
 def _plain(value: Any) -> Any:
@@ -121,20 +138,75 @@ def _default(field: "dataclasses.Field[Any]") -> Any:
     return field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
 
 
-def _value(kind: Any, plain: Any, given: Mapping[str, Any]) -> Any:
-    """The inverse of `_plain` for a type; `given` are fields of the outermost table that are known already."""
+def value_of(kind: Any, plain: Any, where: str, given: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """The inverse of `_plain` for a type; `given` are fields of the outermost table that are known already.
+
+    `where` is the field that holds the value, empty for the document itself. Raises ValueError, which names it, for what `_plain` does not write:
+    text that is true or false to Python, or numbers in quotes, would be read as something that nobody meant.
+    """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if kind is bytes:
-        return bytes.fromhex(plain)
     if origin in (typing.Union, types.UnionType):
-        return _value(next(one for one in arguments if one is not type(None)), plain, {})
+        return value_of(next(one for one in arguments if one is not type(None)), plain, where)
     if origin is tuple:
-        return tuple(_value(arguments[0] if arguments[-1] is Ellipsis else arguments[at], one, {}) for at, one in enumerate(plain))
-    if origin is not None and isinstance(plain, dict):
-        return {_value(arguments[0], key, {}): _value(arguments[1], one, {}) for key, one in plain.items()}
-    if isinstance(plain, dict):
-        hints = typing.get_type_hints(kind)
-        if unknown := set(plain) - set(hints):
-            raise ValueError(f"unknown field {min(unknown)!r}")
-        return kind(**{**{name: _value(hints[name], one, {}) for name, one in plain.items()}, **given})
-    return kind(plain) if isinstance(kind, type) and not isinstance(plain, kind) else plain
+        return _tuple(arguments, plain, where)
+    if origin is Mapping:
+        pairs = _typed(dict, plain, where).items()
+        return {_key(arguments[0], key, where): value_of(arguments[1], one, f"{where}: {key}") for key, one in pairs}
+    if origin is typing.Literal:
+        return _one_of(arguments, plain, where)
+    if issubclass(kind, Enum):
+        return kind(_one_of(tuple(one.value for one in kind), plain, where))
+    if dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"):
+        return _table(kind, plain, where, given)
+    return _bytes(plain, where) if kind is bytes else _typed(kind, plain, where)
+
+
+def _table(kind: Any, plain: Any, where: str, given: Mapping[str, Any]) -> Any:
+    hints, head = typing.get_type_hints(kind), f"{where}: " if where else ""
+    if unknown := set(_typed(dict, plain, where)) - set(hints):
+        raise ValueError(f"{head}unknown field {min(unknown)!r}")
+    values = {**{name: value_of(hints[name], one, f"{head}{name}") for name, one in plain.items() if name not in given}, **given}
+    for name, parameter in inspect.signature(kind).parameters.items():
+        if parameter.default is parameter.empty and name not in values:
+            raise ValueError(f"{head}{name!r} is missing")
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise ValueError(f"{head}{error}") from None
+
+
+def _tuple(kinds: tuple[Any, ...], plain: Any, where: str) -> tuple[Any, ...]:
+    count = len(_typed(list, plain, where))
+    if kinds[-1] is Ellipsis:
+        kinds = (kinds[0],) * count
+    if count != len(kinds):
+        raise ValueError(f"{where}: {count} elements, not {len(kinds)}")
+    return tuple(value_of(kind, one, f"{where} {at}") for at, (kind, one) in enumerate(zip(kinds, plain, strict=True)))
+
+
+def _typed(kind: type, plain: Any, where: str) -> Any:
+    # Python counts booleans among the integers.
+    if type(plain) is not kind:
+        raise ValueError(f"{where}: not {_KINDS[kind]}")
+    return plain
+
+
+def _one_of(allowed: tuple[Any, ...], plain: Any, where: str) -> Any:
+    if not any(type(plain) is type(one) and plain == one for one in allowed):
+        raise ValueError(f"{where}: not one of {', '.join(map(str, allowed))}")
+    return plain
+
+
+def _bytes(plain: Any, where: str) -> bytes:
+    text = _typed(str, plain, where)
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise ValueError(f"{where}: not bytes in hexadecimal, two digits each") from None
+
+
+def _key(kind: type, key: str, where: str) -> Any:
+    """Keys of TOML are text."""
+    if kind is int and not re.fullmatch(r"-?[0-9]{1,20}", key):
+        raise ValueError(f"{where}: {key!r} is not an integer")
+    return kind(key)

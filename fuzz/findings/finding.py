@@ -7,17 +7,19 @@ A campaign sorts what it sees by symptom at once (`fuzz.findings.diagnosis`). A 
 
 import platform
 import re
-from collections.abc import Mapping, Sequence
+import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ebpf.program import Program, ProgramError
 from fuzz.case import Input
-from fuzz.casefile import case_of, document, read_document, text_of
+from fuzz.casefile import case_of, document, read_document, text_of, value_of
 from fuzz.findings.side_by_side import Step
+from fuzz.verdict import Status
 from jit.config import Config
 
 FORMAT = 2
@@ -27,6 +29,9 @@ _NAME = 80
 ENGINE = "ENGINE"
 HARNESS = "HARNESS"
 """Besides the names of statuses: a worker died with the case, or judging raised an error."""
+
+STATUSES = (Status.DIFFER.name, Status.TRIPPED.name, ENGINE, HARNESS)
+"""Those that a finding can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,59 +141,34 @@ def read_or_tell(path: Path, fingerprint: str = "") -> Finding | Unreadable:
 
 
 def read(path: str) -> Finding:
-    """The finding in a file. Raises ProgramError."""
+    """The finding in a file. Raises ProgramError, one line with file, field and reason."""
     found = read_document(path)
     if found.get("format") != FORMAT:
-        raise ProgramError(f"{path}: not a finding of format {FORMAT}")
+        what = f"its format is {found['format']!r}" if "format" in found else "it has none"
+        raise ProgramError(f"{path}: not a finding of format {FORMAT}: {what}")
     program, inputs = case_of(found, path)
-
-    def entry(name: str, kind: type) -> Any:
-        value = found.get(name, kind())
-        if not isinstance(value, kind):
-            raise ProgramError(f"{path}: {name}: not a {kind.__name__}")
-        return value
-
-    def lines(name: str) -> tuple[str, ...]:
-        return tuple(map(str, entry(name, list)))
-
-    _check(path, entry("fingerprint", str), entry("condition", str), (entry("config", str), *lines("configs")))
-    given = {name: entry(name, str) for name in ("symptom", "fingerprint", "status", "config", "wrong", "origin", "condition", "row", "trampoline")}
-    return Finding(
-        program=program,
-        inputs=inputs,
-        configs=lines("configs"),
-        details=lines("details"),
-        words=lines("words"),
-        versions=entry("versions", dict),
-        reduced=entry("reduced", bool),
-        steps=_steps(entry("steps", list), path),
-        **given,
-    )
+    plain = {"symptom": "", "configs": [found.get("config")], "details": [], **found}
+    del plain["format"]
+    try:
+        finding = typing.cast(Finding, value_of(Finding, plain, "", {"program": program, "inputs": inputs}))
+        _check(finding)
+    except ValueError as error:
+        raise ProgramError(f"{path}: {error}") from None
+    return finding
 
 
-def _check(path: str, fingerprint: str, condition: str, configs: Sequence[str]) -> None:
-    """What others rely on: names of files, of configurations, and lines of reports are made of these."""
-    if not fingerprint.strip() or not fingerprint.isprintable():
-        raise ProgramError(f"{path}: fingerprint: {fingerprint!r} is not a line of text")
-    if not condition.isprintable():
-        raise ProgramError(f"{path}: condition: {condition!r} is not a line of text")
-    for name in configs:
+def _check(finding: Finding) -> None:
+    """What others rely on: names of files, of configurations, and lines of reports are made of these. Raises ValueError."""
+    if not finding.fingerprint.strip() or not finding.fingerprint.isprintable():
+        raise ValueError(f"fingerprint: {finding.fingerprint!r} is not a line of text")
+    if not finding.condition.isprintable():
+        raise ValueError(f"condition: {finding.condition!r} is not a line of text")
+    if finding.status not in STATUSES:
+        raise ValueError(f"status: {finding.status!r} is not one of {', '.join(STATUSES)}")
+    if not finding.configs:
+        raise ValueError("configs: no configuration")
+    for where, name in (("config", finding.config), *((f"configs {at}", name) for at, name in enumerate(finding.configs))):
         try:
             Config.parse(name)
         except ValueError as error:
-            raise ProgramError(f"{path}: {error}") from None
-
-
-def _steps(found: list[Any], path: str) -> tuple[Step, ...]:
-    try:
-        steps = tuple(Step(**{**step, "mips": tuple(step["mips"])}) for step in found)
-    except (TypeError, KeyError):
-        raise ProgramError(f"{path}: steps: not those of a finding") from None
-    if not all(map(_sound, steps)):
-        raise ProgramError(f"{path}: steps: not those of a finding")
-    return steps
-
-
-def _sound(step: Step) -> bool:
-    texts = (step.text, step.oracle, step.image, *step.mips)
-    return type(step.slot) is int and type(step.wrong) is bool and all(isinstance(text, str) for text in texts)
+            raise ValueError(f"{where}: {error}") from None

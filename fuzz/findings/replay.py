@@ -69,7 +69,7 @@ def judge_again(
 def own_configs(finding: Finding, path: str) -> tuple[Config, ...]:
     """Those on which it was found. Raises ProgramError."""
     try:
-        return tuple(map(Config.parse, finding.configs or (finding.config,)))
+        return tuple(map(Config.parse, finding.configs))
     except ValueError as error:
         raise ProgramError(f"{path}: {error}") from None
 

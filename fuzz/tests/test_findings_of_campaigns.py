@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -25,8 +26,10 @@ from fuzz.campaign.record import load
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult
 from fuzz.case import Input
+from fuzz.casefile import text_of
 from fuzz.cli.main import main
-from fuzz.findings.finding import Finding, read_or_tell, text
+from fuzz.findings.finding import Finding, read, read_or_tell, text
+from fuzz.findings.side_by_side import Step
 from fuzz.tests.campaigns import Seeded, campaign, contents
 
 PLAN = Plan("test", 1, "all", ("mips1-32le",), "all", None)
@@ -246,6 +249,54 @@ def test_whatever_a_file_holds_is_told_in_one_line(data: st.DataObject) -> None:
         path.write_bytes(whole[:at] + other + whole[kept:])
         found = read_or_tell(path)
     assert isinstance(found, Finding) or (found.reason and "\n" not in found.reason and found.path == path)
+
+
+REFUSED: list[tuple[dict[str, object], str]] = [
+    ({"format": None}, "not a finding of format 2: it has none"),
+    ({"format": 7}, "not a finding of format 2: its format is 7"),
+    ({"status": "BOGUS"}, "status: 'BOGUS' is not one of DIFFER, TRIPPED, ENGINE, HARNESS"),
+    ({"status": None}, "'status' is missing"),
+    ({"config": None}, "'config' is missing"),
+    ({"config": "mips9"}, "config: unknown configuration 'mips9'; see `bpfmips configs`"),
+    ({"configs": []}, "configs: no configuration"),
+    ({"configs": ["mips1-32le", 3]}, "configs 1: not text"),
+    ({"configs": ["mips1-32le", "mips9"]}, "configs 1: unknown configuration 'mips9'; see `bpfmips configs`"),
+    ({"statsu": "DIFFER"}, "unknown field 'statsu'"),
+    ({"reduced": 1}, "reduced: not true or false"),
+    ({"versions": {"python": 3}}, "versions: python: not text"),
+    ({"steps": [{"slot": 1}]}, "steps 0: 'text' is missing"),
+    ({"inputs": [3]}, "not a case: inputs 0: not a table"),
+    ({"program": {"assembly": "w1 -=", "section": "s"}}, "program: assembly: line 1: not an instruction: w1 -="),
+]
+
+
+@pytest.mark.parametrize(("changed", "reason"), REFUSED, ids=[reason for _, reason in REFUSED])
+def test_what_is_no_finding_is_told_with_file_field_and_reason(changed: dict[str, object], reason: str, tmp_path: Path) -> None:
+    whole = {**tomllib.loads(text(_seen("value NEG64 o32", 0, 2))), **changed}
+    path = tmp_path / "finding.toml"
+    path.write_text(text_of({name: value for name, value in whole.items() if value is not None}))
+    found = CliRunner().invoke(main, ["replay", str(path)])
+    assert (found.exit_code, found.stdout, found.stderr) == (125, "", f"{path}: {reason}\n")
+
+
+def test_what_a_finding_need_not_say(tmp_path: Path) -> None:
+    """Somebody may have written it: without configurations it is one of its own."""
+    whole = tomllib.loads(text(_seen("value NEG64 o32", 0, 2)))
+    path = tmp_path / "finding.toml"
+    path.write_text(text_of({name: whole[name] for name in ("format", "fingerprint", "status", "config", "program", "inputs")}))
+    found = read(str(path))
+    assert (found.configs, found.details, found.symptom) == (("mips1-32le",), (), "")
+
+
+@pytest.mark.parametrize("status", ["DIFFER", "TRIPPED", "ENGINE", "HARNESS"])
+def test_a_finding_is_read_as_it_was_written(status: str, tmp_path: Path) -> None:
+    path = tmp_path / "finding.toml"
+    steps = (Step(0, "r0 = 0", ("0x1000: 00001025 or v0, zero, zero",), "r0=0x0", "r0=0x1", True), Step(1, "exit", (), "", "-"))
+    made = replace(_seen("value NEG64 o32", 0, 2), status=status, steps=steps, versions={"python": "3"}, words=("or",), trampoline="x", reduced=True)
+    path.write_text(text(made))
+    found = read(str(path))
+    assert replace(found, program=made.program) == made
+    assert found.program.slots == made.program.slots
 
 
 def test_a_finding_is_exported(tmp_path: Path) -> None:
