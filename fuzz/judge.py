@@ -278,7 +278,11 @@ class Judge:
         return [found != 0 for found in self.target.screen(inputs, recordings, variants)]
 
     def _compile(self, config: Config, placement: Placement) -> Compiled:
-        return self.compiler(placement.slots, config, placement.addresses)
+        """The image. Raises what the compiler raises, and ValueError for an image of a longer program."""
+        compiled = self.compiler(placement.slots, config, placement.addresses)
+        if len(compiled.bpf_at) > len(placement.slots):
+            raise ValueError(f"the image says where {len(compiled.bpf_at)} instructions are; the program has {len(placement.slots)}")
+        return compiled
 
     def _elsewhere(self, config: Config, placement: Placement) -> Compiled | Exception:
         """The image of a variant that needs its own, or why there is none."""

@@ -93,8 +93,8 @@ class Image:
     def __init__(self, slots: Sequence[Instruction], compiled: Compiled) -> None:
         self.compiled = compiled
         self.exits = exits(slots)
-        # A compiler need not say where its instructions are.
-        bpf_at = compiled.bpf_at or (None,) * len(slots)
+        # A compiler need not say where its instructions are, nor of all of them.
+        bpf_at = (*compiled.bpf_at, *(None,) * len(slots))[: len(slots)]
         leaving = {bpf_at[slot] for slot in np.flatnonzero(self.exits).tolist()}
         words = [at for at in bpf_at if at is not None and at not in leaving]
         self.starts = np.array([-1 if at is None or at in leaving else at for at in bpf_at], np.int64)

@@ -16,13 +16,10 @@ def instruction_limit(placement: Placement) -> int:
 
 
 def check(compiled: Compiled, placement: Placement) -> None:
-    """Raise ValueError for an image that was compiled for other addresses, is of another program or breaks the ABI, and NoRoomError for one that is
-    too long."""
+    """Raise ValueError for an image that was compiled for other addresses or breaks the ABI, and NoRoomError for one that is too long."""
     layout, alignment = placement.layout, STACK_ALIGNMENT[compiled.config.width]
     if compiled.base != layout.image:
         raise ValueError(f"the image was compiled for address {compiled.base:#x}, not {layout.image:#x}")
-    if compiled.bpf_at and len(compiled.bpf_at) != len(placement.slots):
-        raise ValueError(f"the image says where {len(compiled.bpf_at)} instructions are; the program has {len(placement.slots)}")
     if 4 * len(compiled.words) > IMAGE_SIZE:
         raise NoRoomError(f"an image of {4 * len(compiled.words)} bytes; there is room for {IMAGE_SIZE} bytes")
     stack = placement.segments[-1]

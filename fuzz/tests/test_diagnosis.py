@@ -343,13 +343,13 @@ def test_a_finding_is_the_same_when_it_is_read_again(small: Finding, tmp_path: o
     ("old", "new", "reason"),
     [
         ("format = 2", "format = 1", "not a finding of format 2"),
-        ("reduced = true", 'reduced = "yes"', "reduced: not a bool"),
+        ("reduced = true", 'reduced = "yes"', "reduced: not true or false"),
         ('config = "mips32r2-32be"', 'config = "mips9"', "unknown configuration 'mips9'"),
         ('fingerprint = "value SUB64_REG o32"', 'fingerprint = " "', "fingerprint: ' ' is not a line of text"),
         ('condition = "o32"', 'condition = "o32\\n"', "is not a line of text"),
-        ("slot = 0", "place = 0", "steps: not those of a finding"),
-        ("slot = 0", 'slot = "0"', "steps: not those of a finding"),
-        ('oracle = "', 'oracle = 1 # "', "steps: not those of a finding"),
+        ("slot = 0", "place = 0", "steps 0: unknown field 'place'"),
+        ("slot = 0", 'slot = "0"', "steps 0: slot: not an integer"),
+        ('oracle = "', 'oracle = 1 # "', "steps 0: oracle: not text"),
         ("\nexit\n", "\nleave\n", "finding.toml"),
     ],
 )
