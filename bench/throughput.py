@@ -5,7 +5,8 @@ Usage: python bench/throughput.py [--programs N] [--no-scaling]; writes bench/th
 A judged execution is one program, compiled for one configuration, run on one input with all tripwires and lockstep, everything compared; an image
 that is identical to one before, on an identical CPU, is not run again but counted. Programs are made by the generator, of about 64 instructions, with
 eight inputs each, and judged by the model, of which Unicorn confirms one image in so many: on configurations that are drawn as a campaign draws them,
-with and without options, others each time; and on all that are alike but for ISA, width and byte order. Beside it stands what Unicorn alone takes.
+with and without options, others each time; on all that are alike but for ISA, width and byte order; and on all that there are. Beside it stands what
+Unicorn alone takes.
 
 Nothing judges a program twice: each turn is a process of its own, forked from one that has judged other programs only. So what is kept of a program,
 as the code of its instructions is, has to be made, as in a campaign, and what is kept from program to program is there, as in a campaign.
@@ -46,20 +47,24 @@ from fuzz.engine.engines import engine
 from fuzz.engine.entry import entry_registers
 from fuzz.engine.target import Target
 from fuzz.gen import GeneratedCase, batch
+from fuzz.groups import Grouped
 from fuzz.judge import judge_all
 from fuzz.lasting import rarely_collect
 from fuzz.layout import place
 from fuzz.unicorn.engine import INTERRUPT_HOOK, Engine, HostMemory
 from fuzz.verdict import Status, Verdict
+from fuzz.wires import WIRES
 from jit.compiled import Addresses
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config, all_configs
 from jit.image import elf_flags
 from jit.mips import rows
+from jit.shared import Shared, covering
 
 COMMAND = "python bench/throughput.py"
 SEED, TURNS, OTHERS = 1, 3, 64
 LENGTHS = range(56, 73)
+_SOME = 49  # Of all configurations the bare engine runs one in so many.
 BAR_RATE, BAR_BARE, BAR_QEMU, BAR_SCALING = 3000, 5.0, 10.0, 0.9
 
 _T9 = 25
@@ -319,25 +324,48 @@ class Turn(NamedTuple):
     run: int
 
 
-def _turn(found: Connection, chosen: Sequence[Subject], target: Target) -> None:
+class Done(NamedTuple):
+    """Executions of a program, how many of these were run, and whether all agree."""
+
+    executions: int
+    run: int
+    agree: bool
+
+
+def one_by_one(subject: Subject, target: Target) -> Done:
+    """On its configurations, as campaigns do."""
+    verdicts = judged(subject, target)
+    return Done(len(verdicts), sum(not verdict.repeated for verdict in verdicts), {verdict.status for verdict in verdicts} == {Status.AGREE})
+
+
+def in_groups(subject: Subject, target: Target) -> Done:
+    """On its configurations, as `check --all-configs` does."""
+    judging = Grouped(subject.program, subject.inputs, target, WIRES, Shared(universe=covering(subject.configs)))
+    executions, agree = 0, True
+    for verdict, others in judging.judge(subject.configs):
+        executions, agree = executions + 1 + len(others), agree and verdict.status is Status.AGREE
+    return Done(executions, judging.images.run * len(subject.inputs), agree)
+
+
+def _turn(found: Connection, chosen: Sequence[Subject], target: Target, judging: Callable[[Subject, Target], Done]) -> None:
     """Judge programs, and tell what it took. Raises ValueError when one does not agree."""
     seconds, executions, run = [], 0, 0
     for subject in chosen:
         start = process_time()
-        verdicts = judged(subject, target)
+        done = judging(subject, target)
         seconds.append(process_time() - start)
-        if {verdict.status for verdict in verdicts} != {Status.AGREE}:
+        if not done.agree:
             raise ValueError(f"program {subject.number} does not agree")
-        executions, run = executions + len(verdicts), run + sum(not verdict.repeated for verdict in verdicts)
+        executions, run = executions + done.executions, run + done.run
     found.send(Turn(tuple(seconds), executions, run))
 
 
-def fresh(chosen: Sequence[Subject], target: Target) -> Turn:
+def fresh(chosen: Sequence[Subject], target: Target, judging: Callable[[Subject, Target], Done] = one_by_one) -> Turn:
     """Judge programs in processes of their own, which this one must not have judged; of each the fastest turn."""
     context, turns = multiprocessing.get_context("fork"), []
     for _ in range(TURNS):
         found, told = context.Pipe(duplex=False)
-        process = context.Process(target=_turn, args=(told, chosen, target))
+        process = context.Process(target=_turn, args=(told, chosen, target, judging))
         process.start()
         told.close()
         turns.append(found.recv())
@@ -464,12 +492,17 @@ def main() -> int:
         judged(subject, target)
     chosen = made_first[OTHERS:]
     swept = [subject._replace(configs=BASE_CONFIGS) for subject in chosen]
+    everywhere = [subject._replace(configs=all_configs()) for subject in chosen]
+    some = [subject._replace(configs=all_configs()[::_SOME]) for subject in chosen]
+    # What is known of configurations as such is made once for a process.
+    in_groups(made_first[0]._replace(configs=all_configs()), target)
     # The bare engine comes after all that must not have met these programs.
-    drawn, base = fresh(chosen, target), fresh(swept, target)
+    drawn, base, everything = fresh(chosen, target), fresh(swept, target), fresh(everywhere, target, in_groups)
     parts = shares(chosen, target)
     figures = [
         Figures("drawn, 20 a program, as campaigns do", drawn, bare_engine(chosen)),
         Figures(f"the {len(BASE_CONFIGS)} base ones", base, bare_engine(swept)),
+        Figures(f"all {len(all_configs())}, as `check --all-configs`", everything, bare_engine(some)),
     ]
     others = Others(generation(chosen, drawn.executions), by_unicorn(chosen), processes(chosen))
     scaling = [] if given.no_scaling else [(jobs, *campaign(jobs, given.cases)) for jobs in (1, 2)]
