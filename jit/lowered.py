@@ -18,7 +18,7 @@ from jit.mips import rows
 from jit.watched import FIELD, OPTION, ROW, Question, Watched
 
 MOST = 1 << 16
-"""So many pieces of code are kept, for all configurations together: a hundred programs of a campaign. What is common is soon there again."""
+"""So many pieces of code are kept, for all configurations together. What is common is soon there again."""
 
 Key = tuple[Instruction, int]
 """An instruction, and the immediate in its second slot."""
