@@ -34,7 +34,7 @@ def main() -> None:
     config, port, directory = Config.parse(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     order: ByteOrder = "big" if config.big_endian else "little"
     memory = b"".join(value.to_bytes(8, order) for value in (1, 2, 0xFFFFFFFF, 5))
-    finding = Finding("test", "test", "DIFFER", assemble(PROGRAM, "test"), (Input(memory),), str(config), (), ())
+    finding = Finding("test", "test", "DIFFER", assemble(PROGRAM, "test"), (Input(memory),), str(config), (str(config),), ())
     bug = next(bug for bug in bugs() if bug.name == "add64-carry")
     found = session(finding, config, partial(compile_program, parts=bug.parts))
     address = Address("127.0.0.1", port)

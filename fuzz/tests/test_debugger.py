@@ -81,7 +81,7 @@ def test_symbols_and_memory(commands: Path) -> None:
 
 
 def finding(config: str) -> Finding:
-    return Finding("test", "test", "DIFFER", assemble(PROGRAM, "test"), (Input(bytes(32)),), config, (), ())
+    return Finding("test", "test", "DIFFER", assemble(PROGRAM, "test"), (Input(bytes(32)),), config, (config,), ())
 
 
 def test_files_of_an_image_that_is_right(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def spoilt(other: Callable[[int], int]) -> Compiler:
 
 def named(program: str, wrong: str) -> Finding:
     assembled = assemble(program.replace("; ", "\n"), "test")
-    return Finding("test", "test", "TRIPPED", assembled, (Input(bytes(8)),), str(MACHINE), (), ("a: detail\nshell true",), wrong)
+    return Finding("test", "test", "TRIPPED", assembled, (Input(bytes(8)),), str(MACHINE), (str(MACHINE),), ("a: detail\nshell true",), wrong)
 
 
 def test_what_fails_only_at_the_addresses_of_a_kernel(tmp_path: Path) -> None:
