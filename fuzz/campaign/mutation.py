@@ -11,9 +11,9 @@ from itertools import product
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME, ROWS, Row, lookup
 from ebpf.program import Program, ProgramError
+from ebpf.shape import distance, inserted, starts, without
 from ebpf.validity import check
 from fuzz.campaign.generation import Generated
-from fuzz.campaign.shape import distance, inserted, starts, without
 from fuzz.case import Case, Input
 from fuzz.layout import place
 from fuzz.suite.values import EDGES_32, EDGES_64, IMMEDIATES

@@ -16,7 +16,7 @@ from dataclasses import replace
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME, ROWS, lookup
 from ebpf.program import Program
-from fuzz.campaign.shape import inserted
+from ebpf.shape import inserted
 
 _NEGATED = (("JEQ", "JNE"), ("JGT", "JLE"), ("JGE", "JLT"), ("JSGT", "JSLE"), ("JSGE", "JSLT"))
 _DIVISIONS = (("DIV", "MOD"), ("SDIV", "SMOD"))

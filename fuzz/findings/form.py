@@ -12,7 +12,7 @@ from dataclasses import replace
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import Program
-from fuzz.campaign.shape import inserted
+from ebpf.shape import inserted
 from fuzz.case import Case
 from fuzz.judge import interpret
 from fuzz.layout import place

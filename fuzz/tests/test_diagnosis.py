@@ -7,9 +7,9 @@ import pytest
 from ebpf.assembler import assemble
 from ebpf.opcodes import ROWS
 from ebpf.program import Program, ProgramError
+from ebpf.shape import inserted, starts, unit, without
 from ebpf.validity import check
 from fuzz.campaign.reduce import Bench, reduce
-from fuzz.campaign.shape import inserted, starts, unit, without
 from fuzz.case import Case, Input
 from fuzz.findings.condition import Condition
 from fuzz.findings.diagnosis import Diagnosis, Symptom, diagnose, rule_of

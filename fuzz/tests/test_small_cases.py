@@ -11,11 +11,12 @@ from ebpf.assembler import assemble
 from ebpf.instruction import Instruction
 from ebpf.opcodes import BY_NAME
 from ebpf.program import Program
-from fuzz.campaign.reduce import Bench, _condition, _Reducer, _Witnesses, reduce
+from fuzz.campaign.reduce import Bench, _condition, _Witnesses, reduce
 from fuzz.case import Input
 from fuzz.findings.diagnosis import Symptom
 from fuzz.findings.finding import Finding, text
 from fuzz.findings.replay import judge_again
+from fuzz.reduction.reducer import Reducer
 from fuzz.unicorn.target import UnicornTarget
 from fuzz.wires import WIRES
 from jit.compiled import Addresses, Compiled
@@ -104,7 +105,7 @@ def test_where_the_small_case_cannot_be_judged_the_first_one_says_whether_it_pas
             return True if config.width == 64 else first
 
     program, given = assemble("r0 = 7; exit", "made"), Input(b"")
-    reducer = _Reducer(program, given, Config.parse("mips64r2-64le"), lambda program, given: True)
+    reducer = Reducer(program, given, Config.parse("mips64r2-64le"), lambda program, given: True)
     told = Told(Bench(target, compile_program, WIRES), Symptom("value", "", "ADD64_IMM", 64), program, given)
     condition, missing = _condition(reducer, told)
     assert (condition.text, missing) == (text, [])

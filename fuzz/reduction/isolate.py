@@ -4,7 +4,7 @@
     ended      the program as far as there, and an exit
     executed   without what the input does not reach
 
-Where these do not fail in the same way, more than the instruction and its operands is needed, and the passes of `fuzz.campaign.reduce` find out what.
+Where these do not fail in the same way, more than the instruction and its operands is needed, and `fuzz.reduction.passes` finds out what.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from ebpf.assembler import assemble
 from ebpf.instruction import FRAME_POINTER, Instruction
 from ebpf.opcodes import BY_NAME, lookup
 from ebpf.program import Program
-from fuzz.campaign.shape import inserted, unit, without
+from ebpf.shape import inserted, unit, without
 from fuzz.case import Case
 from fuzz.judge import interpret
 from fuzz.layout import place
