@@ -32,7 +32,9 @@ class ClusterExecutor(Executor):
         self._address = address
         try:
             self._client = Client(address, timeout=_PATIENCE, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, ImportError, MemoryError) as error:
+            # Nobody there, no address, a kind of address that is not set up here, other versions there; what servers of other protocols answer is
+            # taken for a length in bytes.
             raise ProgramError(f"--cluster: {address}: no scheduler: {' '.join(str(error).split())}") from None
         # Each task runs one function of one process, which holds engines: a worker has one thread for tasks.
         self._executor = self._client.get_executor(pure=False, retries=0)
@@ -78,10 +80,18 @@ class ClusterExecutor(Executor):
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
-        """What dask says when nobody answers is of many kinds, and long."""
+        """One line for what dask raises when nobody answers. All else is let through: it is a task that cannot be sent, or a bug."""
+        from distributed.client import ClosedClientError
+
         try:
             yield
-        except Exception:
+        except (OSError, ClosedClientError):
+            # Connections that break or cannot be made, times that run out (both are OSErrors), and a client that has given up.
+            raise self._gone() from None
+        except (RuntimeError, AttributeError):
+            # What a client that has given up is made of is closed, or is None; the same kinds from one that has not are something else.
+            if self._client.status not in ("closing", "closed"):
+                raise
             raise self._gone() from None
 
     def _gone(self) -> ProgramError:

@@ -3,8 +3,10 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,26 +70,66 @@ def test_a_case_that_kills_its_workers_is_found_among_the_others(tmp_path: Path,
     assert state.counts["verdicts"]["AGREE"] == 3 * 8
 
 
-def test_no_scheduler_is_one_line() -> None:
-    with pytest.raises(ProgramError, match="no scheduler") as caught:
-        ClusterExecutor("tcp://127.0.0.1:9")
-    assert "\n" not in str(caught.value)
-
-
-def test_a_scheduler_that_is_gone_is_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
-    scheduler = subprocess.Popen(
+@pytest.fixture
+def scheduler() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A scheduler without workers, in a process of its own, and its address."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"],
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert scheduler.stderr is not None
-    address = next(found[0] for line in scheduler.stderr if (found := re.search(r"tcp://\S+", line)))
+    assert process.stderr is not None
+    yield process, next(found[0] for line in process.stderr if (found := re.search(r"tcp://\S+", line)))
+    process.kill()
+    process.wait()
+    process.stderr.close()
+
+
+@pytest.fixture
+def other_protocol() -> Iterator[str]:
+    """The address of a server that answers as those of the web do."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    connection.recv(1 << 16)
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        # One that waits for the next connection is not woken by the end of the socket alone.
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def refused(address: str) -> None:
+    with pytest.raises(ProgramError, match=f"^--cluster: {address}: no scheduler: ") as caught:
+        ClusterExecutor(address)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "tls://127.0.0.1:9", "none://127.0.0.1:9", "127.0.0.1"])
+def test_no_scheduler_is_one_line(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fuzz.campaign.cluster._PATIENCE", 1.0)
+    refused(address)
+
+
+def test_a_server_that_is_no_scheduler_is_one_line(other_protocol: str) -> None:
+    refused(other_protocol)
+
+
+def test_a_scheduler_that_is_gone_is_one_line_and_nothing_is_lost(tmp_path: Path, scheduler: tuple[subprocess.Popen[str], str]) -> None:
+    process, address = scheduler
     state, plan = State(tmp_path), Plan("test", 1, "all", CONFIGS[:1], "all", CASES)
     state.create(plan)
     executor = ClusterExecutor(address)
 
     def watch(run: Run) -> None:
-        scheduler.kill()
+        process.kill()
 
     try:
         # There are no workers: all that was asked for waits.
@@ -95,5 +137,44 @@ def test_a_scheduler_that_is_gone_is_one_line_and_nothing_is_lost(tmp_path: Path
             Run(plan, state, executor, compile_program, lambda: 2, 60.0, watch).run()
     finally:
         executor.shutdown(cancel_futures=True)
-        scheduler.wait()
-        scheduler.stderr.close()
+
+
+def test_whatever_is_asked_of_a_scheduler_that_is_gone(scheduler: tuple[subprocess.Popen[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the client looks for it, and after it has given up."""
+    monkeypatch.setattr("fuzz.campaign.cluster._PATIENCE", 1.0)
+    process, address = scheduler
+    executor = ClusterExecutor(address)
+    assert executor.workers == 0
+    process.kill()
+    process.wait()
+    try:
+        asked_before_the_end = 0
+        while executor._client.status != "closed":
+            with pytest.raises(ProgramError, match="the scheduler is gone"):
+                _ = executor.workers
+            asked_before_the_end += 1
+        assert asked_before_the_end
+        with pytest.raises(ProgramError, match="the scheduler is gone"):
+            _ = executor.workers
+        with pytest.raises(ProgramError, match="the scheduler is gone"):
+            executor.submit(int)
+    finally:
+        executor.shutdown(cancel_futures=True)
+    with pytest.raises(ProgramError, match="the scheduler is gone"):
+        executor.submit(int)
+
+
+def test_what_is_not_the_fault_of_the_scheduler_is_not_told_as_such(scheduler: tuple[subprocess.Popen[str], str]) -> None:
+    """A task that cannot be pickled, and a mistake in what is asked."""
+    _, address = scheduler
+    executor = ClusterExecutor(address)
+    try:
+        with pytest.raises(TypeError, match="Could not serialize"):
+            executor.submit(print, threading.Lock())
+        with pytest.raises(AttributeError, match="of_ours"), executor._asking():
+            executor._client.mistake_of_ours()
+        with pytest.raises(RuntimeError, match="of ours"), executor._asking():
+            raise RuntimeError("mistake of ours")
+        assert executor.workers == 0
+    finally:
+        executor.shutdown(cancel_futures=True)
