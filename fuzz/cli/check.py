@@ -1,6 +1,5 @@
 """The commands that judge: `check` programs, `suite` the instructions."""
 
-import os
 import signal
 import sys
 import time
@@ -18,6 +17,7 @@ from fuzz.cli.options import (
     config_globs,
     context,
     engine,
+    jobs,
     memory,
     packets,
     parse_memory,
@@ -37,8 +37,6 @@ DIFFERENT = 1
 
 _QUIET = 60.0
 """Seconds after which a log that is no terminal is told how far it has come."""
-
-_jobs = click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="number of CPUs", help="Worker processes.")
 
 
 def _check_tripwires(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -83,7 +81,7 @@ _explain = click.option("--explain", "explained", is_flag=True, help="Show where
 @_tripwires
 @engine
 @_explain
-@_jobs
+@jobs
 @as_json
 @click.pass_context
 def check(
@@ -139,7 +137,7 @@ def _packets(path: str | None, kind: Literal["skb", "xdp"] | None) -> "Packets |
 @_tripwires
 @engine
 @_explain
-@_jobs
+@jobs
 @as_json
 @click.pass_context
 def suite(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ebpf.program import ProgramError, printable
-from fuzz.cli.options import ENGINE_NAMES, INTERRUPTED, UNUSABLE, config_globs, engine, known_now, refuse, select_configs
+from fuzz.cli.options import ENGINE_NAMES, INTERRUPTED, UNUSABLE, ParamType, config_globs, engine, jobs, known_now, refuse, select_configs
 from jit.config import BASE_CONFIGS, Config, all_configs
 
 if TYPE_CHECKING:
@@ -42,16 +42,10 @@ class _Profile(NamedTuple):
 PROFILES = {"dev": _Profile(60, None), "ci": _Profile(None, 400), "nightly": _Profile(8 * 3600, None)}
 """How long a campaign goes on when neither --time nor --cases says so."""
 
-# The type has a parameter for type checkers only since click 8.2.
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[object]
-else:
-    _ParamType = click.ParamType
-
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
-class Duration(_ParamType):
+class Duration(ParamType):
     """A time such as 8h, 90m, 1h30m, 45s or 45, in seconds."""
 
     name = "duration"
@@ -70,7 +64,7 @@ class Duration(_ParamType):
         return total
 
 
-class Directory(_ParamType):
+class Directory(ParamType):
     """A directory, which has a name: that of a variable of the shell that is not set has none, and is not the current directory."""
 
     name = "directory"
@@ -82,24 +76,10 @@ class Directory(_ParamType):
         return Path(str(value))
 
 
-class Jobs(_ParamType):
-    """A number of processes, or auto for the number of CPUs."""
-
-    name = "jobs"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number."""
-        if value == "auto":
-            return len(os.sched_getaffinity(0))
-        if not str(value).isdecimal() or int(str(value)) < 1:
-            self.fail(f"{value!r} is neither auto nor a number from 1 on", param, ctx)
-        return int(str(value))
-
-
 @click.command()
 @click.option("--time", "seconds", type=Duration(), help="How long, such as 8h, 90m or 45s.")
 @click.option("--cases", type=click.IntRange(1), help="How many programs; each is judged on several inputs and all configurations.")
-@click.option("--jobs", "-j", type=Jobs(), default="auto", show_default=True, help="Worker processes; auto: one a CPU.")
+@jobs
 @config_globs
 @click.option("--seed", type=click.IntRange(0), help="Same seed and same version, same cases. Without it one is chosen, and shown.")
 @click.option("--tier", help="What is generated; all by default.", default="all", show_default=True)

@@ -30,6 +30,15 @@ INTERRUPTED = 130
 _SHOWN = 40
 """Characters of an argument that a message repeats."""
 
+MAXIMUM_JOBS = 256
+"""Worker processes. Each takes three file descriptors of this process, which usually may have 1,024; without one left no worker can be started."""
+
+# The type has a parameter for type checkers only since click 8.2.
+if TYPE_CHECKING:
+    ParamType = click.ParamType[object]
+else:
+    ParamType = click.ParamType
+
 
 @contextmanager
 def usage_in_a_line() -> Iterator[None]:
@@ -174,6 +183,23 @@ def _complete_section(ctx: click.Context, parameter: click.Parameter, incomplete
 
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Jobs(ParamType):
+    """A number of processes, or auto for the number of CPUs, of which at most `MAXIMUM_JOBS` count."""
+
+    name = "jobs"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        if value == "auto":
+            return min(len(os.sched_getaffinity(0)), MAXIMUM_JOBS)
+        if not re.fullmatch(r"[0-9]{1,9}", str(value)) or not 1 <= int(str(value)) <= MAXIMUM_JOBS:
+            self.fail(f"{_shortened(str(value))} is neither auto nor a number from 1 to {MAXIMUM_JOBS}", param, ctx)
+        return int(str(value))
+
+
+jobs: Decorator = click.option("--jobs", "-j", type=Jobs(), default="auto", show_default=True, help="Worker processes; auto: one a CPU.")
 
 ENGINE_NAMES = ("both", "model", "unicorn", "qemu", "qiling", "all")
 

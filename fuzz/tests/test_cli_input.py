@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from ebpf.files import MAXIMUM_FILE
 from ebpf.tests.llvm import clang, needs_clang
 from fuzz.cli.main import main
+from fuzz.cli.options import Jobs
 
 OBJECT = Path(__file__).parent.parent.parent / "corpus" / "programs" / "objects" / "crc32.v3.el.o"
 
@@ -284,3 +285,21 @@ def test_a_directory_that_cannot_be_read(command: tuple[str, ...], tmp_path: Pat
     monkeypatch.setattr("fuzz.cli.witness.permitted", lambda: "")
     monkeypatch.setattr(os, "scandir", denied)
     refused(run(*command, tmp_path), f"{tmp_path}: Permission denied")
+
+
+# None of them would have anything to do.
+@pytest.mark.parametrize("command", [("check", "nothing.s"), ("suite", "--row", "NOTHING"), ("fuzz",)])
+@pytest.mark.parametrize(
+    ("jobs", "shown"), [("0", "'0'"), ("257", "'257'"), ("1000000", "'1000000'"), ("-1", "'-1'"), ("9" * 5000, f"'{'9' * 40}'...")]
+)
+def test_more_processes_than_can_be_started_are_refused(command: tuple[str, ...], jobs: str, shown: str) -> None:
+    """Of numbers of thousands of digits Python refuses to know what they are."""
+    refused(
+        run(*command, "--jobs", jobs), f"main {command[0]}: Invalid value for '--jobs' / '-j': {shown} is neither auto nor a number from 1 to 256"
+    )
+
+
+@pytest.mark.parametrize(("value", "number"), [("auto", 256), ("256", 256), ("001", 1)])
+def test_numbers_of_processes(value: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(1000))
+    assert Jobs().convert(value, None, None) == number
