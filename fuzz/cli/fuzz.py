@@ -178,19 +178,30 @@ def fuzz(
         if not swept:
             refuse(f"--engine {engine}: it runs none of the configurations")
         plan = Plan(_version(), int.from_bytes(os.urandom(4), "big") if seed is None else seed, tier, swept, "all", cases, drawn, engine, confirm)
-        state.create(plan)
     if resume is not None and plan.cases is None:
         # So much more.
         seconds = state.elapsed + (seconds or PROFILES[profile].seconds or 60)
-    where = f"cluster {cluster}" if cluster else f"{jobs} processes"
-    click.echo(
-        f"seed {plan.seed}, tier {plan.tier}, {len(plan.configs)} configurations and of {len(plan.drawn)} others some, {where}, {state.directory}"
-    )
     try:
-        interrupted = _campaign(plan, state, *_workers(cluster, jobs), seconds)
+        executor, ahead = _workers(cluster, jobs)
+        if resume is None:
+            _begin(plan, state, executor)
+        where = f"cluster {cluster}" if cluster else f"{jobs} processes"
+        click.echo(
+            f"seed {plan.seed}, tier {plan.tier}, {len(plan.configs)} configurations and of {len(plan.drawn)} others some, {where}, {state.directory}"
+        )
+        interrupted = _campaign(plan, state, executor, ahead, seconds)
         _end(ctx, plan, state, interrupted)
     finally:
         state.close()
+
+
+def _begin(plan: "Plan", state: "State", executor: "Executor") -> None:
+    """Make the directory of a campaign, when there is somebody to do its work: of one that nobody can begin with nothing is left."""
+    try:
+        state.create(plan)
+    except BaseException:
+        executor.shutdown(cancel_futures=True)
+        raise
 
 
 def _minimise(plan: "Plan", state: "State") -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from ebpf.program import ProgramError
 from fuzz.campaign.cluster import ClusterExecutor
@@ -19,6 +20,8 @@ from fuzz.campaign.generation import generate
 from fuzz.campaign.run import Run
 from fuzz.campaign.state import Plan, State
 from fuzz.case import Compiler
+from fuzz.cli.fuzz import _version
+from fuzz.cli.main import main
 from fuzz.tests.campaigns import CONFIGS, Bad, campaign, contents
 from jit.compiler import compile_program
 
@@ -120,6 +123,43 @@ def test_no_scheduler_is_one_line(address: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_server_that_is_no_scheduler_is_one_line(other_protocol: str) -> None:
     refused(other_protocol)
+
+
+def test_a_campaign_that_has_no_scheduler_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fuzz.campaign.cluster._PATIENCE", 1.0)
+    result = CliRunner().invoke(main, ["fuzz", "--out", str(tmp_path / "new" / "campaign"), "--cluster", "tcp://127.0.0.1:9"])
+    assert (result.exit_code, result.output.count("\n")) == (2, 1)
+    assert result.output.startswith("--cluster: tcp://127.0.0.1:9: no scheduler: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_campaign_that_goes_on_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fuzz.campaign.cluster._PATIENCE", 1.0)
+    state = State(tmp_path)
+    state.create(Plan(_version(), 1, "all", CONFIGS[:1], "all", CASES))
+    state.close()
+    there = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    result = CliRunner().invoke(main, ["fuzz", "--resume", str(tmp_path), "--cluster", "tcp://127.0.0.1:9"])
+    assert (result.exit_code, result.output.count("\n")) == (2, 1)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == there
+    assert State(tmp_path).resume().cases == CASES
+
+
+def test_a_scheduler_is_left_when_the_directory_is_of_no_use(
+    tmp_path: Path, scheduler: tuple[subprocess.Popen[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    left: list[ClusterExecutor] = []
+    shutdown = ClusterExecutor.shutdown
+
+    def leave(executor: ClusterExecutor, **options: bool) -> None:
+        left.append(executor)
+        shutdown(executor, **options)
+
+    monkeypatch.setattr(ClusterExecutor, "shutdown", leave)
+    result = CliRunner().invoke(main, ["fuzz", "--out", str(tmp_path), "--cluster", scheduler[1]])
+    assert (result.exit_code, result.output) == (2, f"{tmp_path}: not empty\n")
+    assert [executor._client.status for executor in left] == ["closed"]
 
 
 def test_a_scheduler_that_is_gone_is_one_line_and_nothing_is_lost(tmp_path: Path, scheduler: tuple[subprocess.Popen[str], str]) -> None:
