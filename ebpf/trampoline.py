@@ -134,8 +134,11 @@ def parse(text: str, source: str) -> Traced:
     """The same for the text of such a file, which errors call `source`."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
+        # Of numbers with thousands of digits it is not tomllib's own.
         raise ProgramError(f"{source}: {error}") from None
+    except RecursionError:
+        raise ProgramError(f"{source}: too many brackets, one in the other") from None
     try:
         return _traced(table, source)
     except (ValueError, TypeError, KeyError) as error:

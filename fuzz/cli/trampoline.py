@@ -35,7 +35,7 @@ def trampoline(ctx: click.Context, paths: tuple[str, ...], globs: tuple[str, ...
     Example: bpfmips trampoline
              bpfmips trampoline traced.toml --config 'mips32*'
     """
-    from ebpf.trampoline import read
+    from fuzz.trampoline.description import read_usable
     from fuzz.trampoline.judge import judge
     from fuzz.trampoline.target import TrampolineTarget
 
@@ -43,7 +43,7 @@ def trampoline(ctx: click.Context, paths: tuple[str, ...], globs: tuple[str, ...
     target, results, unusable = TrampolineTarget(), [], False
     for path in paths or [str(file) for file in sorted(SHIPPED.glob("*.toml"))]:
         try:
-            traced = read(path)
+            traced = read_usable(path)
             found = {str(config): judge(traced, config, target) for config in configs}
         except ProgramError as error:
             click.echo(str(error), err=True)

@@ -17,6 +17,7 @@ from ebpf.trampoline import MAXIMUM_ARGUMENTS, SIZES, Attached, Signature, Trace
 from fuzz.cli.main import main
 from fuzz.cli.trampoline import SHIPPED
 from fuzz.layout import LAYOUTS
+from fuzz.trampoline.description import read_usable
 from fuzz.trampoline.judge import actual, build, judge
 from fuzz.trampoline.target import TrampolineTarget
 from jit.config import BASE_CONFIGS, Config
@@ -135,6 +136,14 @@ def test_what_programs_of_a_trampoline_cannot_do_is_told(text: str, reason: str,
         judge(traced(text), CONFIGS[1], target)
 
 
+def test_what_they_cannot_do_is_told_when_they_are_read(tmp_path: Path) -> None:
+    """Not only when there is a configuration to judge them on."""
+    path = tmp_path / "traced.toml"
+    path.write_text('function = "s32 ()"\ncalls = [[[], 1]]\n[[fexit]]\nprogram = "call 12; exit"')
+    with pytest.raises(ProgramError, match=r"traced\.toml: fexit 0: bpf_loop and tail calls have no place"):
+        read_usable(str(path))
+
+
 def test_command() -> None:
     done = CliRunner().invoke(main, ["trampoline", str(SHIPPED / "void.toml"), "--config", "mips32r2-32*"])
     assert done.exit_code == 0
@@ -151,6 +160,8 @@ def test_command_in_json() -> None:
     ("text", "reason"),
     [
         ("function = ", "Invalid value"),
+        (f"calls = {'9' * 5000}", "Exceeds the limit"),
+        (f"calls = {'[' * 5000}", "too many brackets, one in the other"),
         ("calls = [[[], 1]]", "function is missing"),
         ('function = "int f()"\ncalls = []', "not a signature: 'int f()'; as in 's32 (u64, pointer)'"),
         ('function = "s32 (f32)"\ncalls = []', "unknown type 'f32'; one of u8, s8, u16, s16, u32, s32, u64, s64, pointer"),

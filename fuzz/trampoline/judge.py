@@ -13,16 +13,15 @@ from dataclasses import dataclass, replace
 from hashlib import shake_128
 from itertools import zip_longest
 
-from ebpf.instruction import LOOP, TAIL_CALL, Instruction
-from ebpf.opcodes import BY_NAME, lookup
-from ebpf.program import Program, ProgramError, functions_by_address, link
+from ebpf.instruction import Instruction
+from ebpf.program import ProgramError, link
 from ebpf.trampoline import Traced, Trampoline
 from fuzz.case import Case, Input
 from fuzz.environment.functions import environment
 from fuzz.layout import FAR_LAYOUTS, FUNCTION_SIZE, FUNCTIONS, KERNEL_AREAS, LAYOUTS, PAGE, Layout, Segment, addresses, moved, place
 from fuzz.marks import marked
 from fuzz.recording.record import Recording
-from fuzz.sources import checked
+from fuzz.trampoline.description import usable
 from fuzz.trampoline.target import SERVED, Entry, Ran, TrampolineTarget, served_address, surroundings
 from fuzz.unicorn.engine import BREAK
 from fuzz.verdict import Difference
@@ -64,25 +63,9 @@ def _slots(traced: Traced, config: Config) -> tuple[tuple[Instruction, ...], ...
     """The programs, linked. Raises ProgramError for what a program of a trampoline has no place for here."""
     found = []
     for attached in traced.trampoline.programs:
-        program = marked(checked(attached.program)) if config.marked else checked(attached.program)
-        for without in _without(program):
-            raise ProgramError(f"{program.source}: {without} have no place in programs of a trampoline")
+        program = marked(usable(attached.program)) if config.marked else usable(attached.program)
         found.append(link(program, (), {}, ()))
     return tuple(found)
-
-
-def _without(program: Program) -> Iterator[str]:
-    """What of the program a trampoline cannot have."""
-    if program.data or program.maps or functions_by_address(program):
-        yield "data sections, maps and addresses of functions"
-    if program.variables or program.kernel_functions:
-        yield "variables and declared kernel functions"
-    rows = [(lookup(slot), slot) for slot in program.slots]
-    if program.context != "memory" or any(row is not None and row.group == "packet" for row, _ in rows):
-        # Linux, kernel/bpf/verifier.c, may_access_skb: tracing programs are none of those that have a packet.
-        yield "packets"
-    if any(row is BY_NAME["CALL"] and slot.imm in (LOOP, TAIL_CALL) for row, slot in rows):
-        yield "bpf_loop and tail calls"
 
 
 def build(traced: Traced, config: Config, layout: Layout, compiler: Compiler = compile_trampoline) -> Built:
