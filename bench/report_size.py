@@ -46,7 +46,7 @@ def synthetic(directory: Path) -> None:
     state.close()
     program = assemble("r0 = 7; r1 = 3; r0 -= r1; exit", "synthetic")
     steps = tuple(Step(at, "r0 -= r1", ("0x400008  0044102d  daddu $v0, $v0, $a0",) * 6, "r0=0x4", "r0=0xa", at == 10) for at in range(14))
-    made = Finding("", "", "DIFFER", program, (Input(bytes(64)),), configs[0], configs, ("register r0: expected 0x4, got 0xa",))
+    made = Finding("synthetic", "synthetic", "DIFFER", program, (Input(bytes(64)),), configs[0], configs, ("register r0: expected 0x4, got 0xa",))
     made = replace(made, steps=steps, reduced=True)
     with sqlite3.connect(directory / "campaign.sqlite") as database:
         counts = [("cases", "generated", BATCHES * 8), ("verdicts", "AGREE", JUDGED - FINDINGS), ("verdicts", "DIFFER", FINDINGS)]

@@ -253,4 +253,7 @@ class _Linker:
         if section.relocations:
             _, symbol = next(iter(section.relocations.values()))
             raise ProgramError(f"{self.contents.path}: {section.name}: pointer to {symbol.name!r}: pointers in data are not supported")
-        return DataSection(section.name, section.data, not section.name.startswith(".rodata"), max(8, section.alignment))
+        try:
+            return DataSection(section.name, section.data, not section.name.startswith(".rodata"), max(8, section.alignment))
+        except ValueError as error:
+            raise ProgramError(f"{self.contents.path}: {section.name}: {error}") from None

@@ -44,14 +44,25 @@ class ProgramError(Exception):
         return printable(super().__str__())
 
 
+MAXIMUM_ALIGNMENT = 1 << 16
+"""Bytes of the coarsest alignment of a data section: Linux makes an array of each, which begins at a page, on MIPS of at most so many."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataSection:
-    """A `.rodata`, `.data` or `.bss` section: its name, its contents at the start and whether the program may write to it."""
+    """A `.rodata`, `.data` or `.bss` section: its name, its contents at the start, whether the program may write to it, and its alignment in bytes.
+
+    Raises ValueError for an alignment that is no power of two, or above MAXIMUM_ALIGNMENT.
+    """
 
     name: str
     contents: bytes
     writable: bool
     alignment: int = 8
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.alignment <= MAXIMUM_ALIGNMENT or self.alignment & (self.alignment - 1):
+            raise ValueError(f"alignment: {self.alignment} is no power of two from 1 to {MAXIMUM_ALIGNMENT}")
 
 
 class MapKind(IntEnum):

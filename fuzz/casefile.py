@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -45,12 +46,37 @@ def case_of(found: Mapping[str, Any], source: str) -> tuple[Program, tuple[Input
             if name not in found:
                 raise ValueError(f"{name!r} is missing")
         program = _read_program(found["program"], source)
+        _check_names(program)
         inputs = typing.cast(tuple[Input, ...], value_of(tuple[Input, ...], found["inputs"], "inputs"))
         if not inputs:
             raise ValueError("inputs: there are none")
+        for number, given in enumerate(inputs):
+            _check_input(given, f"inputs {number}")
     except ValueError as error:
         raise ProgramError(f"{source}: not a case: {error}") from None
     return program, inputs
+
+
+def _check_names(program: Program) -> None:
+    """Lines and labels are of slots. Raises ValueError."""
+    for field, slots in (("lines", program.lines), ("labels", program.labels)):
+        for slot in slots:
+            if not 0 <= slot < len(program.slots):
+                raise ValueError(f"program: {field}: {slot} is outside the program, which has slots 0 to {len(program.slots) - 1}")
+
+
+def _check_input(given: Input, where: str) -> None:
+    """Numbers of an input that have a range. Raises ValueError."""
+    packet = given.packet
+    # That of Linux's struct sk_buff has 16 bits.
+    bits_of = {
+        "seed": (given.seed, 64),
+        "packet: network_header": (packet.network_header, 16),
+        "packet: address": (packet.address or 0, 64),
+    }
+    for field, (number, bits) in bits_of.items():
+        if not 0 <= number < 1 << bits:
+            raise ValueError(f"{where}: {field}: {number} is not from 0 to 2^{bits} - 1")
 
 
 def read_document(path: str) -> dict[str, Any]:
@@ -162,17 +188,24 @@ def value_of(kind: Any, plain: Any, where: str, given: Mapping[str, Any] = Mappi
 
 
 def _table(kind: Any, plain: Any, where: str, given: Mapping[str, Any]) -> Any:
-    hints, head = typing.get_type_hints(kind), f"{where}: " if where else ""
+    (hints, required), head = _fields(kind), f"{where}: " if where else ""
     if unknown := set(_typed(dict, plain, where)) - set(hints):
         raise ValueError(f"{head}unknown field {min(unknown)!r}")
     values = {**{name: value_of(hints[name], one, f"{head}{name}") for name, one in plain.items() if name not in given}, **given}
-    for name, parameter in inspect.signature(kind).parameters.items():
-        if parameter.default is parameter.empty and name not in values:
+    for name in required:
+        if name not in values:
             raise ValueError(f"{head}{name!r} is missing")
     try:
         return kind(**values)
     except ValueError as error:
         raise ValueError(f"{head}{error}") from None
+
+
+@cache
+def _fields(kind: Any) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """The fields of a dataclass or named tuple with their types, and those that have no default. To find these out takes longer than to use them."""
+    parameters = inspect.signature(kind).parameters
+    return typing.get_type_hints(kind), tuple(name for name, parameter in parameters.items() if parameter.default is parameter.empty)
 
 
 def _tuple(kinds: tuple[Any, ...], plain: Any, where: str) -> tuple[Any, ...]:
@@ -188,6 +221,8 @@ def _typed(kind: type, plain: Any, where: str) -> Any:
     # Python counts booleans among the integers.
     if type(plain) is not kind:
         raise ValueError(f"{where}: not {_KINDS[kind]}")
+    if isinstance(plain, int) and not -(1 << 63) <= plain < 1 << 64:
+        raise ValueError(f"{where}: an integer of more than 64 bits")
     return plain
 
 

@@ -327,3 +327,18 @@ def test_a_call_into_the_middle_of_a_function(little: bytes, tmp_path: Path) -> 
 def _write(directory: Path, contents: bytes) -> Path:
     (directory / "w.o").write_bytes(contents)
     return directory / "w.o"
+
+
+@pytest.mark.parametrize("alignment", [24, 1 << 17, 1 << 62])
+def test_an_alignment_that_no_array_has_is_refused(alignment: int, tmp_path: Path) -> None:
+    """Memory would be filled up to it."""
+    contents = bytearray((Path(__file__).parents[2] / "corpus/programs/objects/global_variables.v3.el.o").read_bytes())
+    elf = ELFFile(io.BytesIO(contents))
+    number = elf.get_section_index(".data")
+    assert number
+    # ELF64: sh_addralign is at byte 48 of a section header.
+    struct.pack_into("<Q", contents, elf["e_shoff"] + number * elf["e_shentsize"] + 48, alignment)
+    path = tmp_path / "aligned.o"
+    path.write_bytes(contents)
+    with pytest.raises(ProgramError, match=rf"aligned\.o: \.data: alignment: {alignment} is no power of two from 1 to 65536$"):
+        load(path)

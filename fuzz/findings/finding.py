@@ -10,6 +10,7 @@ import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +20,7 @@ from ebpf.program import Program, ProgramError
 from fuzz.case import Input
 from fuzz.casefile import case_of, document, read_document, text_of, value_of
 from fuzz.findings.side_by_side import Step
+from fuzz.trampoline.description import parse_usable
 from fuzz.verdict import Status
 from jit.config import Config
 
@@ -36,7 +38,7 @@ STATUSES = (Status.DIFFER.name, Status.TRIPPED.name, ENGINE, HARNESS)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One bug, as far as can be told.
+    """One bug, as far as can be told. Raises ValueError, which names the field, for what a file of a finding cannot hold.
 
     symptom      what is wrong, as it was first seen; see the head of this file
     fingerprint  of a reduced finding; of others the symptom
@@ -73,6 +75,25 @@ class Finding:
     steps: tuple[Step, ...] = ()
     trampoline: str = ""
 
+    def __post_init__(self) -> None:
+        """What others rely on: names of files, of configurations, and lines of reports are made of these."""
+        if not self.fingerprint.strip() or not self.fingerprint.isprintable():
+            raise ValueError(f"fingerprint: {self.fingerprint!r} is not a line of text")
+        if not self.condition.isprintable():
+            raise ValueError(f"condition: {self.condition!r} is not a line of text")
+        if self.status not in STATUSES:
+            raise ValueError(f"status: {self.status!r} is not one of {', '.join(STATUSES)}")
+        if not self.inputs:
+            raise ValueError("inputs: there are none")
+        if not self.configs:
+            raise ValueError("configs: no configuration")
+        for where, name in (("config", self.config), *((f"configs {at}", name) for at, name in enumerate(self.configs))):
+            if reason := _why_no_configuration(name):
+                raise ValueError(f"{where}: {reason}")
+        for at, step in enumerate(self.steps):
+            if step.slot < 0:
+                raise ValueError(f"steps {at}: slot: {step.slot} is negative")
+
     @property
     def size(self) -> tuple[int, int]:
         """Slots of the program, and bytes of all inputs and of the description of a trampoline: what is smaller is kept."""
@@ -85,6 +106,16 @@ class Finding:
         if len(name) > _NAME:
             name = f"{name[:_NAME]}-{blake2b(self.fingerprint.encode(), digest_size=4).hexdigest()}"
         return f"{name}.toml"
+
+
+@lru_cache(1 << 12)
+def _why_no_configuration(name: str) -> str:
+    """The reason, empty for the name of a configuration. Findings name many, and most of them the same ones."""
+    try:
+        Config.parse(name)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def versions() -> dict[str, str]:
@@ -151,24 +182,8 @@ def read(path: str) -> Finding:
     del plain["format"]
     try:
         finding = typing.cast(Finding, value_of(Finding, plain, "", {"program": program, "inputs": inputs}))
-        _check(finding)
     except ValueError as error:
         raise ProgramError(f"{path}: {error}") from None
+    if finding.trampoline:
+        parse_usable(finding.trampoline, f"{path}: trampoline")
     return finding
-
-
-def _check(finding: Finding) -> None:
-    """What others rely on: names of files, of configurations, and lines of reports are made of these. Raises ValueError."""
-    if not finding.fingerprint.strip() or not finding.fingerprint.isprintable():
-        raise ValueError(f"fingerprint: {finding.fingerprint!r} is not a line of text")
-    if not finding.condition.isprintable():
-        raise ValueError(f"condition: {finding.condition!r} is not a line of text")
-    if finding.status not in STATUSES:
-        raise ValueError(f"status: {finding.status!r} is not one of {', '.join(STATUSES)}")
-    if not finding.configs:
-        raise ValueError("configs: no configuration")
-    for where, name in (("config", finding.config), *((f"configs {at}", name) for at, name in enumerate(finding.configs))):
-        try:
-            Config.parse(name)
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from None

@@ -23,6 +23,7 @@ def test_programs_with_all_that_they_declare(path: Path) -> None:
         assert getattr(read, field) == getattr(program, field), field
 
 
+DATA = {"name": ".data", "contents": "00", "writable": True}
 MAP = {"name": "m", "kind": 2, "key_size": 4, "value_size": 4, "entries": 1}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"inputs": 3}, "not a case: inputs: not a list"),
@@ -49,6 +50,31 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"program": {"assembly": "exit", "section": ".text", "maps": [{**MAP, "programs": [[1]]}]}}, "maps 0: programs 0: 1 elements, not 2"),
     ({"program": {"assembly": "exit", "section": ".text", "maps": [{**MAP, "key_size": 3}]}}, "maps 0: map m: array with keys of 3 bytes, not 4"),
     ({"program": {"assembly": "exit", "section": ".text", "labels": {"x": "f"}}}, "program: labels: 'x' is not an integer"),
+    (
+        {"program": {"assembly": "exit", "section": ".text", "labels": {"1": "f"}}},
+        "program: labels: 1 is outside the program, which has slots 0 to 0",
+    ),
+    ({"program": {"assembly": "exit", "section": ".text", "lines": {"-1": 1}}}, "program: lines: -1 is outside the program, which has slots 0 to 0"),
+    (
+        {"program": {"assembly": "exit", "section": ".text", "data": [{**DATA, "alignment": 0}]}},
+        "data 0: alignment: 0 is no power of two from 1 to 65536",
+    ),
+    (
+        {"program": {"assembly": "exit", "section": ".text", "data": [DATA, {**DATA, "alignment": 24}]}},
+        "data 1: alignment: 24 is no power of two from 1 to 65536",
+    ),
+    (
+        {"program": {"assembly": "exit", "section": ".text", "data": [{**DATA, "alignment": 1 << 17}]}},
+        "alignment: 131072 is no power of two from 1 to 65536",
+    ),
+    (
+        {"program": {"assembly": "exit", "section": ".text", "maps": [{**MAP, "entries": 1 << 64}]}},
+        "maps 0: entries: an integer of more than 64 bits",
+    ),
+    ({"inputs": [{"memory": "", "seed": -(1 << 63) - 1}]}, "not a case: inputs 0: seed: an integer of more than 64 bits"),
+    ({"inputs": [{"memory": ""}, {"memory": "", "seed": -1}]}, "not a case: inputs 1: seed: -1 is not from 0 to 2^64 - 1"),
+    ({"inputs": [{"memory": "", "packet": {"network_header": 1 << 16}}]}, "inputs 0: packet: network_header: 65536 is not from 0 to 2^16 - 1"),
+    ({"inputs": [{"memory": "", "packet": {"address": -1}}]}, "inputs 0: packet: address: -1 is not from 0 to 2^64 - 1"),
 ]
 
 
