@@ -21,8 +21,9 @@ from typing import Any
 
 from ebpf.program import ProgramError
 from fuzz.campaign.generation import Generated
+from fuzz.campaign.kept import case_text, check_case, read_case
 from fuzz.campaign.unit import BatchResult
-from fuzz.casefile import case_of, document, read_document, text_of, write_atomically
+from fuzz.casefile import write_atomically
 from fuzz.findings import finding as finding_file
 from fuzz.findings.finding import Finding
 
@@ -125,7 +126,9 @@ class State:
         self._under_way = True
 
     def resume(self) -> Plan:
-        """Open a campaign, and read what it has come to. What was written for a batch that was never applied is removed."""
+        """Open a campaign, and read what it has come to; all cases that it mutates must be there, and sound. What was written for a batch that was
+        never applied is removed.
+        """
         if not self.file.exists():
             raise ProgramError(f"{self.directory}: no campaign: {self.file.name} is missing")
         with self._opening():
@@ -189,6 +192,7 @@ class State:
         for name in sorted(known):
             if name not in there:
                 raise ProgramError(f"{self.directory / 'corpus' / name}: missing: cases are made from it")
+            check_case(self.directory / "corpus" / name)
         for name in there - known:
             (self.directory / "corpus" / name).unlink()
         known = {finding.file_name for finding in self.buckets.values()}
@@ -204,7 +208,7 @@ class State:
             new = Counter(number for name, number in result.coverage.items() if name not in self.features)
             kept = [(f"{result.number:06d}-{number}.toml", number) for number in sorted(new)]
             for name, number in kept:
-                write_atomically(self.directory / "corpus" / name, _case_text(result.cases[number]))
+                write_atomically(self.directory / "corpus" / name, case_text(result.cases[number]))
             self.database.executemany("INSERT INTO corpus VALUES (?, ?, ?, ?)", [(name, result.number, number, new[number]) for name, number in kept])
             self.corpus += [(result.number, name) for name, _ in kept]
             self._count_features(result)
@@ -278,9 +282,7 @@ class State:
 
     def parents(self, name: str) -> Generated:
         """A case of the corpus."""
-        path = str(self.directory / "corpus" / name)
-        found = read_document(path)
-        return Generated(*case_of(found, path), str(found.get("trampoline", "")))
+        return read_case(self.directory / "corpus" / name)
 
     def drop(self, names: Iterable[str]) -> None:
         """Take cases out of the corpus."""
@@ -329,11 +331,6 @@ class State:
 def judged_of(verdicts: Counter[str]) -> int:
     """Judged executions: those that are not inconclusive."""
     return sum(number for name, number in verdicts.items() if name != "INCONCLUSIVE")
-
-
-def _case_text(case: Generated) -> str:
-    """The file of a case of the corpus."""
-    return text_of({**document(case.program, case.inputs), **({"trampoline": case.trampoline} if case.trampoline else {})})
 
 
 def _counts(result: BatchResult) -> Iterator[tuple[str, str, float]]:

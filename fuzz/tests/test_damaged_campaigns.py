@@ -1,8 +1,10 @@
 """Directories of campaigns that are damaged, or none: one line says what is wrong, and no advice is given that does not help."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +13,7 @@ from ebpf.program import ProgramError
 from fuzz.campaign.generation import BATCH, generate
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult
+from fuzz.casefile import read_document
 from fuzz.cli.fuzz import _version
 from fuzz.cli.main import main
 
@@ -88,6 +91,56 @@ def test_cases_of_the_corpus_are_missing(remove: Callable[[Path], None], directo
     line = resumed(directory)
     assert f"{directory}/corpus/00000" in line
     assert "missing" in line
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda text: "no case\n", "Expected '=' after a key in a key/value pair (at line 1, column 4)"),
+        (lambda text: b"\xff", "not text: byte 0 is not UTF-8"),
+        (lambda text: "", "not a case: 'program' is missing"),
+        (lambda text: text + "more = 1\n", "not a case: inputs "),
+        (lambda text: "more = 1\n" + text, "not a case: unknown field 'more'"),
+        (lambda text: "trampoline = 1\n" + text, "not a case: trampoline: not text"),
+        (lambda text: "trampoline = 'x'\n" + text, "trampoline: Expected '=' after a key"),
+        (lambda text: text.replace("exit\n", "exit now\n"), "program: assembly: line "),
+        (lambda text: text.replace("exit\n", "goto +7777\n"), "block: instruction "),
+        (lambda text: text.replace('memory = "', 'memory = "x'), "not a case: inputs 0: memory: not bytes in hexadecimal, two digits each"),
+    ],
+)
+def test_a_case_of_the_corpus_is_damaged(damage: Callable[[str], str | bytes], reason: str, directory: Path) -> None:
+    """It is told before anything is judged, not when a case is to be made from it."""
+    path = directory / "corpus" / "000001-0.toml"
+    text = path.read_text()
+    damaged = damage(text)
+    assert damaged != text
+    path.write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
+    assert resumed(directory).startswith(f"{path}: {reason}")
+
+
+def test_a_case_of_the_corpus_is_no_file(directory: Path) -> None:
+    path = directory / "corpus" / "000001-0.toml"
+    path.unlink()
+    os.mkfifo(path)
+    assert resumed(directory) == f"{path}: not a regular file"
+
+
+def test_cases_as_they_were_written_are_not_read_as_cases(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be tens of thousands. One that a person has changed is read, and is as good where it is a case."""
+    read: list[str] = []
+
+    def noted(path: str) -> dict[str, Any]:
+        read.append(Path(path).name)
+        return read_document(path)
+
+    monkeypatch.setattr("fuzz.campaign.kept.read_document", noted)
+    for changed in (False, True):
+        path = directory / "corpus" / "000001-0.toml"
+        path.write_text(path.read_text() + "\n" * changed)
+        state = State(directory)
+        state.resume()
+        state.close()
+        assert read == [path.name] * changed
 
 
 @pytest.mark.parametrize("content", [b"no database\n" * 100, None])
