@@ -20,9 +20,7 @@ import argparse
 import multiprocessing
 import os
 import platform
-import shutil
 import sqlite3
-import struct
 import subprocess
 import sys
 import tempfile
@@ -37,7 +35,6 @@ from typing import Any, NamedTuple
 
 from ebpf.program import Program
 from fuzz import judge
-from fuzz.abi import A0, A1, RA, V0
 from fuzz.campaign.configurations import drawn, sampled
 from fuzz.campaign.generation import BATCH
 from fuzz.case import Case, Input
@@ -54,26 +51,16 @@ from fuzz.layout import place
 from fuzz.unicorn.engine import INTERRUPT_HOOK, Engine, HostMemory
 from fuzz.verdict import Status, Verdict
 from fuzz.wires import WIRES
-from jit.compiled import Addresses
 from jit.compiler import compile_program
 from jit.config import BASE_CONFIGS, Config, all_configs
-from jit.image import elf_flags
-from jit.mips import rows
 from jit.shared import Shared, covering
+from static_executables import processes
 
 COMMAND = "python bench/throughput.py"
 SEED, TURNS, OTHERS = 1, 3, 64
 LENGTHS = range(56, 73)
 _SOME = 49  # Of all configurations the bare engine runs one in so many.
 BAR_RATE, BAR_BARE, BAR_QEMU, BAR_SCALING = 3000, 5.0, 10.0, 0.9
-
-_T9 = 25
-
-PROCESSES: dict[str, tuple[str, str]] = {
-    "mips64r2-64be": ("qemu-mips64", "MIPS64R2-generic"),
-    "mips64r2-64le": ("qemu-mips64el", "MIPS64R2-generic"),
-}
-"""Configurations that user-mode QEMU runs, with its program and the model of its CPU: those on which nothing is a call of a runtime routine."""
 
 
 class Subject(NamedTuple):
@@ -202,84 +189,6 @@ def shares(chosen: Sequence[Subject], target: Target) -> dict[str, float]:
         for owner, name, old in before:
             setattr(owner, name, old)
     return dict(clock.seconds)
-
-
-# The obvious alternative.
-
-
-def executable(subject: Subject, given: Input, config: Config) -> bytes:
-    """A static executable that runs a program on an input."""
-    page, base = 0x1000, 0x10001000
-    placement = place(Case(subject.program, given), config)
-    compiled = compile_program(placement.slots, config, _at(placement.addresses, base))
-    table, address = rows(config), base - page // 2
-    exits = 4001 if config.width == 32 else 5058
-
-    def load(register: int, number: int) -> list[int]:
-        return [table["lui"].encode(register, number >> 16), table["ori"].encode(register, register, number & 0xFFFF)]
-
-    words = [
-        *load(A0, address),
-        *load(A1, len(given.memory)),
-        *load(_T9, base),
-        table["jalr"].encode(RA, _T9),
-        0,
-        table["or"].encode(A0, V0, 0),
-        *load(V0, exits),
-        0x0000000C,
-    ]
-    order = ">" if config.big_endian else "<"
-    start = struct.pack(f"{order}{len(words)}I", *words).ljust(page // 2, b"\0")
-    contents = start + given.memory.ljust(page // 2, b"\0") + compiled.image()
-    return _file(contents, base - page, elf_flags(config), config)
-
-
-def _at(addresses: Addresses, base: int) -> Addresses:
-    return Addresses(**{**{name: getattr(addresses, name) for name in addresses.__dataclass_fields__}, "base": base})
-
-
-def _file(contents: bytes, address: int, flags: int, config: Config) -> bytes:
-    """ELF header, program header, and one segment that may do everything (System V ABI, chapters 4 and 5)."""
-    order, wide = (">" if config.big_endian else "<"), config.width == 64
-    sizes = (64, 56) if wide else (52, 32)
-    page = 0x1000
-    header = bytes((0x7F, *b"ELF", 2 if wide else 1, 2 if config.big_endian else 1, 1)).ljust(16, b"\0")
-    header += struct.pack(f"{order}HHI{'QQQ' if wide else 'III'}IHHHHHH", 2, 8, 1, address, sizes[0], 0, flags, *sizes, 1, 0, 0, 0)
-    size = len(contents)
-    if wide:
-        header += struct.pack(f"{order}IIQQQQQQ", 1, 7, page, address, address, size, size, page)
-    else:
-        header += struct.pack(f"{order}IIIIIIII", 1, page, address, address, size, size, 7, page)
-    return header.ljust(page, b"\0") + contents
-
-
-def processes(chosen: Sequence[Subject]) -> float | None:
-    """Microseconds that a process takes, None where QEMU is not installed. Raises ValueError when one ends by a signal."""
-    if any(shutil.which(name) is None for name, _ in PROCESSES.values()):
-        return None
-    seconds, runs = 0.0, 0
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "program"
-        for number, subject in enumerate(chosen):
-            name, (command, cpu) = list(PROCESSES.items())[number % len(PROCESSES)]
-            for given in subject.inputs:
-                contents = executable(subject, given, Config.parse(name))
-                start = _spent()
-                path.write_bytes(contents)
-                path.chmod(0o755)
-                ended = subprocess.run([command, "-cpu", cpu, str(path)], check=False).returncode
-                seconds += _spent() - start
-                runs += 1
-                # What the status is depends on what is on the stack, but it is one.
-                if ended < 0:
-                    raise ValueError(f"{command} on program {number}: ended by signal {-ended}")
-    return 1e6 * seconds / runs
-
-
-def _spent() -> float:
-    """Seconds of processor time, those of processes that have ended included."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
 
 
 # Campaigns.
@@ -504,7 +413,7 @@ def main() -> int:
         Figures(f"the {len(BASE_CONFIGS)} base ones", base, bare_engine(swept)),
         Figures(f"all {len(all_configs())}, as `check --all-configs`", everything, bare_engine(some)),
     ]
-    others = Others(generation(chosen, drawn.executions), by_unicorn(chosen), processes(chosen))
+    others = Others(generation(chosen, drawn.executions), by_unicorn(chosen), processes([(subject.program, subject.inputs) for subject in chosen]))
     scaling = [] if given.no_scaling else [(jobs, *campaign(jobs, given.cases)) for jobs in (1, 2)]
     lines = ["# Throughput", "", *_judging(figures, len(chosen)), *_beside(others, figures[0]), *_parts(parts)]
     lines += _scaling(scaling, machine_scales()) if scaling else ()
