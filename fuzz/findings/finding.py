@@ -93,6 +93,8 @@ class Finding:
         for at, step in enumerate(self.steps):
             if step.slot < 0:
                 raise ValueError(f"steps {at}: slot: {step.slot} is negative")
+        if self.trampoline and (reason := _why_no_trampoline(self.trampoline)):
+            raise ValueError(reason)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -114,6 +116,16 @@ def _why_no_configuration(name: str) -> str:
     try:
         Config.parse(name)
     except ValueError as error:
+        return str(error)
+    return ""
+
+
+@lru_cache(1 << 6)
+def _why_no_trampoline(text: str) -> str:
+    """The same for a description; the reason begins with the name of the field."""
+    try:
+        parse_usable(text, "trampoline")
+    except ProgramError as error:
         return str(error)
     return ""
 
@@ -184,6 +196,4 @@ def read(path: str) -> Finding:
         finding = typing.cast(Finding, value_of(Finding, plain, "", {"program": program, "inputs": inputs}))
     except ValueError as error:
         raise ProgramError(f"{path}: {error}") from None
-    if finding.trampoline:
-        parse_usable(finding.trampoline, f"{path}: trampoline")
     return finding

@@ -45,6 +45,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ({"fingerprint": " "}, "fingerprint: ' ' is not a line of text"),
         ({"fingerprint": "a\nb"}, "fingerprint: 'a.nb' is not a line of text"),
         ({"condition": "a\nb"}, "condition: 'a.nb' is not a line of text"),
+        ({"trampoline": "x"}, "trampoline: Expected '=' after a key"),
+        ({"trampoline": TRAMPOLINE.format("exit 3")}, "trampoline: fentry 0: line 1: not an instruction: exit 3"),
         ({"steps": (STEP, STEP._replace(slot=-1))}, "steps 1: slot: -1 is negative"),
     ],
 )

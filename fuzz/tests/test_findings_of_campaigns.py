@@ -292,7 +292,9 @@ def test_what_a_finding_need_not_say(tmp_path: Path) -> None:
 def test_a_finding_is_read_as_it_was_written(status: str, tmp_path: Path) -> None:
     path = tmp_path / "finding.toml"
     steps = (Step(0, "r0 = 0", ("0x1000: 00001025 or v0, zero, zero",), "r0=0x0", "r0=0x1", True), Step(1, "exit", (), "", "-"))
-    made = replace(_seen("value NEG64 o32", 0, 2), status=status, steps=steps, versions={"python": "3"}, words=("or",), trampoline="x", reduced=True)
+    trampoline = "function = 'void ()'\ncalls = [[[], 0]]\n[[fentry]]\nprogram = 'r0 = 0; exit'\n"
+    seen = _seen("value NEG64 o32", 0, 2)
+    made = replace(seen, status=status, steps=steps, versions={"python": "3"}, words=("or",), trampoline=trampoline, reduced=True)
     path.write_text(text(made))
     found = read(str(path))
     assert replace(found, program=made.program) == made
