@@ -100,7 +100,7 @@ class _Plan:
         if features.atomics:
             weights.append((memory.atomic, 3))
         if features.calls:
-            weights += [(calls.call, 2), (helpers.call_with_memory, 1)]
+            weights += [(calls.call, 5), (helpers.call_with_memory, 1)]
         if features.packet and role == "main":
             weights.append((calls.packet, 4))
         if features.maps:
