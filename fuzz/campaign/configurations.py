@@ -53,6 +53,11 @@ _LOOPS = "r5900"
 """This one is about jumps back."""
 
 
+def of_batch(seed: int, number: int, always: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of those of a batch: some that each has, and of the others those that it draws."""
+    return (*always, *drawn(seed, number, others))
+
+
 def drawn(seed: int, number: int, names: tuple[str, ...]) -> tuple[str, ...]:
     """The configurations that a batch draws: of each world for each option some of those that have it, and some that have none."""
     found: list[str] = []

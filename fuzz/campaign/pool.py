@@ -272,8 +272,11 @@ def _work(pipe: Connection) -> None:
             pipe.send(("begun", None))
             try:
                 answer = "done", function(*arguments, **keywords)
-            except BaseException as error:
+            except Exception as error:
                 answer = "failed", error
+            except BaseException as error:
+                # A compiler that calls sys.exit, for one: no interrupt comes here. It ends what calls it, and nothing else.
+                os._exit(error.code & 0xFF if isinstance(error, SystemExit) and isinstance(error.code, int) else 1)
             _answer(pipe, answer)
             if isinstance(answer[1], MemoryError):
                 # What was going on is unknown; another process begins anew.

@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fuzz.campaign.configurations import drawn
+from fuzz.campaign.configurations import of_batch
 from fuzz.campaign.generation import BATCH, SYSTEMATIC, Generated
 from fuzz.campaign.pool import DeadWorkerError
 from fuzz.campaign.state import Plan, State
@@ -142,7 +142,7 @@ class Run:
         cases = BATCH if plan.cases is None else min(BATCH, plan.cases - number * BATCH)
         if cases <= 0 or (self.deadline is not None and self.elapsed >= self.deadline):
             return None
-        configs = (*plan.configs, *drawn(plan.seed, number, plan.drawn))
+        configs = of_batch(plan.seed, number, plan.configs, plan.drawn)
         task = Task(plan.seed, number, plan.tier, cases, configs, plan.tripwires, plan.engine, plan.confirm)
         if number % _EVERY != _EVERY - 1 or plan.tier == SYSTEMATIC:
             return task

@@ -166,11 +166,20 @@ def reduce_finding(
     return reduce(finding, target(engine_name), compiler, fitting(select(tripwires), engine_name))
 
 
+def configs_of(task: Task, number: int, program: Program) -> tuple[Config, ...]:
+    """The configurations that a case of a batch is judged on: those of its byte order, of generated cases some."""
+    order = program.byte_order
+    found = [config for config in map(Config.parse, task.configs) if order in (None, "big" if config.big_endian else "little")]
+    return tuple(found) if task.tier == SYSTEMATIC else sampled(task.seed, task.number, number, found, program.slots)
+
+
 def _trace_one(task: Task, result: BatchResult, compiler: Compiler, trampolines: TrampolineCompiler) -> None:
     """The ways through the compiler of one case of the batch on one configuration: a sample."""
     started = time.perf_counter()
-    if result.cases:
-        number = task.number % len(result.cases)
+    number = task.number % len(result.cases) if result.cases else 0
+    if number in result.cases and number not in task.skip:
+        # The compiler may be the end of this process here as well.
+        tell(number)
         config = Config.parse(task.configs[task.number % len(task.configs)])
         try:
             program, inputs, trampoline = result.cases[number]
@@ -200,7 +209,7 @@ class _Examination:
 
     def run(self) -> None:
         program, inputs, trampoline = self.case
-        configs = self._configs()
+        configs = configs_of(self.task, self.number, program)
         if not configs:
             return
         if trampoline:
@@ -283,14 +292,6 @@ class _Examination:
     def target(self) -> Target:
         """What runs the images."""
         return target(self.task.engine, self.task.confirm)
-
-    def _configs(self) -> tuple[Config, ...]:
-        """Those of its byte order, of generated cases some."""
-        order = self.case.program.byte_order
-        found = [config for config in map(Config.parse, self.task.configs) if order in (None, "big" if config.big_endian else "little")]
-        if self.task.tier == SYSTEMATIC:
-            return tuple(found)
-        return sampled(self.task.seed, self.task.number, self.number, found, self.case.program.slots)
 
     def _count(self, verdicts: Sequence[Verdict], rows: frozenset[str]) -> None:
         result = self.result
@@ -417,11 +418,12 @@ def _harness(task: Task, number: int, case: Generated, error: Exception) -> Find
 
 
 def engine_finding(task: Task, number: int, case: Generated | None, reason: str) -> Finding:
-    """A worker that died with a case. Where nobody was left to tell what the case is, its program stands for nothing."""
+    """A worker that died with a case. Where nobody was left to tell what the case is, its program stands for nothing, and is kept apart from those
+    that are known."""
     program, inputs, trampoline = case or Generated(Program("<unknown>", ".text", (instruction("EXIT"),)), (Input(b""),))
     details = (f"the worker died: {reason}",) if case else (f"the worker died: {reason}", "the case is not known: no worker came through its batch")
     origin = _origin(task, number)
-    fingerprint = f"engine {reason}"
+    fingerprint = f"engine {reason}" if case else f"engine {reason}, no case"
     return Finding(
         fingerprint,
         fingerprint,

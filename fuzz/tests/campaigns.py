@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,8 @@ class Bad:
             if self.how == "hang":
                 while True:
                     pass
+            elif self.how == "exit":
+                sys.exit(3)
             else:
                 os.kill(os.getpid(), getattr(signal, self.how))
         return compile_program(slots, config, addresses)
@@ -51,10 +54,11 @@ def campaign(
     configs: tuple[str, ...] = CONFIGS,
     tier: str = "all",
     trampolines: TrampolineCompiler = compile_trampoline,
+    others: tuple[str, ...] = (),
 ) -> State:
-    """A campaign from beginning to end."""
+    """A campaign from beginning to end. `others` are configurations of which each batch draws some."""
     state = State(directory)
-    plan = Plan("test", seed, tier, configs, "all", cases)
+    plan = Plan("test", seed, tier, configs, "all", cases, others)
     state.create(plan)
     pool = WorkerPool(jobs, silence, 2 << 30, ("fuzz.campaign.unit",))
     try:

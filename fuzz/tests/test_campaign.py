@@ -17,7 +17,7 @@ from ebpf.trampoline import parse
 from fuzz.campaign import run, unit
 from fuzz.campaign.coverage import reached_by
 from fuzz.campaign.generation import BATCH, SYSTEMATIC, Generated, _order, generate
-from fuzz.campaign.minimise import features_of, minimise
+from fuzz.campaign.minimise import minimise, reached_by_case
 from fuzz.campaign.mutation import _is_sound
 from fuzz.campaign.state import Plan, State
 from fuzz.campaign.unit import BatchResult
@@ -28,7 +28,7 @@ from fuzz.layout import place
 from fuzz.suite.systematic import pieces
 from fuzz.tests.campaigns import CONFIGS, Bad, Seeded, campaign, contents
 from jit.compiler import compile_program
-from jit.config import BASE_CONFIGS, Config
+from jit.config import BASE_CONFIGS, Config, all_configs
 
 PLAN = Plan("test", 1, "all", CONFIGS, "all", 16)
 
@@ -80,7 +80,7 @@ def test_a_bug_is_found_made_small_and_replayed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("how", "reason"),
-    [("SIGSEGV", "SIGSEGV"), ("SIGKILL", "SIGKILL"), ("hang", "no sign of life for 8 s")],
+    [("SIGSEGV", "SIGSEGV"), ("SIGKILL", "SIGKILL"), ("exit", "exit status 3"), ("hang", "no sign of life for 8 s")],
 )
 def test_a_worker_that_dies_costs_the_case_under_way(tmp_path: Path, how: str, reason: str) -> None:
     # Of most programs the compiler gets other slots, with addresses in them.
@@ -100,6 +100,15 @@ def test_a_worker_that_dies_costs_the_case_under_way(tmp_path: Path, how: str, r
     calls = sum(len(parse(generate(1, number, "all", BATCH)[-1].trampoline, "generated").calls) for number in (0, 1))
     assert state.counts["verdicts"]["AGREE"] == 8 * 13 + calls
     assert state.counts["cases"]["generated"] == 16
+
+
+def test_a_case_that_kills_where_ways_through_the_compiler_are_traced_costs_no_other(tmp_path: Path) -> None:
+    """The first one of batch 0 is traced before anything is judged."""
+    lost = generate(1, 0, "single", 1)[0]
+    state = campaign(tmp_path / "campaign", Bad("SIGSEGV", lost.program.slots), cases=8, configs=CONFIGS[:1], tier="single")
+    assert [(found.fingerprint, found.program.slots) for found in state.buckets.values()] == [("engine SIGSEGV", lost.program.slots)]
+    assert state.counts["verdicts"]["AGREE"] == 7 * 8
+    assert state.counts["cases"]["generated"] == 8
 
 
 def _command(*arguments: str) -> list[str]:
@@ -236,15 +245,18 @@ def test_a_file_that_is_no_finding_cannot_be_judged(text: str, tmp_path: Path) -
     assert len(result.output.strip().splitlines()) == 1
 
 
-def test_a_corpus_made_small_reaches_all_that_it_did(tmp_path: Path) -> None:
-    state = campaign(tmp_path / "campaign", cases=128, configs=CONFIGS[:1])
-    configs = (Config.parse(CONFIGS[0]),)
-    reached = {name: features_of(state.parents(name), configs, compile_program) for _, name in state.corpus}
-    plan = Plan("test", 1, "all", CONFIGS[:1], "all", 128)
+@pytest.mark.parametrize("others", [(), tuple(str(config) for config in all_configs() if config not in BASE_CONFIGS)[::40]], ids=["alone", "drawn"])
+def test_a_corpus_made_small_reaches_all_that_it_did(others: tuple[str, ...], tmp_path: Path) -> None:
+    """On the configurations that cases were judged on, those that were drawn for their batches included."""
+    state = campaign(tmp_path / "campaign", cases=96, tier="block", configs=CONFIGS[:1], others=others)
+    plan = Plan("test", 1, "block", CONFIGS[:1], "all", 96, others)
+    reached = reached_by_case(state, plan, compile_program)
+    seen = {name for (name,) in state.database.execute("SELECT name FROM feature WHERE name NOT LIKE 'jit | %'")}
+    assert frozenset().union(*reached.values()) >= seen
     dropped = minimise(state, plan, compile_program)
     left = {name for _, name in state.corpus}
     assert dropped == len(reached) - len(left) > 0
-    assert frozenset().union(*(reached[name] for name in left)) == frozenset().union(*reached.values())
+    assert frozenset().union(*(reached[name] for name in left)) >= seen
     assert left == {path.name for path in (state.directory / "corpus").iterdir()}
 
 
