@@ -417,4 +417,5 @@ def _promises_nothing(expectation: Expectation) -> bool:
 
 
 def _refusal(error: Exception) -> Difference:
-    return Difference("compiler", "", "an image", f"{type(error).__name__}: {error}")
+    message = str(error)
+    return Difference("compiler", "", "an image", f"{type(error).__name__}{': ' + message if message else ''}")

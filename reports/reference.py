@@ -45,6 +45,7 @@ def _lowering(row: LoweredRow) -> dict[str, Any]:
         "text": row.text,
         "refused": row.refused,
         "code": [{"configs": _short(each.configs), "lines": list(each.code)} for each in row.lowered],
+        "failed": [{"configs": _short(each.configs), "reason": each.reason} for each in row.failed],
     }
 
 

@@ -11,7 +11,7 @@ from fuzz.case import Compiler
 from fuzz.casefile import write_atomically
 from fuzz.findings.finding import Finding, Unreadable
 from fuzz.findings.known import Known
-from fuzz.reference import lowerings
+from fuzz.findings.lowered import lowered_apart
 from jit.compiler import compile_program
 from jit.config import Config
 from reports.document import document
@@ -36,7 +36,7 @@ def write_report(
 ) -> tuple[tuple[Path, ...], tuple[Unreadable, ...]]:
     """Write all files; their paths, and the files of findings that cannot be read. Raises ProgramError and OSError."""
     record, before = load(directory), [load(each) for each in earlier]
-    found = document(record, before, known, REACHABLE, lowerings(compiler), Path.cwd())
+    found = document(record, before, known, REACHABLE, lowered_apart(compiler), Path.cwd())
     exports = {each.finding.fingerprint: _forms(each.finding, directory / "findings" / each.finding.file_name) for each in record.buckets}
     files = {
         "report.html": page(found, exports),
