@@ -16,6 +16,7 @@ from fuzz.case import Case, Compiler
 from fuzz.engine.abilities import fitting, in_lockstep
 from fuzz.engine.engines import ENGINES
 from fuzz.engine.target import Target
+from fuzz.exceptions import named
 from fuzz.groups import Grouped
 from fuzz.sources import Answer, Subject
 from fuzz.tally import Images, Result, without_address
@@ -120,8 +121,7 @@ def _exception(error: Exception) -> str:
     at = traceback.extract_tb(error.__traceback__)[-1]
     file = Path(at.filename)
     place = file.relative_to(_ROOT) if file.is_relative_to(_ROOT) else file
-    message = " ".join(str(error).split())
-    return f"{type(error).__name__}{': ' + message if message else ''} ({place}:{at.lineno})"
+    return f"{named(error)} ({place}:{at.lineno})"
 
 
 def _explained(subject: Subject, findings: Sequence[Verdict], target: Target, compiler: Compiler, wires: Sequence[Wire]) -> Iterator[Verdict]:

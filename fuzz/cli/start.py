@@ -22,7 +22,8 @@ def start() -> None:
     try:
         _run(cannot_judge=_UNUSABLE)
     except Exception as error:
-        print(f"bpfmips: replay: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        message = " ".join(str(error).split())
+        print(f"bpfmips: replay: {type(error).__name__}{': ' + message if message else ''}", file=sys.stderr)
         sys.exit(_CANNOT_JUDGE)
 
 

@@ -11,6 +11,8 @@ import json
 import os
 import re
 import shutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -48,6 +50,9 @@ for at, word in enumerate(compiled.words):
 json.dump(lines, sys.stdout)
 """
 """Run with the compiler of a commit: the eBPF instruction and the text of each word of the image of the finding."""
+
+_PATIENCE = 120.0
+"""Seconds for an image."""
 
 TRAMPOLINE = -2
 """In the place of the eBPF instruction of a word of a trampoline and its programs."""
@@ -113,12 +118,21 @@ def _image(tree: Path, revision: str, finding: Path) -> Words | str:
     git("checkout", "--quiet", "--detach", revision, where=tree)
     command = [sys.executable, "-B", "-c", _IMAGE, str(finding)]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
-    found = run(command, tree, environment)
-    if found.returncode == 0:
-        return [(slot, text) for slot, text in json.loads(found.stdout)]
+    try:
+        found = run(command, tree, environment, _PATIENCE)
+    except subprocess.TimeoutExpired:
+        reason = f"it took more than {_PATIENCE:g} s"
+    else:
+        # A compiler that raises SystemExit leaves status 0, and no words.
+        if found.returncode == 0 and found.stdout:
+            return [(slot, text) for slot, text in json.loads(found.stdout)]
+        reason = (found.stderr.strip() or _ending(found.returncode)).splitlines()[-1]
     name = f"{git('rev-parse', '--short=12', 'HEAD', where=tree)}{' (its parent)' if revision.endswith('^') else ''}"
-    reason = (found.stderr.strip() or f"Python ended with status {found.returncode}").splitlines()[-1]
     return f"cannot be compiled at {name}: {reason}"
+
+
+def _ending(status: int) -> str:
+    return f"Python died: {signal.strsignal(-status)}" if status < 0 else f"Python ended with status {status}"
 
 
 def _first_word(before: Words, after: Words) -> tuple[str, str, int | None]:

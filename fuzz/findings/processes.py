@@ -11,8 +11,10 @@ from pathlib import Path
 _PATIENCE = 5.0
 
 
-def run(command: Sequence[str], where: Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command in a directory to its end, whatever its exit status.
+def run(
+    command: Sequence[str], where: Path, environment: Mapping[str, str] | None = None, limit: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a directory to its end, whatever its exit status. After `limit` seconds it is ended, and TimeoutExpired is raised.
 
     An exception on the way, as an interrupt is, ends it with everything that it has started, and only then goes on: git leaves to others what it
     was asked for, and they would write on. Raises FileNotFoundError where there is no such command.
@@ -22,7 +24,7 @@ def run(command: Sequence[str], where: Path, environment: Mapping[str, str] | No
         command, cwd=where, env=environment, stdout=pipe, stderr=pipe, text=True, errors="replace", start_new_session=True
     ) as process:
         try:
-            output, errors = process.communicate()
+            output, errors = process.communicate(timeout=limit)
         except BaseException:
             _end(process)
             raise

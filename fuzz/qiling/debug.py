@@ -20,6 +20,7 @@ from ebpf.disassembler import disassemble
 from ebpf.program import ProgramError
 from fuzz.case import Case, Compiler
 from fuzz.compare import compare
+from fuzz.exceptions import named
 from fuzz.findings.finding import Finding
 from fuzz.judge import bounded, interpret, variation
 from fuzz.layout import Placement, place
@@ -90,7 +91,7 @@ def _examine(finding: Finding, placement: Placement, config: Config, compiler: C
     try:
         compiled = compiler(placement.slots, config, placement.addresses)
     except Exception as error:
-        raise ProgramError(f"{finding.program.source}: no image on {config}: {type(error).__name__}: {error}") from None
+        raise ProgramError(f"{finding.program.source}: no image on {config}: {named(error)}") from None
     target = ModelTarget()
     target.load(compiled, placement)
     expected = interpret(placement, trace=True)

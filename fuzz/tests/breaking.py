@@ -46,3 +46,13 @@ class Sleeping:
     def __call__(self, slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
         time.sleep(1000)
         raise AssertionError
+
+
+class Raising:
+    """Raises one of `RAISED` with every program."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __call__(self, slots: Sequence[Instruction], config: Config, addresses: Addresses) -> Compiled:
+        raise RAISED[self.what]

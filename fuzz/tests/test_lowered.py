@@ -1,13 +1,19 @@
-"""Reports of compilers that die, never end, or raise what they should not."""
+"""Reports and replays of compilers that die, never end, or raise what they should not."""
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
+from ebpf.assembler import assemble
+from fuzz.case import Input
+from fuzz.findings.finding import Finding, text
 from fuzz.findings.lowered import lowered_apart
+from fuzz.findings.replay import FAIL, judge_again
 from fuzz.findings.reporting import write_report
 from fuzz.reference import LoweredRow
-from fuzz.tests.breaking import HOW, Breaking, Sleeping
+from fuzz.tests.breaking import HOW, Breaking, Raising, Sleeping
 from fuzz.tests.campaigns import campaign
 
 
@@ -52,3 +58,23 @@ def test_the_report_is_written_and_says_it(tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text()
     assert "No code (n64: 3 4): the compiler died: SIGSEGV" in page
     assert "No code (n64: 3): the compiler took more than 2 s" in page
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("SystemExit", "judging raised SystemExit: 0"),
+        ("KeyboardInterrupt", "judging raised KeyboardInterrupt"),
+        ("MemoryError", "compiler: expected an image, got MemoryError"),
+        ("KeyError", "compiler: expected an image, got KeyError: 'x'"),
+    ],
+)
+@pytest.mark.parametrize("explained", [False, True])
+def test_replay_fails_whatever_the_compiler_raises(what: str, told: str, explained: bool, tmp_path: Path) -> None:
+    program = assemble("r0 = 7; exit", "made")
+    finding = Finding("value", "value", "DIFFER", program, (Input(b""),), "mips64r2-64le", ("mips64r2-64le",), ())
+    path = tmp_path / finding.file_name
+    path.write_text(text(finding))
+    again = judge_again(str(path), None, explained, Raising(what))
+    assert again.status == FAIL
+    assert any(line.endswith(told) for line in again.lines)

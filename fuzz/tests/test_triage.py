@@ -301,6 +301,29 @@ def test_what_cannot_be_compiled_is_another_thing_than_the_same_words(
         assert [line.partition("  ")[2].strip() for line in said.splitlines() if "word" in line] == [told]
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("while True: pass", "it took more than 10 s"),
+        ("os.kill(os.getpid(), 11)", "Python died: Segmentation fault"),
+        ("raise SystemExit", "Python ended with status 0"),
+    ],
+)
+def test_a_compiler_that_dies_or_hangs_makes_no_image(
+    line: str, reason: str, branch: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fuzz.findings.bisect._PATIENCE", 10.0)
+    repository = tmp_path / "repository"
+    shutil.copytree(branch[0], repository)
+    _git(repository, "checkout", "--quiet", "good")
+    compiler = repository / "jit" / "compiler.py"
+    compiler.write_text(f"{compiler.read_text()}\n\ndef compile_program(*arguments: object) -> object:\n    import os\n    {line}\n")
+    _git(repository, "commit", "--quiet", "--all", "--message", "Broken")
+    commit = _git(repository, "rev-parse", "--short=12", "HEAD")
+    finding = _finding(tmp_path / "finding.toml", "SUB64_REG", "r0 -= r1")
+    assert _image(repository, "HEAD", finding) == f"cannot be compiled at {commit}: {reason}"
+
+
 def test_trampolines_have_words_as_well(tmp_path: Path) -> None:
     from ebpf.trampoline import parse
     from fuzz.case import Input
