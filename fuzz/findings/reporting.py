@@ -45,10 +45,17 @@ def write_report(
         "report.sarif": sarif(found),
         "summary.md": step_summary(found),
     }
-    out.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_atomically(out / name, text)
+    _write(out, files)
     return tuple(out / name for name in files), tuple(one for each in (*before, record) for one in each.unreadable)
+
+
+def _write(out: Path, files: Mapping[str, str]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_atomically(out / name, text)
+    except OSError as error:
+        raise ProgramError(f"{out}: the report cannot be written there: {error.strerror}; --out names another directory") from None
 
 
 def _forms(finding: Finding, path: Path) -> dict[str, bytes]:

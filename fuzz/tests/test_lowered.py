@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ebpf.assembler import assemble
+from ebpf.program import ProgramError
 from fuzz.case import Input
 from fuzz.findings.finding import Finding, text
 from fuzz.findings.lowered import lowered_apart
@@ -55,6 +56,9 @@ def test_the_report_is_written_and_says_it(tmp_path: Path) -> None:
     campaign(tmp_path / "night", cases=8, configs=("mips32r2-32be",)).close()
     paths, _ = write_report(tmp_path / "night", (), {}, tmp_path, Breaking())
     assert all(path.is_file() for path in paths)
+    (tmp_path / "file").touch()
+    with pytest.raises(ProgramError, match=r"/file/out: the report cannot be written there: Not a directory; --out names another directory$"):
+        write_report(tmp_path / "night", (), {}, tmp_path / "file" / "out")
     page = (tmp_path / "report.html").read_text()
     assert "No code (n64: 3 4): the compiler died: SIGSEGV" in page
     assert "No code (n64: 3): the compiler took more than 2 s" in page
