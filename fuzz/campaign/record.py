@@ -90,7 +90,7 @@ def load(directory: Path) -> CampaignRecord:
     if not file.is_file():
         raise ProgramError(f"{directory}: no campaign: {FILE} is missing")
     try:
-        database = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=1)
+        database = _opened(file)
         try:
             return _read(directory, database)
         finally:
@@ -98,6 +98,25 @@ def load(directory: Path) -> CampaignRecord:
     except sqlite3.Error as error:
         reason = "a campaign is using it; wait for its end" if "locked" in str(error) else str(error)
         raise ProgramError(f"{file}: {reason}") from None
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    """For reading. Raises sqlite3.Error, and ProgramError where what has been written last cannot be read."""
+    uri = f"{file.absolute().as_uri()}?mode=ro"
+    database = sqlite3.connect(uri, uri=True, timeout=1)
+    try:
+        database.execute("SELECT COUNT(*) FROM sqlite_master")
+        return database
+    except sqlite3.OperationalError as error:
+        database.close()
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+            raise
+    # Even for reading SQLite makes files beside it, which a read-only file system does not let it. Nobody writes there; but what is in the log only
+    # is not read in this way.
+    log = file.with_name(f"{file.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise ProgramError(f"{log}: cannot be read where nothing can be written: copy the campaign to where it can")
+    return sqlite3.connect(f"{uri}&immutable=1", uri=True, timeout=1)
 
 
 def _read(directory: Path, database: sqlite3.Connection) -> CampaignRecord:
