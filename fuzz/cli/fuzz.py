@@ -42,6 +42,18 @@ class _Profile(NamedTuple):
 PROFILES = {"dev": _Profile(60, None), "ci": _Profile(None, 400), "nightly": _Profile(8 * 3600, None)}
 """How long a campaign goes on when neither --time nor --cases says so."""
 
+_DEFAULT = click.core.ParameterSource.DEFAULT
+
+_PLANNED = frozenset({"cases", "globs", "seed", "tier", "systematic", "profile", "engine", "confirm"})
+
+_UNUSED = (
+    ("minimize_corpus", _PLANNED | {"seconds", "jobs", "cluster"}, "it makes the corpus small, and ends"),
+    ("resume", _PLANNED, "seed, tier, engine, configurations and number of cases are those of the campaign; --time says how much more"),
+    ("cluster", frozenset({"jobs"}), "workers are those of the cluster"),
+    ("profile", frozenset({"seconds", "cases", "systematic"}), "they say how long"),
+)
+"""Beside an option those that would not be used, and why."""
+
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
@@ -77,7 +89,7 @@ class Directory(ParamType):
 
 
 @click.command()
-@click.option("--time", "seconds", type=Duration(), help="How long, such as 8h, 90m or 45s.")
+@click.option("--time", "seconds", type=Duration(), help="How long, such as 8h, 90m or 45s; with --resume how much longer.")
 @click.option("--cases", type=click.IntRange(1), help="How many programs; each is judged on several inputs and all configurations.")
 @jobs
 @config_globs
@@ -149,12 +161,11 @@ def fuzz(
         refuse("--cluster: no address is given")
     if (out is None) == (resume is None):
         refuse("fuzz: --out DIR begins a campaign, --resume DIR goes on with one; give one of them")
+    _refuse_unused(ctx)
     # What is wrong with it is not to be told at the end of a long campaign.
     known_now()
     state = State(resume or out or Path())
     if resume is not None:
-        if globs or seed is not None or cases is not None or tier != "all" or systematic or engine != "model" or confirm != CONFIRM:
-            refuse("--resume: seed, tier, engine, configurations and number of cases are those of the campaign")
         plan = state.resume()
         if plan.version != _version():
             refuse(f"{resume}: begun with version {plan.version}, this is {_version()}: the same seed would not be the same cases")
@@ -178,9 +189,8 @@ def fuzz(
         if not swept:
             refuse(f"--engine {engine}: it runs none of the configurations")
         plan = Plan(_version(), int.from_bytes(os.urandom(4), "big") if seed is None else seed, tier, swept, "all", cases, drawn, engine, confirm)
-    if resume is not None and plan.cases is None:
-        # So much more.
-        seconds = state.elapsed + (seconds or PROFILES[profile].seconds or 60)
+    if resume is not None:
+        seconds = _until(plan, state, seconds)
     try:
         executor, ahead = _workers(cluster, jobs)
         if resume is None:
@@ -193,6 +203,22 @@ def fuzz(
         _end(ctx, plan, state, interrupted)
     finally:
         state.close()
+
+
+def _refuse_unused(ctx: click.Context) -> None:
+    """Refuse options that are given and would not be used beside others, whatever their values are."""
+    options = {option.name or "": option.opts[0] for option in ctx.command.params}
+    given = {name for name in options if ctx.get_parameter_source(name) is not _DEFAULT}
+    for option, useless, reason in _UNUSED:
+        if option in given and (found := [shown for name, shown in options.items() if name in given & useless]):
+            refuse(f"{options[option]}: not with {', '.join(found)}: {reason}")
+
+
+def _until(plan: "Plan", state: "State", seconds: float | None) -> float | None:
+    """Seconds of the whole campaign after which one that goes on ends; of one with so many cases None, where nobody gives it a time."""
+    if seconds is None and plan.cases is not None:
+        return None
+    return state.elapsed + (seconds or PROFILES["dev"].seconds or 0)
 
 
 def _begin(plan: "Plan", state: "State", executor: "Executor") -> None:

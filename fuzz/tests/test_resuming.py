@@ -1,0 +1,77 @@
+"""Campaigns that go on: how long, and with which options."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fuzz.campaign.generation import BATCH, generate
+from fuzz.campaign.state import Plan, State
+from fuzz.campaign.unit import BatchResult
+from fuzz.cli.fuzz import _until, _version
+from fuzz.cli.main import main
+
+ELAPSED = 1000.0
+
+
+def begun(directory: Path, cases: int | None = 2 * BATCH) -> Path:
+    """A campaign whose first batch has been judged after a while."""
+    state = State(directory)
+    state.create(Plan(_version(), 1, "all", ("mips32r2-32le",), "all", cases))
+    result = BatchResult(0)
+    result.cases = dict(enumerate(generate(1, 1, "all", 1)))
+    result.coverage = {"feature": 0}
+    state.apply(result, ELAPSED)
+    state.close()
+    return directory
+
+
+@pytest.mark.parametrize("options", [[], ["--time", "60s"]])
+def test_a_campaign_with_cases_goes_on_to_them(options: list[str], tmp_path: Path) -> None:
+    directory = begun(tmp_path / "campaign")
+    assert CliRunner().invoke(main, ["fuzz", "--resume", str(directory), "--jobs", "1", *options]).exit_code == 0
+    state = State(directory)
+    state.resume()
+    assert state.next_batch == 2
+
+
+@pytest.mark.parametrize(
+    ("cases", "seconds", "until"),
+    [(None, 5.0, ELAPSED + 5), (None, None, ELAPSED + 60), (2 * BATCH, 5.0, ELAPSED + 5), (2 * BATCH, None, None)],
+)
+def test_a_time_is_so_much_more(cases: int | None, seconds: float | None, until: float | None, tmp_path: Path) -> None:
+    state = State(begun(tmp_path, cases))
+    assert _until(state.resume(), state, seconds) == until
+
+
+PLANNED = (
+    *(("--seed", "1"), ("--tier", "all"), ("--engine", "model"), ("--confirm", "32"), ("--profile", "dev")),
+    *(("--cases", "16"), ("--config", "mips32r2-32le"), ("--systematic",)),
+)
+
+
+@pytest.mark.parametrize("option", PLANNED, ids=" ".join)
+def test_what_the_plan_says_is_not_to_be_said_again(option: tuple[str, ...], tmp_path: Path) -> None:
+    """Not even where it is the same."""
+    found = CliRunner().invoke(main, ["fuzz", "--resume", str(tmp_path), *option])
+    assert (found.exit_code, found.output.count("\n")) == (2, 1)
+    assert found.output.startswith(f"bpfmips: --resume: not with {option[0]}: seed, ")
+
+
+@pytest.mark.parametrize("option", [*PLANNED, ("--time", "5s"), ("--jobs", "auto"), ("--cluster", "tcp://127.0.0.1:9")], ids=" ".join)
+def test_a_corpus_is_made_small_without_other_options(option: tuple[str, ...], tmp_path: Path) -> None:
+    found = CliRunner().invoke(main, ["fuzz", "--resume", str(tmp_path), "--minimize-corpus", *option])
+    assert (found.exit_code, found.output) == (2, f"bpfmips: --minimize-corpus: not with {option[0]}: it makes the corpus small, and ends\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--cluster", "tcp://127.0.0.1:9", "--jobs", "2"], "--cluster: not with --jobs: workers are those of the cluster"),
+        (["--profile", "ci", "--time", "5s", "--cases", "8"], "--profile: not with --time, --cases: they say how long"),
+    ],
+)
+def test_options_that_would_not_be_used(options: list[str], line: str, tmp_path: Path) -> None:
+    found = CliRunner().invoke(main, ["fuzz", "--out", str(tmp_path / "new"), *options])
+    assert (found.exit_code, found.output) == (2, f"bpfmips: {line}\n")
+    assert not list(tmp_path.iterdir())
