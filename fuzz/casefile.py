@@ -95,9 +95,14 @@ def text_of(found: Mapping[str, Any]) -> str:
     return tomli_w.dumps(found, multiline_strings=True)
 
 
+def new_name(path: Path) -> Path:
+    """Where a file is written before it takes its place."""
+    return path.with_name(f".{path.name}.new")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that at every moment it is there as a whole or not at all."""
-    beside = path.with_name(f".{path.name}.new")
+    beside = new_name(path)
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
 

@@ -6,14 +6,17 @@
 
 Batches are applied in the order of their numbers, each exactly once, so that the state is always that of a campaign which did the first so many
 batches and nothing else, whatever order they were done in. A process that is killed leaves what was applied; what was under way is done again by
-whoever resumes. Files are written before the transaction that tells of them, so that what is told of is there.
+whoever resumes. Files are written before the transaction that tells of them, and removed after the one that tells of them no more, so that what is
+told of is there. What others put into these directories is left alone: names of files of findings are noted before they are touched, those of cases
+have the number of their batch.
 """
 
 import errno
 import json
+import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +26,7 @@ from ebpf.program import ProgramError
 from fuzz.campaign.generation import Generated
 from fuzz.campaign.kept import case_text, check_case, read_case
 from fuzz.campaign.unit import BatchResult
-from fuzz.casefile import write_atomically
+from fuzz.casefile import new_name, write_atomically
 from fuzz.findings import finding as finding_file
 from fuzz.findings.finding import Finding
 
@@ -39,7 +42,14 @@ CREATE TABLE IF NOT EXISTS batch
 CREATE TABLE IF NOT EXISTS finding
     (symptom TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, file TEXT NOT NULL, status TEXT NOT NULL, cases INTEGER NOT NULL, batch INTEGER NOT NULL,
      origin TEXT NOT NULL, slots INTEGER NOT NULL, bytes INTEGER NOT NULL, reduced INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS touched (file TEXT PRIMARY KEY);
 """
+
+_TOUCHED = "touched"
+"""The table of files of findings that may be written or removed just now. It is empty at rest, and old campaigns have none."""
+
+_CASE = re.compile(r"(?P<new>\.)?([0-9]{6,})-[0-9]+\.toml(?(new)\.new)")
+"""The file of a case, with the number of its batch, or what is beside it while it is written."""
 
 _RARE = 3
 """Features are counted up to so many batches: estimates need those of one and of two."""
@@ -126,8 +136,8 @@ class State:
         self._under_way = True
 
     def resume(self) -> Plan:
-        """Open a campaign, and read what it has come to; all cases that it mutates must be there, and sound. What was written for a batch that was
-        never applied is removed.
+        """Open a campaign, and read what it has come to; all cases that it mutates must be there, and sound. What it wrote for a batch that was never
+        applied is removed, and nothing else.
         """
         if not self.file.exists():
             raise ProgramError(f"{self.directory}: no campaign: {self.file.name} is missing")
@@ -136,10 +146,11 @@ class State:
             rows = dict(self.database.execute("SELECT name, value FROM plan"))
             if not rows:
                 raise ProgramError(f"{self.file}: no plan: the campaign was ended before it began; begin one with --out in an empty directory")
-            if missing := sorted(self._tables() - there):
+            if missing := sorted(self._tables() - there - {_TOUCHED}):
                 raise ProgramError(f"{self.file}: damaged: table {missing[0]} is missing")
             plan = self._plan(rows)
             self._read()
+            self._check_corpus()
             self._remove_unapplied()
         self._under_way = True
         return plan
@@ -161,6 +172,9 @@ class State:
         self.directory.mkdir(parents=True, exist_ok=True)
         for name in ("corpus", "findings"):
             (self.directory / name).mkdir(exist_ok=True)
+            owner = (self.directory / name).resolve().parent
+            if owner != self.directory.resolve() and (owner / self.file.name).exists():
+                raise ProgramError(f"{self.directory / name}: a link to that of another campaign, {owner}")
         self._database = sqlite3.connect(self.file, timeout=1)
         # One campaign at a time: the lock is held as long as the database is open.
         self._database.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -180,31 +194,78 @@ class State:
             self.counts.setdefault(kind, Counter())[name] = number
         self.matrix = Counter({(row, config): judged for row, config, judged in self.database.execute("SELECT row, config, judged FROM matrix")})
         self.corpus = [(batch, name) for batch, name in self.database.execute("SELECT batch, file FROM corpus ORDER BY batch, number")]
-        columns = "symptom, file, cases, origin, slots, bytes"
-        for symptom, name, cases, origin, slots, size in self.database.execute(f"SELECT {columns} FROM finding ORDER BY batch, symptom"):
-            self.symptoms[symptom] = finding_file.read(str(self.directory / "findings" / name))
+        self._read_findings()
+
+    def _read_findings(self) -> None:
+        columns = "symptom, fingerprint, file, cases, origin, slots, bytes"
+        rows = list(self.database.execute(f"SELECT {columns} FROM finding ORDER BY batch, symptom"))
+        symptoms: dict[str, list[str]] = {}
+        for symptom, _, name, *_ in rows:
+            symptoms.setdefault(name, []).append(symptom)
+        # What was under way may have been written, and is of a batch or a reduction that is done again.
+        touched = {name for (name,) in self.database.execute("SELECT file FROM touched")}
+        for symptom, fingerprint, name, cases, origin, slots, size in rows:
+            path = self.directory / "findings" / name
+            finding = finding_file.read(str(path))
+            self._compare(path, "fingerprint", finding.fingerprint, [fingerprint])
+            self._compare(path, "file name", finding.file_name, [name])
+            if name not in touched:
+                self._compare(path, "symptom", finding.symptom, symptoms[name])
+            self.symptoms[symptom] = finding
             self.sightings[symptom] = cases
             self._seen[symptom] = origin, (slots, size)
 
-    def _remove_unapplied(self) -> None:
-        known = {name for _, name in self.corpus}
+    def _compare(self, path: Path, field: str, said: str, known: Sequence[str]) -> None:
+        """The file of a finding says what the database says, which may know several symptoms of one file."""
+        if said not in known:
+            raise ProgramError(f"{path}: changed by somebody: {field}: {said!r}, in {self.file.name} {' or '.join(map(repr, known))}")
+
+    def _check_corpus(self) -> None:
         there = {path.name for path in (self.directory / "corpus").iterdir()}
-        for name in sorted(known):
+        for name in sorted(name for _, name in self.corpus):
             if name not in there:
                 raise ProgramError(f"{self.directory / 'corpus' / name}: missing: cases are made from it")
             check_case(self.directory / "corpus" / name)
-        for name in there - known:
-            (self.directory / "corpus" / name).unlink()
-        known = {finding.file_name for finding in self.buckets.values()}
-        for path in (self.directory / "findings").iterdir():
-            if path.name not in known:
-                path.unlink()
+
+    def _remove_unapplied(self) -> None:
+        corpus = self.directory / "corpus"
+        # Somebody may have put it elsewhere, where others put theirs: there, what is left over is written again or stays.
+        for path in () if corpus.is_symlink() else corpus.iterdir():
+            if (found := _CASE.fullmatch(path.name)) and int(found[2]) >= self.next_batch:
+                _remove(path)
+        self._remove_touched()
+        with self.database:
+            self.database.execute("DELETE FROM touched")
+
+    def _remove_touched(self) -> None:
+        """Remove what was touched, and nothing names."""
+        for (name,) in self.database.execute("SELECT file FROM touched").fetchall():
+            path = self.directory / "findings" / name
+            _remove(new_name(path))
+            if self.database.execute("SELECT 1 FROM finding WHERE file = ?", (name,)).fetchone() is None:
+                _remove(path)
+
+    @contextmanager
+    def _touching(self, findings: Sequence[Finding]) -> Iterator[None]:
+        """A transaction in which these findings may be kept."""
+        before = (self.symptoms.get(finding.symptom) for finding in findings)
+        names = {finding.file_name for finding in (*findings, *before) if finding is not None}
+        with self._guarded():
+            if names:
+                with self.database:
+                    self.database.executemany("INSERT OR IGNORE INTO touched VALUES (?)", [(name,) for name in names])
+            with self.database:
+                yield
+            if names:
+                self._remove_touched()
+                with self.database:
+                    self.database.execute("DELETE FROM touched")
 
     def apply(self, result: BatchResult, elapsed: float) -> tuple[Finding, ...]:
         """Add a batch, the next one. Returns findings that are the first or the smallest of their bucket."""
         if result.number != self.next_batch:
             raise ValueError(f"batch {result.number} is not the next one, {self.next_batch}")
-        with self._guarded(), self.database:
+        with self._touching([finding for finding in result.findings if self._is_kept(finding)]):
             new = Counter(number for name, number in result.coverage.items() if name not in self.features)
             kept = [(f"{result.number:06d}-{number}.toml", number) for number in sorted(new)]
             for name, number in kept:
@@ -241,21 +302,25 @@ class State:
         """Count a finding; returned when it is the first with its symptom, or smaller than the one that is kept was when it was seen."""
         symptom = finding.symptom
         self.sightings[symptom] += 1
-        if symptom in self._seen and finding.size >= self._seen[symptom][1]:
+        if not self._is_kept(finding):
             self.database.execute("UPDATE finding SET cases = ? WHERE symptom = ?", (self.sightings[symptom], symptom))
             return None
         self._seen[symptom] = finding.origin, finding.size
         self._keep(finding)
         return finding
 
+    def _is_kept(self, finding: Finding) -> bool:
+        """Whether it is the first with its symptom, or smaller."""
+        return finding.symptom not in self._seen or finding.size < self._seen[finding.symptom][1]
+
     def replace(self, finding: Finding) -> None:
         """Keep a reduced finding in the place of the one that it was made from, unless a smaller one has been seen since."""
         if self._seen.get(finding.symptom, ("",))[0] == finding.origin:
-            with self._guarded(), self.database:
+            with self._touching([finding]):
                 self._keep(finding)
 
     def _keep(self, finding: Finding) -> None:
-        """One file for each fingerprint; it is written before the database names it, and removed after nothing names it any more."""
+        """One file for each fingerprint; it is written before the database names it, and removed, by `_touching`, when nothing names it any more."""
         before = self.symptoms.get(finding.symptom)
         self.symptoms[finding.symptom] = finding
         kept = self.buckets
@@ -277,8 +342,6 @@ class State:
         columns = ("fingerprint", "file", "status", "cases", "origin", "slots", "bytes", "reduced")
         changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
         self.database.execute(f"INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET {changes}", values)
-        if before is not None and before.fingerprint not in kept:
-            (self.directory / "findings" / before.file_name).unlink(missing_ok=True)
 
     def parents(self, name: str) -> Generated:
         """A case of the corpus."""
@@ -326,6 +389,12 @@ class State:
     def _kept(self) -> str:
         """What to do when a campaign that was under way cannot go on."""
         return "; what was there before is kept, and --resume goes on from it" if self._under_way else ""
+
+
+def _remove(path: Path) -> None:
+    """Remove a file where it is one: a campaign makes no directories and no links there."""
+    if path.is_file() and not path.is_symlink():
+        path.unlink()
 
 
 def judged_of(verdicts: Counter[str]) -> int:

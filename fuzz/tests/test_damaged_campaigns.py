@@ -61,7 +61,7 @@ def test_a_table_is_missing(table: str, directory: Path) -> None:
 def test_these_are_all_tables(directory: Path) -> None:
     state = State(directory)
     state.resume()
-    assert state._tables() == {*TABLES, "plan"}
+    assert state._tables() == {*TABLES, "plan", "touched"}
 
 
 @pytest.mark.parametrize(
