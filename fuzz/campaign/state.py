@@ -20,11 +20,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from ebpf.program import ProgramError
 from fuzz.campaign.generation import Generated
 from fuzz.campaign.kept import case_text, check_case, read_case
+from fuzz.campaign.plan import why_no_plan
 from fuzz.campaign.unit import BatchResult
 from fuzz.casefile import new_name, write_atomically
 from fuzz.findings import finding as finding_file
@@ -163,9 +165,12 @@ class State:
             except ValueError as error:
                 raise ProgramError(f"{self.file}: damaged: plan, {name}: {error}") from None
         try:
-            return Plan(**{**plan, "configs": tuple(plan["configs"]), "drawn": tuple(plan["drawn"])})
+            found = Plan(**{**plan, "configs": tuple(plan["configs"]), "drawn": tuple(plan["drawn"])})
         except (KeyError, TypeError) as error:
             raise ProgramError(f"{self.file}: damaged: plan: {error}") from None
+        if reason := why_no_plan(asdict(found)):
+            raise ProgramError(f"{self.file}: damaged: plan, {reason}")
+        return found
 
     def _open(self) -> set[str]:
         """Open the database, and see to it that all tables are there; those that were."""
@@ -175,6 +180,8 @@ class State:
             owner = (self.directory / name).resolve().parent
             if owner != self.directory.resolve() and (owner / self.file.name).exists():
                 raise ProgramError(f"{self.directory / name}: a link to that of another campaign, {owner}")
+        for name in ("", "corpus", "findings"):
+            _check_writable(self.directory / name)
         self._database = sqlite3.connect(self.file, timeout=1)
         # One campaign at a time: the lock is held as long as the database is open.
         self._database.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -389,6 +396,15 @@ class State:
     def _kept(self) -> str:
         """What to do when a campaign that was under way cannot go on."""
         return "; what was there before is kept, and --resume goes on from it" if self._under_way else ""
+
+
+def _check_writable(directory: Path) -> None:
+    """By trying: what the database says of a file system that is read-only is no reason. Raises ProgramError."""
+    try:
+        with TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise ProgramError(f"{directory}: cannot be written: {error.strerror}") from None
 
 
 def _remove(path: Path) -> None:

@@ -1,5 +1,7 @@
 """Directories of campaigns that are damaged, or none: one line says what is wrong, and no advice is given that does not help."""
 
+import errno
+import io
 import os
 import sqlite3
 from collections.abc import Callable
@@ -72,6 +74,16 @@ def test_these_are_all_tables(directory: Path) -> None:
         ("DELETE FROM plan WHERE name = 'configs'", "damaged: plan: 'configs'"),
         ("UPDATE plan SET value = '3' WHERE name = 'configs'", "damaged: plan: 'int' object is not iterable"),
         ("DELETE FROM plan", "no plan"),
+        ("UPDATE plan SET value = '[\"nope\"]' WHERE name = 'configs'", "damaged: plan, configs: unknown configuration 'nope'"),
+        ("UPDATE plan SET value = '[3]' WHERE name = 'drawn'", "damaged: plan, drawn: 3 is not text"),
+        ("UPDATE plan SET value = '[]' WHERE name = 'configs'", "damaged: plan, configs: there are none"),
+        ("UPDATE plan SET value = '\"warp\"' WHERE name = 'engine'", "damaged: plan, engine: no engine 'warp'"),
+        ("UPDATE plan SET value = '[]' WHERE name = 'engine'", "damaged: plan, engine: [] is not text"),
+        ("UPDATE plan SET value = '\"x\"' WHERE name = 'tier'", "damaged: plan, tier: no tier 'x'"),
+        ("UPDATE plan SET value = '\"x\"' WHERE name = 'tripwires'", "damaged: plan, tripwires: "),
+        ("UPDATE plan SET value = '-1' WHERE name = 'seed'", "damaged: plan, seed: -1 is not a number from 0 on"),
+        ("UPDATE plan SET value = '0' WHERE name = 'cases'", "damaged: plan, cases: 0 is not a number from 1 on"),
+        ("UPDATE plan SET value = 'null' WHERE name = 'confirm'", "damaged: plan, confirm: None is not a number from 1 on"),
     ],
 )
 def test_the_plan_is_damaged(statement: str, message: str, directory: Path) -> None:
@@ -141,6 +153,19 @@ def test_cases_as_they_were_written_are_not_read_as_cases(directory: Path, monke
         state.resume()
         state.close()
         assert read == [path.name] * changed
+
+
+@pytest.mark.parametrize("name", ["", "corpus", "findings"])
+def test_a_directory_that_cannot_be_written(name: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that is read-only."""
+
+    def refused(dir: Path) -> Any:  # noqa: A002
+        if dir == directory / name:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return io.BytesIO()
+
+    monkeypatch.setattr("fuzz.campaign.state.TemporaryFile", refused)
+    assert resumed(directory) == f"{directory / name}: cannot be written: Read-only file system"
 
 
 @pytest.mark.parametrize("content", [b"no database\n" * 100, None])
