@@ -9,6 +9,7 @@ vanishes loses its batches to others, and each batch is counted once. A batch wh
 one by one, and the one that kills its worker is an engine finding. A worker that hangs is for the cluster to notice.
 """
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
@@ -16,6 +17,11 @@ from typing import Any
 
 from ebpf.program import ProgramError
 from fuzz.campaign.pool import DeadWorkerError
+
+
+class SchedulerGoneError(ProgramError):
+    """The scheduler was there, and is not any more."""
+
 
 _PATIENCE = 5.0
 """Seconds to wait for the scheduler."""
@@ -30,6 +36,7 @@ class ClusterExecutor(Executor):
         except ImportError:
             raise ProgramError("--cluster: dask.distributed is not installed; it comes with bpfmips[cluster]") from None
         self._address = address
+        _silence()
         try:
             self._client = Client(address, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError, TypeError, ImportError, MemoryError) as error:
@@ -95,4 +102,10 @@ class ClusterExecutor(Executor):
             raise self._gone() from None
 
     def _gone(self) -> ProgramError:
-        return ProgramError(f"--cluster: {self._address}: the scheduler is gone; everything is kept, and --resume goes on")
+        return SchedulerGoneError(f"--cluster: {self._address}: the scheduler is gone; everything is kept, and --resume goes on")
+
+
+def _silence() -> None:
+    """What goes wrong with the cluster is told by us, in one line: dask writes to standard error what it meets, tracebacks and all."""
+    for name in ("distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -151,6 +151,7 @@ def fuzz(
     Examples: bpfmips fuzz --time 10m --out campaign
               bpfmips fuzz --systematic --out all
     """
+    from fuzz.campaign.cluster import SchedulerGoneError
     from fuzz.campaign.generation import BATCH, TIERS
     from fuzz.campaign.state import Plan, State
     from fuzz.engine.abilities import missing, runs_on
@@ -199,7 +200,12 @@ def fuzz(
         click.echo(
             f"seed {plan.seed}, tier {plan.tier}, {len(plan.configs)} configurations and of {len(plan.drawn)} others some, {where}, {state.directory}"
         )
-        interrupted = _campaign(plan, state, executor, ahead, seconds)
+        try:
+            interrupted = _campaign(plan, state, executor, ahead, seconds)
+        except SchedulerGoneError:
+            # What was applied is sound, and the reason is told after it.
+            _tell(plan, state)
+            raise
         _end(ctx, plan, state, interrupted)
     finally:
         state.close()
@@ -305,7 +311,8 @@ def _campaign(plan: "Plan", state: "State", executor: "Executor", ahead: "Callab
     return run.stopping
 
 
-def _end(ctx: click.Context, plan: "Plan", state: "State", interrupted: bool) -> None:
+def _tell(plan: "Plan", state: "State") -> tuple[int, bool]:
+    """Say what the campaign has come to; judged executions, and whether there are findings that are not known."""
     from fuzz.campaign.progress import figures, summary
 
     found = figures(state, frozenset(plan.configs), state.elapsed)
@@ -318,12 +325,17 @@ def _end(ctx: click.Context, plan: "Plan", state: "State", interrupted: bool) ->
         click.echo(f"{kind} {fingerprint}: {state.seen(fingerprint)} times, {len(finding.program.slots)} slots, {path}")
     for fingerprint in sorted(set(known) - set(state.buckets)):
         click.echo(f"known, but not seen: {fingerprint}: {known[fingerprint].reason}")
+    return found.judged, not set(state.buckets) <= set(known)
+
+
+def _end(ctx: click.Context, plan: "Plan", state: "State", interrupted: bool) -> None:
+    judged, unknown = _tell(plan, state)
     if interrupted:
         click.echo(f"bpfmips: interrupted; everything is kept: --resume {state.directory} goes on", err=True)
         ctx.exit(INTERRUPTED)
-    if not set(state.buckets) <= set(known):
+    if unknown:
         ctx.exit(FOUND)
-    if not found.judged:
+    if not judged:
         click.echo("bpfmips: nothing was judged", err=True)
         ctx.exit(UNUSABLE)
 

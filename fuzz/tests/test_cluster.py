@@ -179,6 +179,32 @@ def test_a_scheduler_that_is_gone_is_one_line_and_nothing_is_lost(tmp_path: Path
         executor.shutdown(cancel_futures=True)
 
 
+def test_a_scheduler_that_is_gone_is_told_after_what_was_applied(tmp_path: Path, scheduler: tuple[subprocess.Popen[str], str]) -> None:
+    """And dask writes nothing of its own beside it."""
+    process, address = scheduler
+    command = [sys.executable, "-m", "fuzz", "fuzz", "--time", "60s", "--cluster", address, "--config", CONFIGS[0], "--out", str(tmp_path / "campaign")]
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+    )
+    campaign = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert campaign.stderr is not None
+        # The first line of progress.
+        assert " cases " in campaign.stderr.readline()
+        process.kill()
+        out, err = campaign.communicate(timeout=60)
+    finally:
+        for one in (campaign, worker):
+            one.kill()
+            one.wait()
+    lines = [line for line in err.splitlines() if " cases " not in line]
+    assert (campaign.returncode, lines) == (2, [f"--cluster: {address}: the scheduler is gone; everything is kept, and --resume goes on"])
+    assert re.search("^time  ", out, re.MULTILINE)
+
+
 def test_whatever_is_asked_of_a_scheduler_that_is_gone(scheduler: tuple[subprocess.Popen[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
     """While the client looks for it, and after it has given up."""
     monkeypatch.setattr("fuzz.campaign.cluster._PATIENCE", 1.0)
