@@ -117,6 +117,7 @@ class Run:
                 self._take(future, self._running.pop(future))
             self._apply()
             self.watch(self)
+        self.state.end(self.elapsed)
 
     def _submit(self) -> None:
         while self._batches_under_way() < self.ahead() and (task := self._next_task()) is not None:

@@ -199,6 +199,7 @@ class State:
         self.features = dict(self.database.execute("SELECT name, batches FROM feature"))
         for kind, name, number in self.database.execute("SELECT kind, name, number FROM count"):
             self.counts.setdefault(kind, Counter())[name] = number
+        self.elapsed = max(self.elapsed, float(self.counts.get("time", Counter())["whole"]))
         self.matrix = Counter({(row, config): judged for row, config, judged in self.database.execute("SELECT row, config, judged FROM matrix")})
         self.corpus = [(batch, name) for batch, name in self.database.execute("SELECT batch, file FROM corpus ORDER BY batch, number")]
         self._read_findings()
@@ -289,6 +290,12 @@ class State:
             self.database.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?)", (result.number, *figures))
         self.next_batch, self.elapsed = result.number + 1, elapsed
         return small
+
+    def end(self, elapsed: float) -> None:
+        """Note how long it took, with what came after the last batch: findings were made small."""
+        self.elapsed = elapsed
+        with self._guarded(), self.database:
+            self.database.execute("INSERT INTO count VALUES ('time', 'whole', ?) ON CONFLICT DO UPDATE SET number = excluded.number", (elapsed,))
 
     def _count_features(self, result: BatchResult) -> None:
         changed = []

@@ -71,7 +71,7 @@ def campaign(
 def contents(state: State) -> dict[str, list[tuple[object, ...]]]:
     """All that a campaign has come to, but for the time that it took; and the files."""
     queries = {
-        "count": "SELECT * FROM count WHERE kind != 'seconds' ORDER BY kind, name",
+        "count": "SELECT * FROM count WHERE kind NOT IN ('seconds', 'time') ORDER BY kind, name",
         "matrix": "SELECT * FROM matrix ORDER BY row, config",
         "feature": "SELECT * FROM feature ORDER BY name",
         "corpus": "SELECT * FROM corpus ORDER BY file",

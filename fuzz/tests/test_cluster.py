@@ -182,7 +182,20 @@ def test_a_scheduler_that_is_gone_is_one_line_and_nothing_is_lost(tmp_path: Path
 def test_a_scheduler_that_is_gone_is_told_after_what_was_applied(tmp_path: Path, scheduler: tuple[subprocess.Popen[str], str]) -> None:
     """And dask writes nothing of its own beside it."""
     process, address = scheduler
-    command = [sys.executable, "-m", "fuzz", "fuzz", "--time", "60s", "--cluster", address, "--config", CONFIGS[0], "--out", str(tmp_path / "campaign")]
+    command = [
+        sys.executable,
+        "-m",
+        "fuzz",
+        "fuzz",
+        "--time",
+        "60s",
+        "--cluster",
+        address,
+        "--config",
+        CONFIGS[0],
+        "--out",
+        str(tmp_path / "campaign"),
+    ]
     worker = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"],
         stdout=subprocess.DEVNULL,

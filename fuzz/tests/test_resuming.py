@@ -1,15 +1,22 @@
 """Campaigns that go on: how long, and with which options."""
 
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from pathlib import Path
+from threading import Timer
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from fuzz.campaign.generation import BATCH, generate
+from fuzz.campaign.run import Run
 from fuzz.campaign.state import Plan, State
-from fuzz.campaign.unit import BatchResult
+from fuzz.campaign.unit import BatchResult, run_batch
 from fuzz.cli.fuzz import _until, _version
 from fuzz.cli.main import main
+from fuzz.tests.test_leftovers import result, seen, small
+from jit.compiler import compile_program
 
 ELAPSED = 1000.0
 
@@ -42,6 +49,34 @@ def test_a_campaign_with_cases_goes_on_to_them(options: list[str], tmp_path: Pat
 def test_a_time_is_so_much_more(cases: int | None, seconds: float | None, until: float | None, tmp_path: Path) -> None:
     state = State(begun(tmp_path, cases))
     assert _until(state.resume(), state, seconds) == until
+
+
+class Slow(Executor):
+    """Does one batch at once, and takes its time for what is to be made small."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        if fn is run_batch:
+            made = result(args[0].number)
+            made.findings = [seen("a one", 0)]
+            future.set_result(made)
+        else:
+            Timer(1.0, lambda: future.set_result(small(args[0]))).start()
+        return future
+
+
+def test_the_time_of_a_campaign_is_all_of_it(tmp_path: Path) -> None:
+    """Also that after the last batch, and when it goes on."""
+    state, plan = State(tmp_path), Plan("test", 1, "all", ("mips32r2-32le",), "all", 1)
+    state.create(plan)
+    Run(plan, state, Slow(), compile_program, lambda: 2, None).run()
+    (applied,) = state.database.execute("SELECT elapsed FROM batch").fetchone()
+    spent = state.elapsed
+    assert spent > applied + 0.9
+    state.close()
+    again = State(tmp_path)
+    again.resume()
+    assert again.elapsed == spent
 
 
 PLANNED = (
