@@ -9,6 +9,7 @@ vanishes loses its batches to others, and each batch is counted once. A batch wh
 one by one, and the one that kills its worker is an engine finding. A worker that hangs is for the cluster to notice.
 """
 
+import gc
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
@@ -31,18 +32,8 @@ class ClusterExecutor(Executor):
     """Tasks on a cluster, behind the interface of `concurrent.futures`. Raises ProgramError when there is none at the address, or no dask here."""
 
     def __init__(self, address: str) -> None:
-        try:
-            from distributed import Client
-        except ImportError:
-            raise ProgramError("--cluster: dask.distributed is not installed; it comes with bpfmips[cluster]") from None
         self._address = address
-        _silence()
-        try:
-            self._client = Client(address, timeout=_PATIENCE, set_as_default=False)
-        except (OSError, ValueError, TypeError, ImportError, MemoryError) as error:
-            # Nobody there, no address, a kind of address that is not set up here, other versions there; what servers of other protocols answer is
-            # taken for a length in bytes.
-            raise ProgramError(f"--cluster: {address}: no scheduler: {' '.join(str(error).split())}") from None
+        self._client = _connected(address)
         # Each task runs one function of one process, which holds engines: a worker has one thread for tasks.
         self._executor = self._client.get_executor(pure=False, retries=0)
 
@@ -103,6 +94,24 @@ class ClusterExecutor(Executor):
 
     def _gone(self) -> ProgramError:
         return SchedulerGoneError(f"--cluster: {self._address}: the scheduler is gone; everything is kept, and --resume goes on")
+
+
+def _connected(address: str) -> Any:
+    """A client of the scheduler there. Raises ProgramError."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ProgramError("--cluster: dask.distributed is not installed; it comes with bpfmips[cluster]") from None
+    _silence()
+    try:
+        return Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError, ImportError, MemoryError) as error:
+        # Nobody there, no address, a kind of address that is not set up here, other versions there; what servers of other protocols answer is
+        # taken for a length in bytes.
+        reason = " ".join(str(error).split())
+    # A client that has failed is closed when it is collected. If that were while another one begins, distributed would wait for itself for ever.
+    gc.collect()
+    raise ProgramError(f"--cluster: {address}: no scheduler: {reason}")
 
 
 def _silence() -> None:

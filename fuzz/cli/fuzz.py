@@ -50,7 +50,6 @@ _UNUSED = (
     ("minimize_corpus", _PLANNED | {"seconds", "jobs", "cluster"}, "it makes the corpus small, and ends"),
     ("resume", _PLANNED, "seed, tier, engine, configurations and number of cases are those of the campaign; --time says how much more"),
     ("cluster", frozenset({"jobs"}), "workers are those of the cluster"),
-    ("profile", frozenset({"seconds", "cases", "systematic"}), "they say how long"),
 )
 """Beside an option those that would not be used, and why."""
 

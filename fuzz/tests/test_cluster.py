@@ -1,5 +1,6 @@
 """The same campaign on a cluster: a scheduler and three worker processes, one of which is killed in the middle."""
 
+import gc
 import os
 import re
 import signal
@@ -113,6 +114,8 @@ def refused(address: str) -> None:
     with pytest.raises(ProgramError, match=f"^--cluster: {address}: no scheduler: ") as caught:
         ClusterExecutor(address)
     assert "\n" not in str(caught.value)
+    # None is left that would be closed some time, such as while the next one begins.
+    assert not [each for each in gc.get_objects() if type(each) is distributed.Client]
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "tls://127.0.0.1:9", "none://127.0.0.1:9", "127.0.0.1"])

@@ -103,7 +103,6 @@ def test_a_corpus_is_made_small_without_other_options(option: tuple[str, ...], t
     ("options", "line"),
     [
         (["--cluster", "tcp://127.0.0.1:9", "--jobs", "2"], "--cluster: not with --jobs: workers are those of the cluster"),
-        (["--profile", "ci", "--time", "5s", "--cases", "8"], "--profile: not with --time, --cases: they say how long"),
     ],
 )
 def test_options_that_would_not_be_used(options: list[str], line: str, tmp_path: Path) -> None:
