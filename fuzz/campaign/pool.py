@@ -24,6 +24,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+from fuzz.exceptions import named
 from fuzz.lasting import rarely_collect
 from fuzz.processor_time import ASLEEP, processor_time
 
@@ -289,4 +290,4 @@ def _answer(pipe: Connection, answer: tuple[str, Any]) -> None:
     except OSError:
         raise
     except Exception as error:
-        pipe.send(("failed", RuntimeError(f"an answer that cannot be sent: {type(error).__name__}: {error}")))
+        pipe.send(("failed", RuntimeError(f"an answer that cannot be sent: {named(error)}")))

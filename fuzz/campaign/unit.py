@@ -32,6 +32,7 @@ from fuzz.cpu.machine import machine
 from fuzz.engine.abilities import fitting, in_lockstep
 from fuzz.engine.engines import engine
 from fuzz.engine.target import Target
+from fuzz.exceptions import named
 from fuzz.findings.diagnosis import diagnose
 from fuzz.findings.finding import ENGINE, HARNESS, Finding, versions
 from fuzz.judge import judge_all
@@ -397,7 +398,7 @@ def _harness(task: Task, number: int, case: Generated, error: Exception) -> Find
     at = traceback.extract_tb(error.__traceback__)[-1]
     file = Path(at.filename)
     place_of_error = file.relative_to(_ROOT) if file.is_relative_to(_ROOT) else file
-    details = (f"{type(error).__name__}: {' '.join(str(error).split())} ({place_of_error}:{at.lineno})",)
+    details = (f"{named(error)} ({place_of_error}:{at.lineno})",)
     fingerprint = f"harness {type(error).__name__} {file.stem}"
     return Finding(
         fingerprint,

@@ -14,6 +14,7 @@ import click
 
 from ebpf.program import ProgramError, printable
 from fuzz.cli.options import ENGINE_NAMES, INTERRUPTED, UNUSABLE, ParamType, config_globs, engine, jobs, known_now, refuse, select_configs
+from fuzz.exceptions import named
 from jit.config import BASE_CONFIGS, Config, all_configs
 
 if TYPE_CHECKING:
@@ -374,7 +375,7 @@ def replay(ctx: click.Context, file: str, globs: tuple[str, ...], explained: boo
         ctx.exit(CANNOT_JUDGE)
     except Exception as error:
         # Modules that cannot be imported, and compilers that raise: of a commit, to `git bisect`, this says nothing.
-        click.echo(f"{printable(file)}: cannot be judged: {type(error).__name__}: {printable(' '.join(str(error).split()))}", err=True)
+        click.echo(f"{printable(file)}: cannot be judged: {printable(named(error))}", err=True)
         ctx.exit(CANNOT_JUDGE)
     for line in lines:
         click.echo(line)
