@@ -202,8 +202,13 @@ class WorkerPool(Executor):
         assert task is not None
         if kind == "done":
             task.future.set_result(value)
+        elif isinstance(value, MemoryError):
+            task.future.set_exception(DeadWorkerError("out of memory", worker.note))
+        elif not isinstance(value, Exception):
+            # A compiler that calls sys.exit, for one: interrupts do not come to workers. It must not end who asked.
+            task.future.set_exception(DeadWorkerError(type(value).__name__, worker.note))
         else:
-            task.future.set_exception(DeadWorkerError("out of memory", worker.note) if isinstance(value, MemoryError) else value)
+            task.future.set_exception(value)
 
     def _kill_bad(self) -> None:
         """Kill workers that have been silent for too long, or have taken too much memory."""
@@ -273,11 +278,8 @@ def _work(pipe: Connection) -> None:
             pipe.send(("begun", None))
             try:
                 answer = "done", function(*arguments, **keywords)
-            except Exception as error:
-                answer = "failed", error
             except BaseException as error:
-                # A compiler that calls sys.exit, for one: no interrupt comes here. It ends what calls it, and nothing else.
-                os._exit(error.code & 0xFF if isinstance(error, SystemExit) and isinstance(error.code, int) else 1)
+                answer = "failed", error
             _answer(pipe, answer)
             if isinstance(answer[1], MemoryError):
                 # What was going on is unknown; another process begins anew.

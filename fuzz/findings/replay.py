@@ -54,25 +54,17 @@ def judge_again(
     pool = WorkerPool(1, _SILENCE)
     try:
         if finding.trampoline:
-            future = pool.submit(_judge_trampoline, finding, chosen, trampolines)
-        else:
-            future = pool.submit(_judge, finding, chosen, explained, compiler, engine)
-        # Asked for, not raised: a SystemExit or KeyboardInterrupt of a compiler is not meant for this process.
-        error = future.exception()
-        return future.result() if error is None else _not_to_the_end(finding, path, error)
+            return pool.submit(_judge_trampoline, finding, chosen, trampolines).result()
+        return pool.submit(_judge, finding, chosen, explained, compiler, engine).result()
+    except DeadWorkerError as death:
+        return Again((f"FAIL {path}: the engine died: {death.reason}",), FAIL)
+    except Exception as error:
+        # That judging raises is what such a finding is about; of others it leaves open what they would do.
+        if finding.status != HARNESS:
+            raise
+        return Again((f"FAIL {path}: judging raised {named(error)}",), FAIL)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _not_to_the_end(finding: Finding, path: str, error: BaseException) -> Again:
-    """What it means that judging ended with an exception, which is raised when it says nothing about the finding."""
-    if isinstance(error, DeadWorkerError):
-        return Again((f"FAIL {path}: the engine died: {error.reason}",), FAIL)
-    # That judging raises is what such a finding is about; of others it leaves open what they would do. What is no Exception would have ended the
-    # process, as a compiler does that dies.
-    if finding.status == HARNESS or not isinstance(error, Exception):
-        return Again((f"FAIL {path}: judging raised {named(error)}",), FAIL)
-    raise error
 
 
 def own_configs(finding: Finding, path: str) -> tuple[Config, ...]:

@@ -80,7 +80,7 @@ def test_a_bug_is_found_made_small_and_replayed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("how", "reason"),
-    [("SIGSEGV", "SIGSEGV"), ("SIGKILL", "SIGKILL"), ("exit", "exit status 3"), ("hang", "no sign of life for 8 s")],
+    [("SIGSEGV", "SIGSEGV"), ("SIGKILL", "SIGKILL"), ("exit", "SystemExit"), ("hang", "no sign of life for 8 s")],
 )
 def test_a_worker_that_dies_costs_the_case_under_way(tmp_path: Path, how: str, reason: str) -> None:
     # Of most programs the compiler gets other slots, with addresses in them.

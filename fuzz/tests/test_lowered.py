@@ -67,8 +67,8 @@ def test_the_report_is_written_and_says_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("what", "told"),
     [
-        ("SystemExit", "judging raised SystemExit: 0"),
-        ("KeyboardInterrupt", "judging raised KeyboardInterrupt"),
+        ("SystemExit", "the engine died: SystemExit"),
+        ("KeyboardInterrupt", "the engine died: KeyboardInterrupt"),
         ("MemoryError", "compiler: expected an image, got MemoryError"),
         ("KeyError", "compiler: expected an image, got KeyError: 'x'"),
     ],
