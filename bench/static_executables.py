@@ -9,13 +9,13 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ebpf.program import Program
 from fuzz.abi import A0, A1, RA, V0
 from fuzz.case import Case, Input
 from fuzz.layout import place
-from jit.compiled import Addresses
 from jit.compiler import compile_program
 from jit.config import Config
 from jit.image import elf_flags
@@ -34,7 +34,7 @@ def executable(program: Program, given: Input, config: Config) -> bytes:
     """A static executable that runs a program on an input."""
     page, base = 0x1000, 0x10001000
     placement = place(Case(program, given), config)
-    compiled = compile_program(placement.slots, config, _at(placement.addresses, base))
+    compiled = compile_program(placement.slots, config, replace(placement.addresses, base=base))
     table, address = rows(config), base - page // 2
     exits = 4001 if config.width == 32 else 5058
 
@@ -55,10 +55,6 @@ def executable(program: Program, given: Input, config: Config) -> bytes:
     start = struct.pack(f"{order}{len(words)}I", *words).ljust(page // 2, b"\0")
     contents = start + given.memory.ljust(page // 2, b"\0") + compiled.image()
     return _file(contents, base - page, elf_flags(config), config)
-
-
-def _at(addresses: Addresses, base: int) -> Addresses:
-    return Addresses(**{**{name: getattr(addresses, name) for name in addresses.__dataclass_fields__}, "base": base})
 
 
 def _file(contents: bytes, address: int, flags: int, config: Config) -> bytes:

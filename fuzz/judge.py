@@ -23,6 +23,7 @@ from fuzz.case import Case, Compiler, Input
 from fuzz.compare import compare
 from fuzz.cpu.erratum_models import occurrences
 from fuzz.engine.target import NoRoomError, Run, Target
+from fuzz.exceptions import named
 from fuzz.layout import LAYOUTS, ZEROS, Layout, Placement, Setting, place, setting
 from fuzz.lockstep import first_difference, unwatched
 from fuzz.recording.record import Recording
@@ -417,5 +418,4 @@ def _promises_nothing(expectation: Expectation) -> bool:
 
 
 def _refusal(error: Exception) -> Difference:
-    message = str(error)
-    return Difference("compiler", "", "an image", f"{type(error).__name__}{': ' + message if message else ''}")
+    return Difference("compiler", "", "an image", named(error))

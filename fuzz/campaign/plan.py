@@ -6,8 +6,8 @@ from typing import Any
 from ebpf.program import ProgramError
 from fuzz.campaign.generation import SYSTEMATIC, TIERS
 from fuzz.engine.abilities import ABILITIES
+from fuzz.findings.finding import why_no_configuration
 from fuzz.wires import select
-from jit.config import Config
 
 
 def why_no_plan(plan: Mapping[str, Any]) -> str:
@@ -30,18 +30,12 @@ def _reasons(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not plan["configs"]:
         yield "configs", "there are none"
     for field in ("configs", "drawn"):
-        yield from ((field, reason) for name in plan[field] if (reason := _why_no_configuration(name)))
+        yield from ((field, reason) for name in plan[field] if (reason := _why_not(name)))
     try:
         select(plan["tripwires"])
     except (ProgramError, ValueError) as error:
         yield "tripwires", str(error)
 
 
-def _why_no_configuration(name: Any) -> str:
-    if not isinstance(name, str):
-        return f"{name!r} is not text"
-    try:
-        Config.parse(name)
-    except ValueError as error:
-        return str(error)
-    return ""
+def _why_not(name: Any) -> str:
+    return why_no_configuration(name) if isinstance(name, str) else f"{name!r} is not text"

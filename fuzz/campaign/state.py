@@ -47,9 +47,6 @@ CREATE TABLE IF NOT EXISTS finding
 CREATE TABLE IF NOT EXISTS touched (file TEXT PRIMARY KEY);
 """
 
-_TOUCHED = "touched"
-"""The table of files of findings that may be written or removed just now. It is empty at rest, and old campaigns have none."""
-
 _CASE = re.compile(r"(?P<new>\.)?([0-9]{6,})-[0-9]+\.toml(?(new)\.new)")
 """The file of a case, with the number of its batch, or what is beside it while it is written."""
 
@@ -148,7 +145,7 @@ class State:
             rows = dict(self.database.execute("SELECT name, value FROM plan"))
             if not rows:
                 raise ProgramError(f"{self.file}: no plan: the campaign was ended before it began; begin one with --out in an empty directory")
-            if missing := sorted(self._tables() - there - {_TOUCHED}):
+            if missing := sorted(self._tables() - there):
                 raise ProgramError(f"{self.file}: damaged: table {missing[0]} is missing")
             plan = self._plan(rows)
             self._read()

@@ -88,7 +88,7 @@ class Finding:
         if not self.configs:
             raise ValueError("configs: no configuration")
         for where, name in (("config", self.config), *((f"configs {at}", name) for at, name in enumerate(self.configs))):
-            if reason := _why_no_configuration(name):
+            if reason := why_no_configuration(name):
                 raise ValueError(f"{where}: {reason}")
         for at, step in enumerate(self.steps):
             if step.slot < 0:
@@ -111,7 +111,7 @@ class Finding:
 
 
 @lru_cache(1 << 12)
-def _why_no_configuration(name: str) -> str:
+def why_no_configuration(name: str) -> str:
     """The reason, empty for the name of a configuration. Findings name many, and most of them the same ones."""
     try:
         Config.parse(name)
